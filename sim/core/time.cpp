@@ -1,0 +1,22 @@
+#include "sim/core/time.hpp"
+
+#include <cmath>
+
+#include "sim/core/check.hpp"
+
+namespace headroom::inline core {
+
+Duration Duration::from_seconds(double s) {
+    HEADROOM_CHECK(!std::isnan(s), "a duration cannot be NaN");
+    constexpr double kLimit = 9.2e18;
+    const double ps = s * static_cast<double>(kPerSecond);
+    if (ps >= kLimit) return max();
+    if (ps <= -kLimit) return -max();
+    return picoseconds(std::llround(ps));
+}
+
+Time Time::from_seconds(double s) {
+    return zero() + Duration::from_seconds(s);
+}
+
+}  // namespace headroom::inline core
