@@ -1,0 +1,54 @@
+/// BacklogMeter: the number of calls in a service over time, kept as integrals over at most 16
+/// equal spans from the start of the run; when the run outgrows them, neighbours are added up and
+/// the spans double. So memory is constant, the total is exact (it is the left side of Little's
+/// law), and the shape answers whether a backlog grows. change() is O(1) amortised.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "sim/core/time.hpp"
+
+namespace headroom::serving {
+
+class BacklogMeter {
+  public:
+    void change(Time now, std::int64_t delta) {
+        advance(now);
+        level_ += delta;
+    }
+    /// Books the level up to `now`.
+    void advance(Time now) {
+        if (now >= span_end_) [[unlikely]] {
+            cross_spans(now);
+        }
+        spans_[span_].add(level_, now - since_);
+        since_ = now;
+    }
+    [[nodiscard]] std::int64_t level() const { return level_; }
+    /// The integral up to the last advance.
+    [[nodiscard]] TimeIntegral total() const {
+        TimeIntegral sum;
+        for (const TimeIntegral& span : spans_) sum += span;
+        return sum;
+    }
+    /// True when calls pile up: over the quarters of [from, until] their mean number rises each
+    /// time, the last is at least 1.5 times the second and larger by more than `slack` calls.
+    [[nodiscard]] bool grows(Time from, Time until, double slack) const;
+
+    static constexpr std::size_t kSpans = 16;
+
+  private:
+    void cross_spans(Time now);
+    [[nodiscard]] double mean(Time from, Time until) const;
+
+    std::array<TimeIntegral, kSpans> spans_{};
+    Duration width_ = Duration::seconds(1);
+    Time span_end_ = Time::zero() + Duration::seconds(1);
+    std::size_t span_ = 0;
+    Time since_;
+    std::int64_t level_ = 0;
+};
+
+}  // namespace headroom::serving

@@ -1,0 +1,105 @@
+/// BatchingPolicy decides what enters the next iteration of an LLM engine.
+///
+/// At every iteration boundary where something may have changed, the instance asks for a StepPlan.
+/// The policy sees a BatchView: the running list (in the order in which sequences were admitted),
+/// the waiting queue (head first) and the KV cache's block counts. It changes nothing itself:
+/// preemptions, admissions and prompt chunks are entries of the plan, which the instance carries
+/// out in this order: preempt, then chunks, then decodes. Blocks follow from it: a chunk makes its
+/// sequence hold ceil(reserve_tokens / block_size) blocks, a decode ceil((computed + 1) /
+/// block_size). A plan that needs more blocks than are free is a programmer error.
+///
+/// `repeatable` says that the same decode-only plan holds from iteration to iteration until a
+/// sequence finishes, fewer than `spare_blocks` blocks would be free after an iteration's blocks
+/// were taken, or something happens to the instance (an arrival counts only with
+/// `arrivals_matter`). The default is one iteration: a new policy is right first, and fast when it
+/// says so.
+///
+///     class Greedy final : public BatchingPolicy { void plan_next_step(view, plan) override; };
+///
+/// Sources of the shipped rules are named in policies/batching/.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "sim/core/time.hpp"
+#include "sim/serving/request.hpp"
+
+namespace headroom::serving {
+
+/// A sequence as a policy sees it. In vLLM's terms: known = prompt + outputs (T), computed = C.
+struct SequenceView {
+    std::int64_t prompt = 0;        ///< tokens of the original prompt
+    std::int64_t known = 0;         ///< prompt plus tokens generated so far
+    std::int64_t computed = 0;      ///< tokens whose keys and values are in the cache
+    std::int64_t blocks = 0;        ///< blocks held
+    std::int64_t last_token = 0;    ///< known when it will be finished: prompt + output length
+    std::int64_t arrival_rank = 0;  ///< order of submission to this instance
+    std::int32_t priority = 0;
+
+    /// True once every known token but the newest is computed: one more token a step.
+    [[nodiscard]] bool decoding() const { return computed + 1 == known && computed >= prompt; }
+    [[nodiscard]] std::int64_t uncomputed() const { return known - computed; }
+};
+
+class BatchView {
+  public:
+    virtual ~BatchView() = default;
+    [[nodiscard]] virtual std::int64_t block_size() const = 0;
+    [[nodiscard]] virtual std::int64_t total_blocks() const = 0;
+    [[nodiscard]] virtual std::int64_t free_blocks() const = 0;
+    /// Length of the running list, and how many of it are decoding.
+    [[nodiscard]] virtual std::int64_t running() const = 0;
+    [[nodiscard]] virtual std::int64_t decoding() const = 0;
+    /// New blocks that one decode iteration of all decoding sequences takes. O(1).
+    [[nodiscard]] virtual std::int64_t blocks_due() const = 0;
+    [[nodiscard]] virtual SequenceView running_at(std::int64_t position) const = 0;
+    [[nodiscard]] virtual std::int64_t waiting() const = 0;
+    [[nodiscard]] virtual SequenceView waiting_at(std::int64_t position) const = 0;
+};
+
+struct StepPlan {
+    struct Chunk {
+        /// Position in the running list, or in the waiting queue when `admit`.
+        std::int64_t position = 0;
+        std::int64_t tokens = 0;          ///< prompt tokens to compute, >= 1
+        std::int64_t reserve_tokens = 0;  ///< tokens the sequence must hold blocks for afterwards
+        bool admit = false;
+    };
+    enum class Decode : std::uint8_t { none, all, listed };
+
+    /// Positions in the running list to preempt by recomputation, in the order of preemption: each
+    /// goes to the front of the waiting queue, so the last one ends up first.
+    std::vector<std::int64_t> preempt;
+    std::vector<Chunk> chunks;  ///< admissions name waiting positions 0, 1, 2, ... in order
+    Decode decode = Decode::none;
+    std::vector<std::int64_t> decode_positions;  ///< for Decode::listed, ascending
+    bool repeatable = false;
+    bool arrivals_matter = true;
+    std::int64_t spare_blocks = 0;
+
+    void clear() {
+        preempt.clear();
+        chunks.clear();
+        decode = Decode::none;
+        decode_positions.clear();
+        repeatable = false;
+        arrivals_matter = true;
+        spare_blocks = 0;
+    }
+};
+
+class BatchingPolicy {
+  public:
+    virtual ~BatchingPolicy() = default;
+    /// Fills `plan` (cleared by the caller). An empty plan means: nothing can run now.
+    virtual void plan_next_step(const BatchView& view, StepPlan& plan) = 0;
+    /// Why a request of these lengths could never run on an engine of this many blocks; nullopt
+    /// when it can. Asked once, at submission.
+    [[nodiscard]] virtual std::optional<Cause> refuses(std::int64_t prompt, std::int64_t output,
+                                                       std::int64_t total_blocks,
+                                                       std::int64_t block_size) const;
+};
+
+}  // namespace headroom::serving

@@ -1,0 +1,169 @@
+/// Cell: some services with all they touch (request sources, gateways, routers, instances), an
+/// event queue, random streams and recorders of their own. It shares nothing with another cell, so
+/// cells may run one after the other, interleaved or on threads without changing a bit.
+///
+/// A request's way: source -> gateway (deadline, bounded queue) -> version split -> router ->
+/// front-end delay -> instance queue -> batches -> calls to further services -> response. One event
+/// is O(log(events pending)) plus what the instance does; nothing is allocated per event once
+/// slabs, queues and histograms have reached their size.
+///
+/// The control plane calls the DataPlane-like methods between events, always with the present time.
+/// The cell answers with notifications, which the simulation hands over before the next event.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/core/event_queue.hpp"
+#include "sim/core/random.hpp"
+#include "sim/core/ring_buffer.hpp"
+#include "sim/core/slab.hpp"
+#include "sim/metrics/digest.hpp"
+#include "sim/serving/data_plane.hpp"
+#include "sim/serving/instance.hpp"
+#include "sim/serving/records.hpp"
+#include "sim/serving/routing_policy.hpp"
+#include "sim/serving/service_spec.hpp"
+#include "sim/serving/service_stats.hpp"
+
+namespace headroom::serving {
+
+struct CellConfig {
+    std::uint64_t seed = 1;
+    Time measure_from;
+    bool exact_steps = false;
+    bool keep_rows = false;
+};
+
+class Cell final : private InstanceHost {
+  public:
+    /// `services` are indices into `specs`, ascending; calls of these services lead only to others
+    /// of them. `sources` likewise enter at them. Both vectors must outlive the cell.
+    Cell(const CellConfig& config, const std::vector<ServiceSpec>& specs,
+         const std::vector<SourceSpec>& source_specs, std::vector<std::uint32_t> services);
+    ~Cell() override;
+    Cell(const Cell&) = delete;
+    Cell& operator=(const Cell&) = delete;
+
+    [[nodiscard]] bool idle() const { return queue_.empty(); }
+    /// Key of the next event; the greatest key when there is none.
+    [[nodiscard]] EventKey next_key() const;
+    /// Runs the next event.
+    void run_next();
+    /// Runs events before `limit`, at most `most` of them; stops early behind one that left a
+    /// notification or met bad input. True when no event before `limit` is left.
+    bool run_until(Time limit, std::int64_t most);
+    /// Whether some event may leave a notification, as things stand: no event changes that.
+    [[nodiscard]] bool may_notify() const { return draining_ > 0 || unserved_ > 0; }
+    [[nodiscard]] bool has_notifications() const { return !notifications_.empty(); }
+    [[nodiscard]] std::vector<Notification> take_notifications();
+    /// Not empty once a source met bad input.
+    [[nodiscard]] const std::string& error() const { return error_; }
+    [[nodiscard]] std::int64_t arrived() const { return arrived_; }
+    [[nodiscard]] std::int64_t in_flight() const {
+        return static_cast<std::int64_t>(roots_.size());
+    }
+    /// When the last request arrived or ended.
+    [[nodiscard]] Time last_activity() const { return last_activity_; }
+    /// True when no source will ever yield another request by itself.
+    [[nodiscard]] bool sources_ended() const;
+
+    // What the control plane does: see DataPlane.
+    void add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedPpm speed);
+    void drain_instance(Time now, InstanceKey key);
+    void kill_instance(Time now, InstanceKey key);
+    void set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
+                            std::int64_t weight);
+    void set_speed(Time now, InstanceKey key, SpeedPpm speed);
+    [[nodiscard]] InstanceLoad instance_load(Time now, InstanceKey key) const;
+    [[nodiscard]] ServiceLoad service_load(Time now, std::uint32_t service) const;
+
+    /// Ends the run at `end`: books what is in progress, counts what is in flight. Once.
+    void finish(Time end);
+    [[nodiscard]] const std::vector<std::uint32_t>& services() const { return service_indices_; }
+    [[nodiscard]] const ServiceStats& stats(std::uint32_t service) const;
+    [[nodiscard]] const metrics::Digest& digest() const { return digest_; }
+    [[nodiscard]] std::vector<RequestRow>& rows() { return rows_; }
+
+  private:
+    struct Endpoints;
+    struct Service;
+    struct Source;
+    struct InstanceRecord;
+
+    void attempt_completed(Time now, AttemptId attempt, const AttemptReport& report) override;
+
+    void arrive(Time now, std::uint32_t source);
+    void refresh_source(std::uint32_t source);
+    CallId new_call(Time now, RootId root, CallId parent, std::uint32_t service,
+                    std::int64_t prompt, std::int64_t output);
+    void enter_service(Time now, CallId call);
+    void dispatch_or_queue(Time now, CallId call);
+    [[nodiscard]] Endpoints* choose_version(const Call& call);
+    void send(Time now, CallId call, Endpoints& endpoints);
+    void deliver(Time now, AttemptId attempt);
+    void retry_or_fail(Time now, CallId call);
+    void dispatch_queued(Time now, std::uint32_t service);
+    void end_attempt(Time now, AttemptId attempt, Outcome outcome);
+    void abandon(Time now, CallId call);
+    void continue_call(Time now, CallId call);
+    void end_call(Time now, CallId call, Outcome outcome, Cause cause);
+    void settle(Time now, CallId call, Outcome outcome, Cause cause);
+    void record(Time now, const Call& call, Service& service, Outcome outcome);
+    void record_slo(Time now, const Call& call, Service& service, Outcome outcome);
+    void add_row(const Call& call, Time finish, Outcome outcome, Cause cause);
+    void hash_outcome(const Call& call, Time finish, Outcome outcome, Cause cause);
+    void end_root(Time now, RootId root, Outcome outcome);
+
+    void reschedule(std::uint32_t instance);
+    void open_endpoint(std::uint32_t instance);
+    void close_endpoint(std::uint32_t instance);
+    void occupy(std::uint32_t instance);
+    void vacate(Time now, std::uint32_t instance);
+    void remove_instance(Time now, std::uint32_t instance);
+    void forget_retired();
+    void count_unserved(Service& service);
+    [[nodiscard]] std::uint32_t index_of(InstanceKey key) const;
+    [[nodiscard]] Service& service_of(std::uint32_t global_index);
+    [[nodiscard]] const Service& service_of(std::uint32_t global_index) const;
+
+    /// What an event carries: an index whose meaning depends on the event's class.
+    struct Payload {
+        std::uint32_t index = 0;
+        std::uint32_t generation = 0;
+    };
+
+    CellConfig config_;
+    std::vector<std::uint32_t> service_indices_;  ///< global index of each service
+    std::vector<std::uint32_t> local_;            ///< global index -> local, or kNone
+    std::vector<std::unique_ptr<Service>> services_;
+    std::vector<std::unique_ptr<Source>> sources_;
+    std::vector<std::uint32_t> source_of_;  ///< global source index -> local, or kNone
+    std::vector<std::unique_ptr<InstanceRecord>> instances_;
+    std::vector<std::unique_ptr<InstanceRecord>> retired_;  ///< gone, may still be on the stack
+
+    EventQueue<Payload> queue_;
+    EventKey position_;  ///< of the event being run
+    Slab<RootRequest, struct RootTag> roots_;
+    Slab<Call, struct CallTag> calls_;
+    Slab<Attempt, struct AttemptTag> attempts_;
+    std::uint64_t next_attempt_ = 0;
+    std::uint64_t next_call_ = 0;
+    std::int64_t arrived_ = 0;
+    Time last_activity_;
+    std::int64_t draining_ = 0;  ///< instances
+    std::int64_t unserved_ = 0;  ///< services whose next request would notify
+
+    std::vector<Notification> notifications_;
+    std::vector<AttemptId> lost_;
+    metrics::Digest digest_;
+    std::vector<RequestRow> rows_;
+    std::string error_;
+
+    static constexpr std::uint32_t kNone = 0xffffffffU;
+};
+
+}  // namespace headroom::serving

@@ -1,0 +1,281 @@
+#include <algorithm>
+
+#include "sim/core/check.hpp"
+#include "sim/serving/cell.hpp"
+#include "sim/serving/cell_parts.hpp"
+#include "sim/serving/llm_instance.hpp"
+#include "sim/serving/simple_instance.hpp"
+#include "sim/serving/stepped_llm_instance.hpp"
+
+namespace headroom::serving {
+
+Cell::Service& Cell::service_of(std::uint32_t global_index) {
+    return *services_[local_[global_index]];
+}
+const Cell::Service& Cell::service_of(std::uint32_t global_index) const {
+    return *services_[local_[global_index]];
+}
+
+std::uint32_t Cell::index_of(InstanceKey key) const {
+    const Service& service = service_of(key.service);
+    HEADROOM_CHECK(key.ordinal < service.instance_by_ordinal.size() &&
+                       service.instance_by_ordinal[key.ordinal] != kNone,
+                   "an instance that does not exist was named");
+    return service.instance_by_ordinal[key.ordinal];
+}
+
+// ---------------------------------------------------------------- what the control plane does
+
+void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedPpm speed) {
+    position_ = {now, 0};
+    Service& service = service_of(key.service);
+    HEADROOM_CHECK(key.ordinal >= service.instance_by_ordinal.size(), "an ordinal was used twice");
+    const auto index = static_cast<std::uint32_t>(instances_.size());
+    service.instance_by_ordinal.resize(key.ordinal, kNone);
+    service.instance_by_ordinal.push_back(index);
+
+    const EngineSpec& engine = service.versions[version]->spec->engine;
+    const InstanceRecorder recorder{&service.stats, config_.measure_from};
+    auto record = std::make_unique<InstanceRecord>();
+    record->key = key;
+    record->service = local_[key.service];
+    record->version = version;
+    record->added = now;
+    if (engine.llm) {
+        record->kv_blocks = engine.llm->kv_blocks;
+        auto policy = make_policy<BatchingPolicy>(
+            engine.llm->batching,
+            {RandomStream(config_.seed, "service/" + service.spec->name + "/batching/" +
+                                            std::to_string(key.ordinal))});
+        if (config_.exact_steps) {
+            record->instance = std::make_unique<SteppedLlmInstance>(*engine.llm, std::move(policy),
+                                                                    speed, recorder);
+        } else {
+            record->instance = std::make_unique<LlmInstance>(*engine.llm, std::move(policy), index,
+                                                             speed, recorder);
+        }
+    } else {
+        record->instance = std::make_unique<SimpleInstance>(*engine.simple, service.service_times,
+                                                            speed, recorder);
+    }
+    instances_.push_back(std::move(record));
+    ++service.endpoints;
+    service.notified = false;
+    count_unserved(service);
+    open_endpoint(index);
+    dispatch_queued(now, local_[key.service]);
+}
+
+void Cell::drain_instance(Time now, InstanceKey key) {
+    position_ = {now, 0};
+    const std::uint32_t index = index_of(key);
+    InstanceRecord& record = *instances_[index];
+    HEADROOM_CHECK(!record.draining, "an instance is drained once");
+    record.draining = true;
+    ++draining_;
+    close_endpoint(index);
+    Service& service = *services_[record.service];
+    --service.endpoints;
+    count_unserved(service);
+    if (record.in_flight == 0) remove_instance(now, index);
+}
+
+void Cell::kill_instance(Time now, InstanceKey key) {
+    position_ = {now, 0};
+    const std::uint32_t index = index_of(key);
+    InstanceRecord& record = *instances_[index];
+    Service& service = *services_[record.service];
+    const std::uint32_t local = record.service;
+    if (record.draining) {
+        --draining_;
+    } else {
+        close_endpoint(index);
+        --service.endpoints;
+    }
+    lost_.clear();
+    record.instance->kill(position_, lost_);
+    record.draining = true;  // what follows must not open it again
+    std::vector<CallId> calls;
+    for (const AttemptId attempt : lost_) {
+        calls.push_back(attempts_[attempt].call);
+        service.stats.attempts.end(Outcome::failed);
+        calls_[calls.back()].attempt = AttemptId::none();
+        attempts_.erase(attempt);
+    }
+    if (record.event.valid()) queue_.cancel(record.event);
+    record.event = {};
+    service.stats.instance_time +=
+        now - std::max(record.added, std::min(now, config_.measure_from));
+    service.stats.kv_capacity_time.add(
+        record.kv_blocks, now - std::max(record.added, std::min(now, config_.measure_from)));
+    service.instance_by_ordinal[key.ordinal] = kNone;
+    instances_[index].reset();
+    count_unserved(service);
+    for (const CallId call : calls) retry_or_fail(now, call);
+    dispatch_queued(now, local);
+}
+
+void Cell::set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
+                              std::int64_t weight) {
+    position_ = {now, 0};
+    service_of(service).versions[version]->weight = weight;
+    dispatch_queued(now, local_[service]);
+}
+
+void Cell::set_speed(Time now, InstanceKey key, SpeedPpm speed) {
+    position_ = {now, 0};
+    const std::uint32_t index = index_of(key);
+    instances_[index]->instance->set_speed(now, speed);
+    reschedule(index);
+}
+
+InstanceLoad Cell::instance_load(Time now, InstanceKey key) const {
+    const InstanceRecord& record = *instances_[index_of(key)];
+    InstanceLoad load = record.instance->load({now, 0});
+    load.in_flight = record.in_flight;
+    return load;
+}
+
+ServiceLoad Cell::service_load(Time, std::uint32_t index) const {
+    const Service& service = service_of(index);
+    return {service.queued, service.stats.calls.in_flight(), service.stats.calls.arrived,
+            service.endpoints};
+}
+
+// ---------------------------------------------------------------- instances and endpoints
+
+void Cell::reschedule(std::uint32_t index) {
+    InstanceRecord& record = *instances_[index];
+    const Instance::NextEvent next = record.instance->next_event();
+    if (next.time == Time::max()) {
+        if (record.event.valid()) queue_.cancel(record.event);
+        record.event = {};
+        return;
+    }
+    if (!record.event.valid()) {
+        record.event = queue_.push(EventKey::make(next.time, next.event_class, index), {index, 0});
+    } else if (!(next == record.scheduled)) {
+        queue_.move(record.event, EventKey::make(next.time, next.event_class, index));
+    }
+    record.scheduled = next;
+}
+
+void Cell::open_endpoint(std::uint32_t index) {
+    InstanceRecord& record = *instances_[index];
+    if (record.open || record.draining) return;
+    record.open = true;
+    Endpoints& endpoints = *services_[record.service]->versions[record.version];
+    const auto at = std::lower_bound(endpoints.open.begin(), endpoints.open.end(), index,
+                                     [this](std::uint32_t a, std::uint32_t b) {
+                                         return instances_[a]->key < instances_[b]->key;
+                                     });
+    endpoints.open.insert(at, index);
+    ++endpoints.changes;
+}
+
+void Cell::close_endpoint(std::uint32_t index) {
+    InstanceRecord& record = *instances_[index];
+    if (!record.open) return;
+    record.open = false;
+    Endpoints& endpoints = *services_[record.service]->versions[record.version];
+    endpoints.open.erase(std::find(endpoints.open.begin(), endpoints.open.end(), index));
+    ++endpoints.changes;
+}
+
+void Cell::occupy(std::uint32_t index) {
+    InstanceRecord& record = *instances_[index];
+    ++record.in_flight;
+    const std::int64_t limit = services_[record.service]->spec->gateway.max_in_flight_per_instance;
+    if (limit >= 0 && record.in_flight >= limit) close_endpoint(index);
+}
+
+void Cell::vacate(Time now, std::uint32_t index) {
+    InstanceRecord& record = *instances_[index];
+    --record.in_flight;
+    if (record.draining) {
+        if (record.in_flight == 0) remove_instance(now, index);
+        return;
+    }
+    const std::int64_t limit = services_[record.service]->spec->gateway.max_in_flight_per_instance;
+    if (limit >= 0 && record.in_flight < limit) {
+        const std::uint32_t service = record.service;
+        open_endpoint(index);
+        dispatch_queued(now, service);
+    }
+}
+
+/// A drained instance leaves. It may be running this very event: it is destroyed after it.
+void Cell::remove_instance(Time now, std::uint32_t index) {
+    InstanceRecord& record = *instances_[index];
+    Service& service = *services_[record.service];
+    if (record.event.valid()) queue_.cancel(record.event);
+    record.event = {};
+    record.instance->finish(position_);
+    const Duration counted = now - std::max(record.added, std::min(now, config_.measure_from));
+    service.stats.instance_time += counted;
+    service.stats.kv_capacity_time.add(record.kv_blocks, counted);
+    service.instance_by_ordinal[record.key.ordinal] = kNone;
+    --draining_;
+    notifications_.push_back({now, Notification::Kind::drained, record.key});
+    retired_.push_back(std::move(instances_[index]));
+}
+
+void Cell::forget_retired() {
+    retired_.clear();
+}
+
+/// Keeps unserved_, the number of services whose next request would leave a notification.
+void Cell::count_unserved(Service& service) {
+    const bool unserved = service.endpoints == 0 && !service.notified;
+    if (unserved == service.counted_unserved) return;
+    service.counted_unserved = unserved;
+    unserved_ += unserved ? 1 : -1;
+}
+
+// ---------------------------------------------------------------- the end of the run
+
+void Cell::finish(Time end) {
+    position_ = {end, 0};
+    for (auto& record : instances_) {
+        if (record == nullptr) continue;
+        record->instance->finish(position_);
+        Service& service = *services_[record->service];
+        const Duration counted = end - std::max(record->added, std::min(end, config_.measure_from));
+        service.stats.instance_time += counted;
+        service.stats.kv_capacity_time.add(record->kv_blocks, counted);
+    }
+    calls_.for_each([this, end](CallId, Call& call) {
+        Service& service = *services_[call.service];
+        service.stats.sojourn += end - call.arrival;
+        if (call.attempt.valid() && !attempts_[call.attempt].delivery.valid()) {
+            const Attempt& attempt = attempts_[call.attempt];
+            if (instances_[attempt.instance] != nullptr) {
+                const AttemptReport report =
+                    instances_[attempt.instance]->instance->report(position_, attempt.slot);
+                call.first_scheduled = report.first_scheduled;
+                call.first_token = report.first_token;
+                call.generated = static_cast<std::int32_t>(report.output_tokens);
+                call.preemptions = report.preemptions;
+            }
+        }
+        const SloSpec& slo = service.spec->slo;
+        const bool late_token =
+            slo.ttft && call.first_token == Time::max() && end - call.arrival > *slo.ttft;
+        const bool late_end = slo.e2e && end - call.arrival > *slo.e2e;
+        if (call.arrival >= config_.measure_from && (late_token || late_end)) {
+            ++service.stats.slo_missed;
+        }
+        hash_outcome(call, Time::max(), Outcome::in_flight, Cause::none);
+        if (config_.keep_rows) add_row(call, Time::max(), Outcome::in_flight, Cause::none);
+    });
+    for (auto& service : services_) {
+        service->stats.backlog.advance(end);
+        service->stats.in_system = service->stats.backlog.total();
+    }
+}
+
+const ServiceStats& Cell::stats(std::uint32_t service) const {
+    return service_of(service).stats;
+}
+
+}  // namespace headroom::serving

@@ -1,0 +1,80 @@
+/// The parts of a Cell that its two source files share: what it keeps per service, per version, per
+/// source and per instance. Private to serving/cell*.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/core/random.hpp"
+#include "sim/core/ring_buffer.hpp"
+#include "sim/serving/cell.hpp"
+
+namespace headroom::serving {
+
+struct Cell::InstanceRecord {
+    std::unique_ptr<Instance> instance;
+    InstanceKey key;
+    std::uint32_t service = 0;  ///< local index
+    std::uint32_t version = 0;
+    std::int64_t in_flight = 0;  ///< attempts sent and not ended
+    std::int64_t kv_blocks = 0;
+    Time added;
+    EventHandle event;
+    Instance::NextEvent scheduled;
+    bool draining = false;
+    bool open = false;  ///< in its version's list of endpoints
+};
+
+/// The ready instances of one version that take requests, by ordinal, as its router sees them.
+struct Cell::Endpoints final : public RouterView {
+    explicit Endpoints(Cell& owner) : cell(owner) {}
+
+    [[nodiscard]] std::int64_t size() const override {
+        return static_cast<std::int64_t>(open.size());
+    }
+    [[nodiscard]] EndpointView endpoint(std::int64_t position) const override {
+        return {cell.instances_[open[static_cast<std::size_t>(position)]]->in_flight, 1};
+    }
+    [[nodiscard]] std::int64_t kv_used_ppm(std::int64_t position) const override {
+        const InstanceRecord& record = *cell.instances_[open[static_cast<std::size_t>(position)]];
+        if (record.kv_blocks == 0) return 0;
+        return record.instance->load(cell.position_).kv_used_blocks * 1'000'000 / record.kv_blocks;
+    }
+    [[nodiscard]] std::uint64_t generation() const override { return changes; }
+
+    Cell& cell;
+    const VersionSpec* spec = nullptr;
+    std::int64_t weight = 0;
+    std::unique_ptr<RoutingPolicy> router;
+    std::vector<std::uint32_t> open;  ///< instance indices, ordinals ascending
+    std::uint64_t changes = 0;
+};
+
+struct Cell::Service {
+    const ServiceSpec* spec = nullptr;
+    std::uint32_t global = 0;
+    std::vector<std::unique_ptr<Endpoints>> versions;
+    std::vector<std::uint32_t> instance_by_ordinal;  ///< index, kNone once gone
+    RingBuffer<CallId> queue;    ///< at the gateway; entries of ended calls are stale
+    std::int64_t queued = 0;     ///< live entries
+    std::int64_t endpoints = 0;  ///< instances that take new requests, full ones included
+    bool notified = false;       ///< request_waits was sent and no endpoint came since
+    bool counted_unserved = false;
+    RandomStream version_split;
+    RandomStream jitter;
+    RandomStream service_times;
+    ServiceStats stats;
+};
+
+struct Cell::Source {
+    const SourceSpec* spec = nullptr;
+    std::uint32_t global = 0;
+    std::uint32_t service = 0;  ///< local index
+    std::unique_ptr<RequestSource> source;
+    EventHandle event;
+    Time scheduled = Time::max();
+    std::uint64_t next_number = 0;
+};
+
+}  // namespace headroom::serving

@@ -1,0 +1,67 @@
+/// LatencyModel: how long one iteration of an LLM engine takes on one instance.
+///
+/// For a fixed batch the time is affine in the context that the decoding sequences attend to:
+///
+///     t(K) = fixed + per_context_token * K     for context_tokens K in [.., valid_until)
+///
+/// That form is what lets a run of iterations be computed at once (K grows by the number of
+/// decoding sequences an iteration). Both numbers are whole picoseconds. A model that is not affine
+/// in K is tabulated at knots of K: iteration_cost() then returns the line of the segment K lies
+/// in, and `valid_until` the next knot; time never falls over a knot. Implementations are
+/// immutable, shared between instances and threads, and O(1) per call with no allocation.
+///
+/// A speed factor (per instance, in parts per million of nominal speed) divides both numbers, each
+/// rounded half up to whole ps, so that one scaled iteration is again `fixed + slope * K`.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "sim/core/time.hpp"
+
+namespace headroom::serving {
+
+/// What one iteration computes.
+struct IterationShape {
+    std::int64_t prefill_tokens = 0;    ///< P: prompt tokens computed in this iteration
+    std::int64_t decode_sequences = 0;  ///< D: sequences that compute one token each
+    std::int64_t context_tokens = 0;    ///< K: sum over decode sequences of tokens already computed
+    /// 2 A = sum over prefill chunks of n * (2 * context_before + n), twice the usual
+    /// A = sum n * (context_before + n/2), to stay an integer.
+    std::int64_t prefill_attention_doubled = 0;
+    std::int64_t prefill_chunks = 0;  ///< number of chunks behind prefill_tokens
+    std::int64_t sampled_tokens = 0;  ///< tokens emitted: D plus prompts that end in this iteration
+};
+
+struct IterationCost {
+    Duration fixed;
+    Duration per_context_token;
+    std::int64_t valid_until = std::numeric_limits<std::int64_t>::max();  ///< in context_tokens
+
+    [[nodiscard]] Duration at(std::int64_t context_tokens) const {
+        return fixed + per_context_token * context_tokens;
+    }
+};
+
+class LatencyModel {
+  public:
+    virtual ~LatencyModel() = default;
+    /// The line that holds at `shape` (and for decode-only shapes from it to valid_until). The
+    /// fixed part is >= 1 ps.
+    [[nodiscard]] virtual IterationCost iteration_cost(const IterationShape& shape) const = 0;
+};
+
+/// Parts per million of nominal speed; 1'000'000 changes nothing.
+using SpeedPpm = std::int64_t;
+inline constexpr SpeedPpm kNominalSpeed = 1'000'000;
+
+[[nodiscard]] inline IterationCost scaled(IterationCost cost, SpeedPpm speed) {
+    if (speed == kNominalSpeed) return cost;
+    const auto divide = [speed](Duration d) {
+        const Int128 numerator = static_cast<Int128>(d.ps()) * kNominalSpeed + speed / 2;
+        return Duration::picoseconds(static_cast<std::int64_t>(numerator / speed));
+    };
+    return {divide(cost.fixed), divide(cost.per_context_token), cost.valid_until};
+}
+
+}  // namespace headroom::serving

@@ -1,0 +1,189 @@
+/// LlmInstance: a continuous-batching LLM engine with a paged KV cache, advanced in macro-steps.
+///
+/// Between two changes of its batch, all that an iteration does is known in closed form: every
+/// decoding sequence gains a token, the context grows by their number, and each takes a KV block
+/// every `block_size` tokens at its own phase. So the instance keeps
+///   - one iteration counter; a sequence's tokens, context and blocks are differences against it,
+///   - the next finish as a value of that counter,
+///   - for each phase (iteration number modulo block size) how many sequences take a block then,
+/// and touches no sequence while iterations pass: O(arrivals + completions) events, not O(tokens).
+///
+/// A macro-step is planned as if nothing would happen and truncated to the first iteration boundary
+/// at or after an event that matters. load() and report() count boundaries before the asked
+/// position without splitting anything. SteppedLlmInstance does the same one iteration at a time
+/// and must agree bit for bit (tests/property/serving/).
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "sim/core/ring_buffer.hpp"
+#include "sim/serving/batching_policy.hpp"
+#include "sim/serving/instance.hpp"
+#include "sim/serving/service_spec.hpp"
+#include "sim/serving/step_math.hpp"
+
+namespace headroom::serving {
+
+class LlmInstance final : public Instance, private BatchView {
+  public:
+    /// `spec` must outlive the instance. `entity` is its number in the cell's event order.
+    LlmInstance(const LlmEngineSpec& spec, std::unique_ptr<BatchingPolicy> policy,
+                std::uint64_t entity, SpeedPpm speed, InstanceRecorder recorder);
+
+    [[nodiscard]] std::optional<Cause> refuses(std::int64_t prompt,
+                                               std::int64_t output) const override;
+    std::optional<Cause> submit(Time now, const Submission& submission,
+                                std::uint32_t& slot) override;
+    void abort(Time now, std::uint32_t slot) override;
+    [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
+    [[nodiscard]] NextEvent next_event() const override;
+    void run(Time now, InstanceHost& host) override;
+    void kill(const EventKey& position, std::vector<AttemptId>& lost) override;
+    void set_speed(Time now, SpeedPpm speed) override;
+    [[nodiscard]] InstanceLoad load(const EventKey& position) const override;
+    void finish(const EventKey& position) override;
+
+  private:
+    enum class Stage : std::uint8_t { unused, waiting, prefilling, decoding };
+
+    struct Sequence {
+        AttemptId attempt;
+        std::int64_t prompt = 0;
+        std::int64_t last_known = 0;  ///< known tokens when finished: prompt + output
+        std::int64_t computed = 0;    ///< decoding: when iteration_ was `joined`
+        std::int64_t joined = 0;
+        std::int64_t known = 0;   ///< not kept while decoding: computed + 1
+        std::int64_t blocks = 0;  ///< not kept while decoding
+        std::int64_t chunk = 0;   ///< prompt tokens in the iteration in progress
+        std::int64_t rank = 0;
+        Time submitted;
+        Time first_scheduled = Time::max();
+        Time first_token = Time::max();
+        Time last_token = Time::max();  ///< while decoding only if `fresh`
+        std::uint32_t preemptions = 0;
+        std::int32_t priority = 0;
+        Stage stage = Stage::unused;
+        bool aborted = false;
+        bool fresh = false;  ///< its last token came outside the last decode iteration
+    };
+    struct Finished {
+        AttemptId attempt;
+        AttemptReport report;
+    };
+    /// Where a position lies in the macro-step in progress.
+    struct Progress {
+        std::int64_t done = 0;    ///< boundaries passed
+        std::int64_t formed = 0;  ///< iterations whose blocks are taken
+    };
+
+    // BatchView
+    [[nodiscard]] std::int64_t block_size() const override { return block_size_; }
+    [[nodiscard]] std::int64_t total_blocks() const override { return spec_.kv_blocks; }
+    [[nodiscard]] std::int64_t free_blocks() const override { return free_blocks_; }
+    [[nodiscard]] std::int64_t running() const override {
+        return static_cast<std::int64_t>(running_.size());
+    }
+    [[nodiscard]] std::int64_t decoding() const override { return decoding_; }
+    [[nodiscard]] std::int64_t blocks_due() const override {
+        return due_[static_cast<std::size_t>(iteration_ % block_size_)];
+    }
+    [[nodiscard]] SequenceView running_at(std::int64_t position) const override;
+    [[nodiscard]] std::int64_t waiting() const override {
+        return static_cast<std::int64_t>(waiting_.size());
+    }
+    [[nodiscard]] SequenceView waiting_at(std::int64_t position) const override;
+
+    [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const {
+        return (tokens + block_size_ - 1) / block_size_;
+    }
+    /// Tokens computed by a decoding sequence once the counter stands at `iteration`.
+    [[nodiscard]] static std::int64_t computed_at(const Sequence& s, std::int64_t iteration) {
+        return s.computed + (iteration - s.joined);
+    }
+    [[nodiscard]] SequenceView view_of(const Sequence& s) const;
+    [[nodiscard]] Progress progress_at(const EventKey& position) const;
+    /// Blocks that decode iterations with counters iteration_ .. iteration_ + count - 1 take.
+    [[nodiscard]] std::int64_t blocks_taken(std::int64_t count) const;
+    /// Most iterations whose blocks leave at least `spare` free.
+    [[nodiscard]] std::int64_t iterations_until_kv_short(std::int64_t spare,
+                                                         std::int64_t at_most) const;
+
+    void form_step(Time now);
+    void apply_plan(Time now);
+    void preempt(Sequence& s, std::uint32_t slot);
+    [[nodiscard]] IterationShape shape_of_plan();
+    void truncate(Time now);
+    void complete_step(Time now, InstanceHost& host);
+    void advance_all_decodes();
+    void advance_listed_decodes(Time now);
+    void end_chunks_and_finish(Time now);
+    bool end_chunk(Time now, std::uint32_t slot, std::int64_t& finish_at);
+    void remove_aborted();
+    void add_decoding(Sequence& s);
+    void remove_decoding(Sequence& s);
+    void collect_fresh();
+    void release(std::uint32_t slot);
+    void refresh_next_finish();
+    [[nodiscard]] std::uint32_t new_slot();
+    void record_first_token(Sequence& s, Time now);
+
+    /// Records `done` iterations of the step in progress, and busy time and KV use up to `until`.
+    void account(std::int64_t done, std::int64_t formed, Time until);
+    void account_gaps(std::int64_t done);
+    void account_kv(std::int64_t formed, Time until);
+    void account_slowly(std::int64_t done, std::int64_t formed, Time until);
+    void record_last_gaps(std::int64_t iteration, Time boundary);
+
+    const LlmEngineSpec& spec_;
+    std::unique_ptr<BatchingPolicy> policy_;
+    std::uint64_t entity_;
+    SpeedPpm speed_;
+    InstanceRecorder recorder_;
+    std::int64_t block_size_;
+
+    std::vector<Sequence> sequences_;
+    std::vector<std::uint32_t> free_slots_;
+    RingBuffer<std::uint32_t> waiting_;
+    std::vector<std::uint32_t> running_;   ///< in order of admission
+    std::vector<std::int64_t> finish_at_;  ///< beside running_: counter value, kNever if unknown
+    std::vector<std::uint32_t> fresh_;     ///< decoding sequences whose `fresh` is set
+    std::vector<Finished> finished_;
+
+    std::int64_t iteration_ = 0;  ///< decode iterations completed
+    std::int64_t decoding_ = 0;
+    std::int64_t context_ = 0;       ///< sum of computed over decoding sequences
+    std::int64_t free_blocks_ = 0;   ///< before the decode blocks of the step in progress
+    std::vector<std::int64_t> due_;  ///< by counter modulo block size
+    std::uint64_t due_mask_ = 0;     ///< non-zero entries of due_, when block_size_ <= 64
+    std::int64_t next_finish_ = kNever;
+    Time last_decode_ = Time::zero();  ///< last boundary that all non-fresh sequences share
+    std::int64_t next_rank_ = 0;
+
+    // The step in progress.
+    bool stepping_ = false;
+    bool forming_ = false;
+    Time form_time_;
+    Time step_start_;
+    Time step_end_;
+    MacroStep step_;
+    std::int64_t planned_ = 0;        ///< iterations until step_end_
+    std::int64_t step_decodes_ = 0;   ///< sequences decoding in it
+    std::int64_t listed_blocks_ = 0;  ///< blocks taken by a listed decode
+    std::int64_t aborted_ = 0;        ///< running sequences aborted during it
+    StepPlan plan_;
+    std::vector<std::uint32_t> plan_slots_;  ///< scratch: slots behind the plan's positions
+
+    std::int64_t completed_ = 0;
+    std::int64_t prompt_tokens_ = 0;
+    std::int64_t output_tokens_ = 0;
+    TimeIntegral busy_;
+    TimeIntegral ttft_sum_;
+    std::int64_t ttft_count_ = 0;
+
+    static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+};
+
+}  // namespace headroom::serving

@@ -1,0 +1,58 @@
+/// The cell's records: a root request (what a user asked), its calls (one service's part each) and
+/// their attempts (one try on one instance each). See request.hpp for what they mean.
+#pragma once
+
+#include <cstdint>
+
+#include "sim/core/event_queue.hpp"
+#include "sim/core/id.hpp"
+#include "sim/core/time.hpp"
+#include "sim/serving/instance.hpp"
+#include "sim/serving/request.hpp"
+
+namespace headroom::serving {
+
+using RootId = Id<struct RootTag>;
+using CallId = Id<struct CallTag>;
+
+struct RootRequest {
+    std::uint64_t number = 0;  ///< within its source
+    Time arrival;
+    std::uint32_t source = 0;
+    std::uint32_t user = 0;
+    std::uint32_t calls = 0;  ///< made so far
+    RequestAttributes attributes;
+};
+
+struct Call {
+    RootId root;
+    CallId parent;      ///< none for the root's own call
+    CallId child;       ///< the call to a further service that it waits for
+    AttemptId attempt;  ///< in progress; none while it waits at the gateway
+    EventHandle timeout;
+    Time arrival;
+    Time first_scheduled = Time::max();
+    Time first_token = Time::max();
+    std::int32_t prompt = 1;
+    std::int32_t output = 1;
+    std::int32_t generated = 0;
+    std::uint32_t service = 0;  ///< within the cell
+    std::uint32_t number = 0;   ///< among its root's calls
+    std::uint32_t attempts = 0;
+    std::uint32_t next_child = 0;
+    std::uint32_t preemptions = 0;
+    std::uint32_t instance = 0xffffffffU;  ///< ordinal of the last one tried
+    bool queued = false;                   ///< waits at the gateway
+};
+static_assert(sizeof(Call) <= 128, "a call is a hot record: two cache lines");
+
+struct Attempt {
+    CallId call;
+    EventHandle delivery;        ///< still on its way to the instance
+    std::uint64_t number = 0;    ///< within the cell: orders deliveries
+    std::uint32_t instance = 0;  ///< index within the cell
+    std::uint32_t slot = 0;      ///< within the instance, once delivered
+};
+static_assert(sizeof(Attempt) <= 64, "an attempt is a hot record");
+
+}  // namespace headroom::serving

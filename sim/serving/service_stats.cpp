@@ -1,0 +1,32 @@
+#include "sim/serving/service_stats.hpp"
+
+#include <algorithm>
+
+namespace headroom::serving {
+
+void ServiceStats::merge(const ServiceStats& o) {
+    requests.merge(o.requests);
+    calls.merge(o.calls);
+    attempts.merge(o.attempts);
+    for (std::size_t i = 0; i < kCauseCount; ++i) causes[i] += o.causes[i];
+    queue.merge(o.queue);
+    ttft.merge(o.ttft);
+    tpot.merge(o.tpot);
+    itl.merge(o.itl);
+    e2e.merge(o.e2e);
+    prompt_tokens += o.prompt_tokens;
+    output_tokens += o.output_tokens;
+    measured_completed += o.measured_completed;
+    preemptions += o.preemptions;
+    slo_good += o.slo_good;
+    slo_missed += o.slo_missed;
+    busy += o.busy;
+    kv_block_time += o.kv_block_time;
+    kv_capacity_time += o.kv_capacity_time;
+    instance_time += o.instance_time;
+    in_system += o.in_system;
+    sojourn += o.sojourn;
+    last_arrival = std::max(last_arrival, o.last_arrival);
+}
+
+}  // namespace headroom::serving
