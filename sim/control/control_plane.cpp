@@ -1,0 +1,205 @@
+#include "sim/control/control_plane.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sim/control/artifact_fetcher.hpp"
+#include "sim/control/autoscaler_host.hpp"
+#include "sim/control/control_state.hpp"
+#include "sim/control/faults.hpp"
+#include "sim/control/metrics_pipeline.hpp"
+#include "sim/control/node_pool.hpp"
+#include "sim/control/pod_lifecycle.hpp"
+#include "sim/control/scheduler.hpp"
+#include "sim/control/workload_controller.hpp"
+
+namespace headroom::control {
+
+struct ControlPlane::Parts {
+    Parts(const ControlSpec& spec, serving::DataPlane& data_plane, std::uint64_t seed,
+          Time measure_from, bool record_all_decisions)
+        : state(spec, data_plane, seed, measure_from, record_all_decisions),
+          scheduler(state),
+          fetcher(state),
+          lifecycle(state, scheduler.queue(), fetcher),
+          controller(state, lifecycle),
+          metrics(state),
+          autoscalers(state, metrics, controller),
+          pools(state),
+          faults(state, lifecycle, pools) {}
+
+    void start_workloads();
+    void dispatch(const ControlQueue::Event& event);
+    void pod_step(PodId pod, bool grace);
+    WorkloadResult finish_workload(Workload& workload);
+
+    ControlState state;
+    Scheduler scheduler;
+    ArtifactFetcher fetcher;
+    PodLifecycle lifecycle;
+    WorkloadController controller;
+    MetricsPipeline metrics;
+    AutoscalerHost autoscalers;
+    NodePools pools;
+    Faults faults;
+};
+
+ControlPlane::ControlPlane(const ControlSpec& spec, serving::DataPlane& data_plane,
+                           std::uint64_t seed, Time measure_from, bool record_all_decisions)
+    : parts_(std::make_unique<Parts>(spec, data_plane, seed, measure_from, record_all_decisions)) {}
+
+ControlPlane::~ControlPlane() = default;
+
+void ControlPlane::start() {
+    parts_->pools.build(parts_->scheduler, parts_->fetcher);
+    parts_->start_workloads();
+    parts_->faults.start();
+    parts_->metrics.start();
+    parts_->autoscalers.start();
+}
+
+void ControlPlane::Parts::start_workloads() {
+    for (Workload& workload : state.workloads) {
+        workload.result.desired_replicas.append(state.now, workload.desired);
+        workload.result.ready_replicas.append(state.now, 0);
+        controller.reconcile(workload);
+    }
+    if (state.spec.initial == InitialState::cold) return;
+    while (scheduler.queue().has_active()) scheduler.run_cycle();
+    for (Workload& workload : state.workloads) {
+        for (const PodId pod : workload.pods) {
+            if (state.cluster.pod(pod).bound()) lifecycle.start_warm(pod);
+        }
+    }
+}
+
+Time ControlPlane::next_event_time() const {
+    const ControlQueue& queue = parts_->state.queue;
+    return queue.empty() ? Time::max() : queue.top_key().time;
+}
+
+void ControlPlane::run_due(Time now) {
+    ControlState& state = parts_->state;
+    HEADROOM_CHECK(now >= state.now, "time goes back");
+    HEADROOM_CHECK(now <= next_event_time(), "an event was passed over");
+    state.now = now;
+    while (!state.queue.empty() && state.queue.top_key().time == now) {
+        parts_->dispatch(state.queue.pop());
+    }
+}
+
+void ControlPlane::Parts::dispatch(const ControlQueue::Event& event) {
+    const auto entity = static_cast<std::uint32_t>(event.key.entity());
+    const std::uint64_t ordinal = event.key.ordinal();
+    const PodId pod{entity, event.payload.generation};  // where the entity is one
+    switch (static_cast<EventClass>(event.key.event_class())) {
+        case EventClass::fault:
+            faults.happen(entity);
+            return;
+        case EventClass::flow_finish:
+            lifecycle.transfers_finished();
+            return;
+        case EventClass::notification:
+            if (state.cluster.contains(pod)) lifecycle.drained(pod);
+            return;
+        case EventClass::pod_step:
+            if (ordinal == kGraceOrdinal) {
+                lifecycle.grace_ended(pod);
+            } else {
+                lifecycle.step(pod);
+            }
+            return;
+        case EventClass::scrape:
+            metrics.scrape();
+            return;
+        case EventClass::autoscaler:
+            autoscalers.tick(entity, ordinal == kWakeOrdinal);
+            return;
+        case EventClass::reconcile:
+            controller.reconcile(state.workloads[entity]);
+            return;
+        case EventClass::cluster_changed:
+            state.room_announced = false;
+            scheduler.queue().retry_unschedulable();
+            return;
+        case EventClass::queue_retry:
+            scheduler.queue().retry_due(pod);
+            return;
+        case EventClass::scheduler_cycle:
+            scheduler.run_cycle();
+            return;
+    }
+    HEADROOM_CHECK(false, "an event of no class");
+}
+
+void ControlPlane::notify(const serving::Notification& notification) {
+    ControlState& state = parts_->state;
+    HEADROOM_CHECK(notification.time >= state.now, "a notification from the past");
+    HEADROOM_CHECK(notification.time <= next_event_time(), "a notification passed an event");
+    state.now = notification.time;
+    if (notification.kind == serving::Notification::Kind::request_waits) {
+        parts_->autoscalers.request_waits(notification.instance.service);
+        return;
+    }
+    const auto found = state.instances.find(notification.instance);
+    if (found == state.instances.end()) return;  // killed while it said so
+    const PodId pod = found->second;
+    state.queue.push(control_key(state.now, EventClass::notification, pod.index), {pod.generation});
+}
+
+ControlResults ControlPlane::finish(Time end) {
+    ControlState& state = parts_->state;
+    HEADROOM_CHECK(end >= state.now, "a run cannot end before its last event");
+    state.now = end;
+    ControlResults results;
+    for (Workload& workload : state.workloads) {
+        results.workloads.push_back(parts_->finish_workload(workload));
+    }
+    results.pools = parts_->pools.finish();
+    for (const NodePoolResult& pool : results.pools) results.cost += pool.cost;
+    results.decisions = state.decisions.take();
+    return results;
+}
+
+WorkloadResult ControlPlane::Parts::finish_workload(Workload& workload) {
+    state.set_ready(workload, 0);
+    WorkloadResult& result = workload.result;
+    for (const PodId pod : workload.pods) {
+        state.account_pod(pod, state.managed(pod), workload);
+        if (!state.cluster.pod(pod).bound()) ++result.pods_pending;
+    }
+    result.device_time.add_ps(workload.device_milli_time / cluster::kWholeDevice.count());
+    result.cost = money_from(workload.cost_numerator);
+    return std::move(result);
+}
+
+metrics::Digest ControlPlane::digest() const {
+    return parts_->state.decisions.digest();
+}
+
+const ControlState& ControlPlane::state() const {
+    return parts_->state;
+}
+
+std::vector<std::string> unschedulable_workloads(const ControlSpec& spec) {
+    cluster::Cluster empty;
+    for (const NodePoolSpec& pool : spec.pools) {
+        // One node of each zone stands for all.
+        const auto zones = static_cast<std::int64_t>(std::max<std::size_t>(pool.zones.size(), 1));
+        for (std::int64_t i = 0; i < std::min(pool.count, zones); ++i) {
+            empty.add_node(NodePools::node_spec(pool, i), Time::zero());
+        }
+    }
+    std::vector<std::string> found;
+    for (const WorkloadSpec& workload : spec.workloads) {
+        if (empty.node_count() == 0) {
+            found.push_back(workload.name + ": there is no node");
+            continue;
+        }
+        const cluster::Fit fit = empty.could_ever_fit(workload.pod);
+        if (!fit.ok()) found.push_back(workload.name + ": " + fit.text());
+    }
+    return found;
+}
+
+}  // namespace headroom::control

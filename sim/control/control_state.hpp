@@ -1,0 +1,139 @@
+/// ControlState: the records that the parts of the control plane share (pods, workloads, the queue,
+/// the cluster, the network) and the small bookkeeping that keeps them consistent. The parts
+/// (scheduler, lifecycle, workload controller, ...) talk through it and through events, so that
+/// none needs to know who acts on what it did.
+///
+/// A pod is one cluster::Pod (where it is and what it holds) and one ManagedPod (what the control
+/// plane remembers of it), both named by its cluster::PodId. Invariants: Workload::pods lists the
+/// pods that are not gone, in creation order; active = those not being deleted; ready = those of
+/// them in phase ready; ordinals of instances count up per service and are never used again.
+///
+/// Integrals and cost count from `measure_from` on.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/cluster/cluster.hpp"
+#include "sim/control/control_event.hpp"
+#include "sim/control/control_results.hpp"
+#include "sim/control/control_spec.hpp"
+#include "sim/control/decision_log.hpp"
+#include "sim/core/time.hpp"
+#include "sim/network/flow_network.hpp"
+#include "sim/serving/data_plane.hpp"
+
+namespace headroom::control {
+
+using cluster::NodeId;
+using cluster::PodId;
+
+/// Where a pending pod is in the scheduling queue.
+enum class QueuePlace : std::uint8_t { none, active, backoff, unschedulable };
+
+/// The stages of a start, whose times are summed: indices into ManagedPod::stage_times.
+enum class StartStage : std::uint8_t {
+    pending,
+    image_pull,
+    container_start,
+    weights_load,
+    warm_up
+};
+inline constexpr std::size_t kStartStages = 5;
+
+struct ManagedPod {
+    std::string name;
+    std::uint64_t uid = 0;       ///< hash of the name: as random as Kubernetes', and reproducible
+    std::uint64_t serial = 0;    ///< over all pods, in creation order
+    std::uint64_t sequence = 0;  ///< among the workload's pods, in creation order
+    std::uint32_t workload = 0;
+    bool deleted = false;     ///< has a deletion time
+    bool warm_start = false;  ///< ready at time 0 by ControlSpec::initial
+    Time bound_at = Time::max();
+    Time stage_since;
+    Time container_started = Time::max();
+    Time ready_since = Time::max();
+    Time endpoint_since = Time::max();
+    std::int64_t ordinal = -1;  ///< of its instance; -1: never was an endpoint
+    serving::SpeedPpm speed = serving::kNominalSpeed;
+    std::array<Duration, kStartStages> stage_times{};
+    EventHandle step;   ///< the end of its stage
+    EventHandle grace;  ///< the end of its termination grace
+
+    QueuePlace place = QueuePlace::none;
+    std::int32_t attempts = 0;  ///< scheduling cycles it went through
+    Time queued_at;             ///< entered the active queue, or failed
+    EventHandle retry;          ///< the end of its backoff, or of its time as unschedulable
+    std::string last_failure;   ///< the reason that was recorded last
+};
+
+/// A factor of nominal speed in parts per million, to the nearest, at least 1.
+[[nodiscard]] serving::SpeedPpm speed_ppm(double factor);
+
+struct Workload {
+    const WorkloadSpec* spec = nullptr;
+    std::uint32_t index = 0;
+    std::shared_ptr<const cluster::PodSpec> pod_template;
+    std::int64_t desired = 0;
+    std::vector<PodId> pods;
+    std::uint64_t next_sequence = 0;
+    std::uint64_t version = 0;  ///< changes with whatever an autoscaler sees of the pods
+    std::int64_t active = 0;
+    bool reconcile_queued = false;
+    int last_direction = 0;  ///< of the last change of `desired`: +1, -1; 0: none yet
+    std::int64_t ready = 0;
+    Time ready_changed;  ///< since when `ready` is what it is
+    Int128 device_milli_time = 0;
+    Int128 cost_numerator = 0;  ///< micro-units an hour, times ps
+    WorkloadResult result;
+};
+
+/// What the parts share; see the head of this file.
+struct ControlState {
+    ControlState(const ControlSpec& control_spec, serving::DataPlane& plane, std::uint64_t run_seed,
+                 Time measured_from, bool record_all_decisions);
+    ControlState(const ControlState&) = delete;
+    ControlState& operator=(const ControlState&) = delete;
+
+    [[nodiscard]] ManagedPod& managed(PodId id) { return managed_pods[id.index]; }
+    [[nodiscard]] const ManagedPod& managed(PodId id) const { return managed_pods[id.index]; }
+    [[nodiscard]] Workload& workload_of(const ManagedPod& pod) { return workloads[pod.workload]; }
+    [[nodiscard]] serving::InstanceKey instance_key(const ManagedPod& pod) const;
+
+    /// The part of [from, to] that is measured.
+    [[nodiscard]] Duration measured(Time from, Time to) const;
+
+    /// Has the workload create or delete pods at this instant, after what else happens in it.
+    void request_reconcile(Workload& workload);
+    /// Has unschedulable pods try again at this instant.
+    void announce_room();
+    void set_ready(Workload& workload, std::int64_t delta);
+    /// Books what a pod held since it was bound: devices, and its share of the node's price (of its
+    /// devices where the node has any, else the greater of its shares of CPU and memory). What no
+    /// pod holds is nobody's cost.
+    void account_pod(PodId id, const ManagedPod& pod, Workload& workload);
+
+    const ControlSpec spec;
+    serving::DataPlane& data_plane;
+    const std::uint64_t seed;
+    const Time measure_from;
+    Time now;
+    ControlQueue queue;
+    cluster::Cluster cluster;
+    network::FlowNetwork network;
+    DecisionLog decisions;
+    std::vector<Workload> workloads;
+    std::deque<ManagedPod> managed_pods;  ///< by index of the pod's id
+    std::uint64_t next_serial = 0;
+    std::map<serving::InstanceKey, PodId> instances;  ///< those that are in the data plane
+    std::vector<std::uint32_t> next_ordinal;          ///< by service
+    std::vector<Int128> node_device_milli_time;       ///< by index of the node: handed out
+    bool room_announced = false;
+};
+
+}  // namespace headroom::control

@@ -1,0 +1,81 @@
+#include "sim/control/faults.hpp"
+
+#include <utility>
+#include <vector>
+
+namespace headroom::control {
+
+void Faults::start() {
+    for (std::size_t i = 0; i < state_.spec.faults.size(); ++i) {
+        state_.queue.push(control_key(state_.spec.faults[i].at, EventClass::fault, i), {});
+    }
+}
+
+std::optional<PodId> Faults::target_pod(const FaultSpec& fault) const {
+    for (const Workload& workload : state_.workloads) {
+        if (workload.spec->name != fault.target) continue;
+        std::int64_t left = fault.index;
+        for (const PodId id : workload.pods) {
+            if (state_.managed(id).deleted) continue;
+            if (left-- == 0) return id;
+        }
+    }
+    return std::nullopt;
+}
+
+void Faults::happen(std::size_t index) {
+    const FaultSpec& fault = state_.spec.faults[index];
+    if (fault.kind == FaultSpec::Kind::lose_node) return lose_node(fault);
+    if (fault.kind == FaultSpec::Kind::restore_node) return restore_node(fault);
+    const std::optional<PodId> pod = target_pod(fault);
+    if (!pod) return record(fault, fault.target, false, "there is no such pod");
+    std::string name = state_.managed(*pod).name;
+    switch (fault.kind) {
+        case FaultSpec::Kind::kill_instance:
+            record(fault, std::move(name), true, "killed");
+            lifecycle_.lose(*pod);
+            return;
+        case FaultSpec::Kind::drain_instance:
+            record(fault, std::move(name), true, "deleted, drains");
+            lifecycle_.remove(*pod);
+            return;
+        case FaultSpec::Kind::set_speed:
+            record(fault, std::move(name), true,
+                   "speed " + std::to_string(speed_ppm(fault.speed)) + " ppm");
+            lifecycle_.set_speed(*pod, speed_ppm(fault.speed));
+            return;
+        default:
+            return;
+    }
+}
+
+void Faults::lose_node(const FaultSpec& fault) {
+    const NodeId node = state_.cluster.find_node(fault.target);
+    if (!node.valid()) return record(fault, fault.target, false, "there is no such node");
+    const std::vector<PodId> pods = state_.cluster.node(node).pods;
+    if (!pools_.lose(node)) return record(fault, fault.target, false, "it is lost already");
+    record(fault, fault.target, true, "lost with " + std::to_string(pods.size()) + " pods");
+    for (const PodId pod : pods) lifecycle_.lose(pod);
+}
+
+void Faults::restore_node(const FaultSpec& fault) {
+    const NodeId node = state_.cluster.find_node(fault.target);
+    if (!node.valid()) return record(fault, fault.target, false, "there is no such node");
+    if (!pools_.restore(node)) return record(fault, fault.target, false, "it is not lost");
+    record(fault, fault.target, true, "takes pods again");
+}
+
+void Faults::record(const FaultSpec& fault, std::string subject, bool done, std::string reason) {
+    Decision decision;
+    decision.time = state_.now;
+    decision.actor = "fault";
+    decision.subject = std::move(subject);
+    decision.outcome = done ? Decision::Outcome::changed : Decision::Outcome::blocked;
+    decision.wanted = static_cast<std::int64_t>(fault.kind);
+    decision.after = done ? decision.wanted : -1;
+    decision.before = -1;
+    decision.reason = std::move(reason);
+    state_.decisions.record(std::move(decision), false);
+}
+
+}  // namespace headroom::control

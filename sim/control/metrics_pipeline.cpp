@@ -1,0 +1,293 @@
+#include "sim/control/metrics_pipeline.hpp"
+
+#include <algorithm>
+
+namespace headroom::control {
+
+namespace {
+
+constexpr std::int64_t kMilli = 1000;
+
+/// count per second over `span`, in milli-units, rounded down.
+std::int64_t rate_milli(std::int64_t count, Duration span) {
+    return static_cast<std::int64_t>(static_cast<Int128>(count) * kMilli * Duration::kPerSecond /
+                                     span.ps());
+}
+
+std::int64_t utilization_milli(const serving::InstanceLoad& from, const serving::InstanceLoad& to,
+                               Duration span) {
+    const Int128 capacity = static_cast<Int128>(span.ps()) * std::max<std::int64_t>(to.servers, 1);
+    return static_cast<std::int64_t>((to.busy - from.busy).ps() * kMilli / capacity);
+}
+
+void fail(MetricReading& out, std::string error) {
+    out.available = false;
+    out.error = std::move(error);
+}
+
+}  // namespace
+
+MetricsPipeline::MetricsPipeline(ControlState& state) : state_(state) {
+    const MetricsPipelineSpec& spec = state.spec.metrics;
+    HEADROOM_CHECK(spec.scrape_interval > Duration::zero(), "the scrape interval must be positive");
+    // Between two scrapes the newest visible sample is up to delay + interval old, its window's
+    // oldest one a window older: two more for the ends, two for the baselines of a young pod.
+    capacity_ = static_cast<std::size_t>((spec.window + spec.delay) / spec.scrape_interval) + 4;
+}
+
+void MetricsPipeline::watch(std::uint32_t workload) {
+    const auto insert = [](std::vector<std::uint32_t>& sorted, std::uint32_t value) {
+        const auto at = std::lower_bound(sorted.begin(), sorted.end(), value);
+        if (at == sorted.end() || *at != value) sorted.insert(at, value);
+    };
+    insert(workloads_, workload);
+    const std::uint32_t service = state_.workloads[workload].spec->service;
+    insert(services_, service);
+    if (service_samples_.size() <= service) service_samples_.resize(service + 1);
+}
+
+void MetricsPipeline::start() {
+    if (workloads_.empty()) return;
+    for (const std::uint32_t service : services_) {
+        service_samples_[service].push({state_.now, false, {}}, capacity_);
+    }
+    const Time first = state_.now + state_.spec.metrics.scrape_phase;
+    state_.queue.push(control_key(first, EventClass::scrape, 0), {});
+}
+
+void MetricsPipeline::scrape() {
+    for (const std::uint32_t w : workloads_) {
+        for (const PodId id : state_.workloads[w].pods) scrape_pod(id);
+    }
+    for (const std::uint32_t service : services_) {
+        Ring<ServiceSample>& ring = service_samples_[service];
+        const ServiceSample sample{state_.now, true,
+                                   state_.data_plane.service_load(state_.now, service)};
+        // The start of the run was noted as a point of its own: do not have two of one time.
+        if (ring.size() == 1 && ring.at(0).at == state_.now) ring.clear();
+        ring.push(sample, capacity_);
+    }
+    const Time next = state_.now + state_.spec.metrics.scrape_interval;
+    state_.queue.push(control_key(next, EventClass::scrape, 0), {});
+}
+
+void MetricsPipeline::scrape_pod(PodId id) {
+    const ManagedPod& pod = state_.managed(id);
+    if (pod.container_started > state_.now) return;
+    if (histories_.size() <= id.index) histories_.resize(id.index + 1);
+    PodHistory& history = histories_[id.index];
+    Ring<Sample>& ring = history.samples;
+    // The start of the container, and that of the instance, from where its rates are taken.
+    const auto add_baseline = [&](Time at, bool serving) {
+        if (at < state_.now) ring.push({at, false, serving, {}}, capacity_);
+    };
+    const bool serving = pod.ordinal >= 0;
+    if (history.pod != id) {
+        history.pod = id;
+        ring.clear();
+        add_baseline(pod.container_started, serving && pod.endpoint_since == pod.container_started);
+    }
+    Sample sample{state_.now, true, serving, {}};
+    if (serving) {
+        const bool was_serving = ring.size() > 0 && ring.at(ring.size() - 1).serving;
+        if (!was_serving) add_baseline(pod.endpoint_since, true);
+        sample.load = state_.data_plane.instance_load(state_.now, state_.instance_key(pod));
+    }
+    ring.push(sample, capacity_);
+}
+
+const MetricsPipeline::PodHistory* MetricsPipeline::history_of(PodId pod) const {
+    if (pod.index >= histories_.size() || histories_[pod.index].pod != pod) return nullptr;
+    return &histories_[pod.index];
+}
+
+template <class T>
+std::optional<MetricsPipeline::Span> MetricsPipeline::visible_span(const Ring<T>& ring) const {
+    const Time visible = state_.now - state_.spec.metrics.delay;
+    std::size_t end = ring.size();
+    while (end > 0 && (ring.at(end - 1).at > visible || !ring.at(end - 1).scraped)) --end;
+    if (end == 0) return std::nullopt;
+    const Time from = ring.at(end - 1).at - state_.spec.metrics.window;
+    std::size_t low = 0;
+    std::size_t high = end - 1;
+    while (low < high) {
+        const std::size_t middle = (low + high) / 2;
+        if (ring.at(middle).at < from) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return Span{end - 1, low};
+}
+
+std::optional<PodSample> MetricsPipeline::serving_value(MetricId metric, const Ring<Sample>& ring,
+                                                        Span span) const {
+    const Sample& newest = ring.at(span.newest);
+    if (!newest.serving) return std::nullopt;
+    const serving::InstanceLoad& load = newest.load;
+    const auto gauge = [&](std::int64_t value) -> std::optional<PodSample> {
+        return PodSample{value * kMilli, newest.at, Duration::zero()};
+    };
+    std::size_t oldest = span.oldest;
+    while (!ring.at(oldest).serving) ++oldest;
+    switch (metric) {
+        case MetricId::requests_in_flight:
+            return gauge(load.in_flight);
+        case MetricId::requests_waiting:
+            return gauge(load.waiting);
+        case MetricId::requests_running:
+            return gauge(load.running);
+        case MetricId::kv_used_fraction:
+            if (load.kv_total_blocks == 0) return std::nullopt;
+            return PodSample{load.kv_used_blocks * kMilli / load.kv_total_blocks, newest.at,
+                             Duration::zero()};
+        case MetricId::requests_in_flight_mean: {
+            std::int64_t sum = 0;
+            std::int64_t samples = 0;
+            for (std::size_t i = oldest; i <= span.newest; ++i) {
+                sum += ring.at(i).load.in_flight;
+                samples += ring.at(i).scraped ? 1 : 0;
+            }
+            return PodSample{sum * kMilli / samples, newest.at, newest.at - ring.at(oldest).at};
+        }
+        default:
+            break;
+    }
+    const Sample& from = ring.at(oldest);
+    const Duration width = newest.at - from.at;
+    if (width <= Duration::zero()) return std::nullopt;
+    const auto sample = [&](std::int64_t milli) -> std::optional<PodSample> {
+        return PodSample{milli, newest.at, width};
+    };
+    switch (metric) {
+        case MetricId::requests_per_second:
+            return sample(rate_milli(load.completed - from.load.completed, width));
+        case MetricId::prompt_tokens_per_second:
+            return sample(rate_milli(load.prompt_tokens - from.load.prompt_tokens, width));
+        case MetricId::output_tokens_per_second:
+            return sample(rate_milli(load.output_tokens - from.load.output_tokens, width));
+        case MetricId::utilization:
+            return sample(utilization_milli(from.load, load, width));
+        case MetricId::ttft_mean_seconds: {
+            const std::int64_t count = load.ttft_count - from.load.ttft_count;
+            if (count <= 0) return std::nullopt;
+            const Int128 sum = (load.ttft_sum - from.load.ttft_sum).ps();
+            return sample(static_cast<std::int64_t>(
+                sum * kMilli / (static_cast<Int128>(count) * Duration::kPerSecond)));
+        }
+        default:
+            return std::nullopt;
+    }
+}
+
+std::optional<PodSample> MetricsPipeline::pod_value(MetricId metric, PodId pod,
+                                                    const UsageModel& usage) const {
+    const PodHistory* history = history_of(pod);
+    if (history == nullptr) return std::nullopt;
+    const Ring<Sample>& ring = history->samples;
+    const std::optional<Span> span = visible_span(ring);
+    if (!span) return std::nullopt;
+    const Sample& newest = ring.at(span->newest);
+    if (metric == MetricId::memory) {
+        const Bytes used = usage.memory_idle + usage.memory_per_in_flight * newest.load.in_flight;
+        return PodSample{used.count() * kMilli, newest.at, Duration::zero()};
+    }
+    if (metric != MetricId::cpu) return serving_value(metric, ring, *span);
+    const Sample& from = ring.at(span->oldest);
+    const Duration width = newest.at - from.at;
+    if (width <= Duration::zero()) return std::nullopt;
+    const std::int64_t busy = newest.serving ? utilization_milli(from.load, newest.load, width) : 0;
+    return PodSample{usage.cpu_idle.count() + usage.cpu_busy.count() * busy / kMilli, newest.at,
+                     width};
+}
+
+void MetricsPipeline::read(std::uint32_t workload, const MetricRequest& request,
+                           const std::vector<PodId>& pods, MetricReading& out) const {
+    out.available = false;
+    out.error.clear();
+    out.pods.clear();
+    out.containers.clear();
+    out.values_milli.clear();
+    out.timestamp = Time::zero();
+    const MetricInfo* info = find_metric(request.name);
+    if (info == nullptr) {
+        fail(out, "there is no metric \"" + request.name + "\"");
+        return;
+    }
+    const bool resource = info->scope == MetricScope::resource;
+    switch (request.kind) {
+        case MetricKind::resource:
+        case MetricKind::container_resource:
+            if (!resource) return fail(out, "\"" + request.name + "\" is not a resource");
+            return read_pods(*info, workload, pods, out);
+        case MetricKind::pods:
+            if (info->scope == MetricScope::service) {
+                return fail(out, "\"" + request.name + "\" is of the service, not of its pods");
+            }
+            return read_pods(*info, workload, pods, out);
+        case MetricKind::object:
+        case MetricKind::external:
+            if (info->scope == MetricScope::service) return read_service(*info, workload, out);
+            return read_sum(*info, workload, pods, out);
+    }
+}
+
+void MetricsPipeline::read_pods(const MetricInfo& info, std::uint32_t workload,
+                                const std::vector<PodId>& pods, MetricReading& out) const {
+    const UsageModel& usage = state_.workloads[workload].spec->usage;
+    out.pods.reserve(pods.size());
+    for (const PodId id : pods) {
+        out.pods.push_back(pod_value(info.id, id, usage));
+        if (!out.pods.back()) continue;
+        out.available = true;
+        out.timestamp = std::max(out.timestamp, out.pods.back()->timestamp);
+    }
+    if (!out.available) out.error = "no pod has a visible sample";
+}
+
+void MetricsPipeline::read_sum(const MetricInfo& info, std::uint32_t workload,
+                               const std::vector<PodId>& pods, MetricReading& out) const {
+    read_pods(info, workload, pods, out);
+    std::int64_t sum = 0;
+    for (const std::optional<PodSample>& sample : out.pods) {
+        if (sample) sum += sample->value_milli;
+    }
+    out.pods.clear();
+    if (out.available) out.values_milli.push_back(sum);
+}
+
+void MetricsPipeline::read_service(const MetricInfo& info, std::uint32_t workload,
+                                   MetricReading& out) const {
+    const std::uint32_t service = state_.workloads[workload].spec->service;
+    const auto missing = [&] { fail(out, "the service has no visible sample"); };
+    if (service >= service_samples_.size()) return missing();
+    const Ring<ServiceSample>& ring = service_samples_[service];
+    const std::optional<Span> span = visible_span(ring);
+    if (!span) return missing();
+    const ServiceSample& newest = ring.at(span->newest);
+    const ServiceSample& from = ring.at(span->oldest);
+    std::int64_t value = 0;
+    switch (info.id) {
+        case MetricId::gateway_queue:
+            value = newest.load.gateway_queue * kMilli;
+            break;
+        case MetricId::service_in_flight:
+            value = newest.load.in_flight * kMilli;
+            break;
+        case MetricId::service_endpoints:
+            value = newest.load.endpoints * kMilli;
+            break;
+        case MetricId::arrivals_per_second:
+            if (newest.at <= from.at) return missing();
+            value = rate_milli(newest.load.arrived - from.load.arrived, newest.at - from.at);
+            break;
+        default:
+            return missing();
+    }
+    out.available = true;
+    out.timestamp = newest.at;
+    out.values_milli.push_back(value);
+}
+
+}  // namespace headroom::control

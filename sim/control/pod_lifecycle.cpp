@@ -1,0 +1,246 @@
+#include "sim/control/pod_lifecycle.hpp"
+
+#include <algorithm>
+
+#include "sim/core/hash.hpp"
+
+namespace headroom::control {
+
+using cluster::Artifact;
+using cluster::PodPhase;
+
+PodId PodLifecycle::create(Workload& workload) {
+    const std::uint64_t sequence = workload.next_sequence++;
+    const PodId id = state_.cluster.add_pod(workload.pod_template,
+                                            static_cast<std::uint32_t>(sequence), state_.now);
+    if (state_.managed_pods.size() <= id.index) state_.managed_pods.resize(id.index + 1);
+    ManagedPod& pod = state_.managed(id);
+    pod = ManagedPod{};
+    pod.name = workload.spec->name + "-" + std::to_string(sequence);
+    pod.uid = hash_name(pod.name);
+    pod.serial = state_.next_serial++;
+    pod.sequence = sequence;
+    pod.workload = workload.index;
+    pod.stage_since = state_.now;
+    const std::vector<double>& speeds = workload.spec->speed_by_rank;
+    if (!speeds.empty()) pod.speed = speed_ppm(speeds[sequence % speeds.size()]);
+    workload.pods.push_back(id);
+    ++workload.active;
+    ++workload.version;
+    ++workload.result.pods_created;
+    queue_.add(id);
+    return id;
+}
+
+void PodLifecycle::start_warm(PodId id) {
+    ManagedPod& pod = state_.managed(id);
+    state_.queue.cancel(pod.step);
+    pod.warm_start = true;
+    pod.container_started = state_.now;
+    state_.cluster.hold(id, Artifact::image, state_.now);
+    state_.cluster.hold(id, Artifact::weights, state_.now);
+    become_ready(id, pod);
+    become_endpoint(id, pod);
+}
+
+void PodLifecycle::step(PodId id) {
+    advance(id);
+}
+
+void PodLifecycle::advance(PodId id) {
+    ManagedPod& pod = state_.managed(id);
+    const LifecycleSpec& spec = state_.workload_of(pod).spec->lifecycle;
+    cluster::Cluster& cluster = state_.cluster;
+    for (;;) {
+        switch (cluster.pod(id).phase) {
+            case PodPhase::scheduled:
+                end_stage(pod, StartStage::pending);
+                cluster.set_phase(id, PodPhase::image_pull, state_.now);
+                if (!begin_image_pull(id, pod)) return;
+                break;
+            case PodPhase::image_pull:
+                cluster.hold(id, Artifact::image, state_.now);
+                end_stage(pod, StartStage::image_pull);
+                cluster.set_phase(id, PodPhase::container_start, state_.now);
+                if (!wait(id, pod, spec.container_start)) return;
+                break;
+            case PodPhase::container_start:
+                end_stage(pod, StartStage::container_start);
+                pod.container_started = state_.now;
+                ++state_.workload_of(pod).version;
+                cluster.set_phase(id, PodPhase::weights_load, state_.now);
+                if (!begin_weights_load(id, pod)) return;
+                break;
+            case PodPhase::weights_load:
+                cluster.hold(id, Artifact::weights, state_.now);
+                end_stage(pod, StartStage::weights_load);
+                cluster.set_phase(id, PodPhase::warm_up, state_.now);
+                if (!wait(id, pod, spec.warm_up)) return;
+                break;
+            case PodPhase::warm_up:
+                end_stage(pod, StartStage::warm_up);
+                become_ready(id, pod);
+                if (!wait(id, pod, spec.readiness_delay)) return;
+                break;
+            case PodPhase::ready:
+                become_endpoint(id, pod);
+                return;
+            default:
+                HEADROOM_CHECK(false, "a stage ended in a phase that has no next stage");
+        }
+    }
+}
+
+bool PodLifecycle::begin_image_pull(PodId id, ManagedPod& pod) {
+    const cluster::Pod& placed = state_.cluster.pod(id);
+    const cluster::ImageSpec& image = placed.spec->image;
+    if (image.name.empty() || image.compressed.count() == 0) return true;
+    if (state_.cluster.has_artifact(id, Artifact::image)) {
+        state_.cluster.hold(id, Artifact::image, state_.now);
+        return true;
+    }
+    const std::int64_t rate =
+        std::min(state_.workload_of(pod).spec->lifecycle.image_pull_bytes_per_s,
+                 state_.cluster.node(placed.node).spec->pull_bytes_per_s);
+    fetcher_.join(id, placed.node, Artifact::image, image.name, image.compressed, rate);
+    return false;
+}
+
+bool PodLifecycle::begin_weights_load(PodId id, ManagedPod& pod) {
+    const cluster::Pod& placed = state_.cluster.pod(id);
+    const cluster::WeightsSpec& weights = placed.spec->weights;
+    if (weights.name.empty() || weights.size.count() == 0) return true;
+    const std::int64_t rate = state_.workload_of(pod).spec->lifecycle.weights_load_bytes_per_s;
+    if (state_.cluster.has_artifact(id, Artifact::weights)) {
+        state_.cluster.hold(id, Artifact::weights, state_.now);
+        const std::int64_t disk = state_.cluster.node(placed.node).spec->disk_bytes_per_s;
+        return wait(id, pod, transfer_time(weights.size, std::min(rate, disk)));
+    }
+    fetcher_.join(id, placed.node, Artifact::weights, weights.name, weights.size, rate);
+    return false;
+}
+
+bool PodLifecycle::wait(PodId id, ManagedPod& pod, Duration duration) {
+    if (duration <= Duration::zero()) return true;
+    pod.step = state_.queue.push(control_key(state_.now + duration, EventClass::pod_step, id.index),
+                                 {id.generation});
+    return false;
+}
+
+void PodLifecycle::transfers_finished() {
+    for (const ArtifactFetcher::Arrival& arrival : fetcher_.finish_due()) {
+        ManagedPod& pod = state_.managed(arrival.pod);
+        if (wait(arrival.pod, pod, arrival.readable - state_.now)) advance(arrival.pod);
+    }
+}
+
+void PodLifecycle::end_stage(ManagedPod& pod, StartStage stage) {
+    pod.stage_times[static_cast<std::size_t>(stage)] = state_.now - pod.stage_since;
+    pod.stage_since = state_.now;
+}
+
+void PodLifecycle::become_ready(PodId id, ManagedPod& pod) {
+    Workload& workload = state_.workload_of(pod);
+    state_.cluster.set_phase(id, PodPhase::ready, state_.now);
+    pod.ready_since = state_.now;
+    ++workload.version;
+    state_.set_ready(workload, +1);
+    if (pod.warm_start) return;
+    WorkloadResult& result = workload.result;
+    ++result.pods_became_ready;
+    const auto spent = [&](StartStage stage) {
+        return pod.stage_times[static_cast<std::size_t>(stage)];
+    };
+    result.pending_time += spent(StartStage::pending);
+    result.image_pull_time += spent(StartStage::image_pull);
+    result.container_start_time += spent(StartStage::container_start);
+    result.weights_load_time += spent(StartStage::weights_load);
+    result.warm_up_time += spent(StartStage::warm_up);
+}
+
+void PodLifecycle::become_endpoint(PodId id, ManagedPod& pod) {
+    const WorkloadSpec& spec = *state_.workload_of(pod).spec;
+    pod.ordinal = state_.next_ordinal[spec.service]++;
+    pod.endpoint_since = state_.now;
+    const serving::InstanceKey key = state_.instance_key(pod);
+    state_.instances.emplace(key, id);
+    state_.data_plane.add_instance(state_.now, key, spec.version, pod.speed);
+}
+
+void PodLifecycle::leave_ready(PodId id, ManagedPod& pod) {
+    if (state_.cluster.pod(id).phase == PodPhase::ready) {
+        state_.set_ready(state_.workload_of(pod), -1);
+    }
+}
+
+void PodLifecycle::remove(PodId id) {
+    ManagedPod& pod = state_.managed(id);
+    HEADROOM_CHECK(!pod.deleted, "a pod is deleted once");
+    Workload& workload = state_.workload_of(pod);
+    pod.deleted = true;
+    --workload.active;
+    ++workload.version;
+    ++workload.result.pods_deleted;
+    state_.request_reconcile(workload);
+    if (pod.ordinal < 0) {
+        finish(id);
+        return;
+    }
+    leave_ready(id, pod);
+    state_.cluster.set_phase(id, PodPhase::draining, state_.now);
+    const Time end = state_.now + workload.spec->lifecycle.termination_grace;
+    pod.grace = state_.queue.push(control_key(end, EventClass::pod_step, id.index, kGraceOrdinal),
+                                  {id.generation});
+    state_.data_plane.drain_instance(state_.now, state_.instance_key(pod));
+}
+
+void PodLifecycle::grace_ended(PodId id) {
+    ManagedPod& pod = state_.managed(id);
+    state_.data_plane.kill_instance(state_.now, state_.instance_key(pod));
+    finish(id);
+}
+
+void PodLifecycle::drained(PodId id) {
+    finish(id);
+}
+
+void PodLifecycle::lose(PodId id) {
+    ManagedPod& pod = state_.managed(id);
+    if (!pod.deleted) {
+        Workload& workload = state_.workload_of(pod);
+        pod.deleted = true;
+        --workload.active;
+        ++workload.version;
+        ++workload.result.pods_deleted;
+    }
+    if (pod.ordinal >= 0) state_.data_plane.kill_instance(state_.now, state_.instance_key(pod));
+    finish(id);
+}
+
+void PodLifecycle::set_speed(PodId id, serving::SpeedPpm speed) {
+    ManagedPod& pod = state_.managed(id);
+    pod.speed = speed;
+    if (pod.ordinal >= 0) {
+        state_.data_plane.set_speed(state_.now, state_.instance_key(pod), speed);
+    }
+}
+
+void PodLifecycle::finish(PodId id) {
+    ManagedPod& pod = state_.managed(id);
+    Workload& workload = state_.workload_of(pod);
+    state_.queue.cancel(pod.step);
+    state_.queue.cancel(pod.grace);
+    queue_.remove(id);
+    fetcher_.leave(id);
+    leave_ready(id, pod);
+    if (pod.ordinal >= 0) state_.instances.erase(state_.instance_key(pod));
+    state_.account_pod(id, pod, workload);
+    if (state_.cluster.pod(id).bound()) state_.announce_room();
+    state_.cluster.release(id, state_.now);
+    state_.cluster.erase_pod(id);
+    workload.pods.erase(std::find(workload.pods.begin(), workload.pods.end(), id));
+    ++workload.version;
+    state_.request_reconcile(workload);
+}
+
+}  // namespace headroom::control

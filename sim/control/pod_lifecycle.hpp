@@ -1,0 +1,72 @@
+/// PodLifecycle: takes a pod from creation to gone, and its instance in and out of the data plane.
+///
+///     pending -> scheduled -> image_pull -> container_start -> weights_load -> warm_up -> ready
+///             -> (readiness_delay) endpoint -> draining -> gone
+///
+/// The scheduler ends `pending`. Images and weights that lie in the node's cache are not moved:
+/// an image costs nothing then, weights load from the disk at the slower of load rate and disk.
+/// What is not there comes over the network (artifact_fetcher.hpp) and is cached, as far as it
+/// fits. A stage that takes no time is passed at once.
+///
+/// Ready is the pod's condition; it becomes an endpoint (DataPlane::add_instance) `readiness_delay`
+/// later. Deletion takes the endpoint away at once and drains the instance; the pod is gone when
+/// the data plane says `drained`, or when its termination grace ends and the instance is killed. A
+/// pod that is not an endpoint has nothing to finish and is gone at once. A lost pod (killed, or
+/// its node is gone) leaves without draining.
+///
+/// When a pod is gone its node has room: unschedulable pods try again, and its workload reconciles.
+/// The times of the start stages are summed per workload when a pod becomes ready; pods ready from
+/// the beginning had no start and do not count. Each call is O(log pods) plus the cluster's work.
+#pragma once
+
+#include <string>
+
+#include "sim/control/artifact_fetcher.hpp"
+#include "sim/control/control_state.hpp"
+#include "sim/control/scheduling_queue.hpp"
+
+namespace headroom::control {
+
+class PodLifecycle {
+  public:
+    PodLifecycle(ControlState& state, SchedulingQueue& queue, ArtifactFetcher& fetcher)
+        : state_(state), queue_(queue), fetcher_(fetcher) {}
+
+    /// A new pending pod of the workload, in the scheduling queue.
+    PodId create(Workload& workload);
+    /// A bound pod that has been ready for long: cached, an endpoint, now.
+    void start_warm(PodId pod);
+
+    /// The event pod_step: its stage has ended.
+    void step(PodId pod);
+    /// The event pod_step of its grace: killed.
+    void grace_ended(PodId pod);
+    /// The event flow_finish.
+    void transfers_finished();
+    /// The data plane has drained its instance.
+    void drained(PodId pod);
+
+    /// Deletes a pod in order: its endpoint goes at once.
+    void remove(PodId pod);
+    /// The pod is no more: its instance is killed.
+    void lose(PodId pod);
+    void set_speed(PodId pod, serving::SpeedPpm speed);
+
+  private:
+    void advance(PodId pod);
+    /// Begin a stage; whether it has ended already.
+    bool begin_image_pull(PodId pod, ManagedPod& managed);
+    bool begin_weights_load(PodId pod, ManagedPod& managed);
+    bool wait(PodId pod, ManagedPod& managed, Duration duration);
+    void end_stage(ManagedPod& managed, StartStage stage);
+    void become_ready(PodId pod, ManagedPod& managed);
+    void become_endpoint(PodId pod, ManagedPod& managed);
+    void leave_ready(PodId pod, ManagedPod& managed);
+    void finish(PodId pod);
+
+    ControlState& state_;
+    SchedulingQueue& queue_;
+    ArtifactFetcher& fetcher_;
+};
+
+}  // namespace headroom::control
