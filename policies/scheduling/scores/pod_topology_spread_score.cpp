@@ -1,0 +1,128 @@
+/// `pod-topology-spread`: fewer matching pods in the node's domains are better. Raw score: the sum
+/// over the ScheduleAnyway constraints of count * ln(domains + 2) + max_skew - 1, rounded;
+/// normalised 100 * (largest + least - s) / largest. Domains are those of feasible nodes, counts
+/// those of all nodes. A pod of a workload that states no constraint has the default ones (hosts 3,
+/// zones 5), for which a node may lack a label; with stated ones such a node scores 0. prepare is
+/// O(nodes * constraints + pods), score O(constraints * log domains + pods of the node). Source:
+/// kubernetes v1.28 pkg/scheduler/framework/plugins/podtopologyspread/scoring.go.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "policies/scheduling/scores/normalise.hpp"
+#include "policies/scheduling/spread_constraints.hpp"
+#include "sim/core/math.hpp"
+
+namespace headroom::policies {
+
+using control::ScorePlugin;
+
+class PodTopologySpreadScore final : public control::ScorePlugin {
+  public:
+    static ParameterSpecs parameter_specs() { return {}; }
+    PodTopologySpreadScore(const Parameters&, const PolicyContext&) {}
+
+    bool prepare(const control::SchedulingContext& context,
+                 const std::vector<cluster::NodeId>& nodes) override {
+        const cluster::PodSpec& pod = *context.pod;
+        stated_ = !pod.topology_spread.empty();
+        if (!stated_ && !pod.owner.valid()) return false;
+        constraints_ = stated_
+                           ? spread_constraints(pod, cluster::WhenUnsatisfiable::schedule_anyway)
+                           : default_spread_constraints(pod);
+        if (constraints_.empty()) return false;
+        find_domains(*context.cluster, nodes);
+        count_pods(context);
+        return true;
+    }
+    [[nodiscard]] std::int64_t score(const control::SchedulingContext& context,
+                                     cluster::NodeId id) const override {
+        const cluster::Node& node = context.cluster->node(id);
+        if (is_ignored(node)) return kIgnored;
+        double sum = 0.0;
+        for (std::size_t i = 0; i < constraints_.size(); ++i) {
+            const SpreadConstraint& constraint = constraints_[i];
+            const auto domain = domain_of(node, constraint.topology_key);
+            if (!domain.has_value()) continue;
+            const std::int64_t count = is_host(constraint)
+                                           ? count_matching_pods(*context.cluster, node, constraint)
+                                           : domains_[i].find(*domain)->second;
+            sum += static_cast<double>(count) * weights_[i] +
+                   static_cast<double>(constraint.max_skew - 1);
+        }
+        return static_cast<std::int64_t>(std::round(sum));
+    }
+    void normalise(std::vector<std::int64_t>& scores) const override {
+        std::int64_t least = std::numeric_limits<std::int64_t>::max();
+        std::int64_t largest = 0;
+        for (const std::int64_t score : scores) {
+            if (score == kIgnored) continue;
+            least = std::min(least, score);
+            largest = std::max(largest, score);
+        }
+        for (std::int64_t& score : scores) {
+            if (score == kIgnored) {
+                score = 0;
+            } else if (largest == 0) {
+                score = kMaxNodeScore;
+            } else {
+                score = kMaxNodeScore * (largest + least - score) / largest;
+            }
+        }
+    }
+
+  private:
+    static constexpr std::int64_t kIgnored = -1;  ///< of a node that lacks a key
+
+    static bool is_host(const SpreadConstraint& constraint) {
+        return constraint.topology_key == cluster::kHostnameLabel;
+    }
+    [[nodiscard]] bool is_ignored(const cluster::Node& node) const {
+        return stated_ && !has_all_keys(node, constraints_);
+    }
+    /// Domains of the feasible nodes. Each node is its own domain of the hostname, counted at its
+    /// score. With the default constraints, nodes without the label are a domain together.
+    void find_domains(const cluster::Cluster& cluster, const std::vector<cluster::NodeId>& nodes) {
+        domains_.assign(constraints_.size(), {});
+        std::int64_t scored = 0;
+        for (const cluster::NodeId id : nodes) {
+            const cluster::Node& node = cluster.node(id);
+            if (is_ignored(node)) continue;
+            ++scored;
+            for (std::size_t i = 0; i < constraints_.size(); ++i) {
+                if (is_host(constraints_[i])) continue;
+                const auto domain = domain_of(node, constraints_[i].topology_key);
+                domains_[i].try_emplace(domain.value_or(std::string_view{}), 0);
+            }
+        }
+        weights_.clear();
+        for (std::size_t i = 0; i < constraints_.size(); ++i) {
+            const std::int64_t size =
+                is_host(constraints_[i]) ? scored : static_cast<std::int64_t>(domains_[i].size());
+            weights_.push_back(det_log(static_cast<double>(size + 2)));
+        }
+    }
+    void count_pods(const control::SchedulingContext& context) {
+        context.cluster->for_each_node([&](cluster::NodeId, const cluster::Node& node) {
+            if (!affinity_allows(*context.pod, node) || is_ignored(node)) return;
+            for (std::size_t i = 0; i < constraints_.size(); ++i) {
+                if (is_host(constraints_[i])) continue;
+                const auto domain = domain_of(node, constraints_[i].topology_key);
+                const auto found = domains_[i].find(domain.value_or(std::string_view{}));
+                if (found == domains_[i].end()) continue;
+                found->second += count_matching_pods(*context.cluster, node, constraints_[i]);
+            }
+        });
+    }
+
+    bool stated_ = false;
+    std::vector<SpreadConstraint> constraints_;
+    std::vector<std::map<std::string_view, std::int64_t>> domains_;  ///< matching pods by domain
+    std::vector<double> weights_;
+};
+
+REGISTER_POLICY(ScorePlugin, PodTopologySpreadScore, "pod-topology-spread",
+                "fewer pods of the same workload in the node's domains");
+
+}  // namespace headroom::policies

@@ -1,0 +1,138 @@
+/// Every registered routing policy, by enumeration: what any of them must keep.
+#include <algorithm>
+#include <vector>
+
+#include "sim/core/registry.hpp"
+#include "sim/serving/routing_policy.hpp"
+#include "tests/catch.hpp"
+
+namespace headroom {
+namespace {
+
+using serving::RoutedRequest;
+using serving::RoutingPolicy;
+
+constexpr std::uint64_t kSeed = 20'240'607;
+
+class LoadView final : public serving::RouterView {
+  public:
+    LoadView(std::int64_t size, std::int64_t most, std::uint64_t index) {
+        const RandomStream random{kSeed, "view"};
+        for (std::int64_t i = 0; i < size; ++i) {
+            in_flight.push_back(static_cast<std::int64_t>(random.below(
+                static_cast<std::uint64_t>(most), index, static_cast<std::uint64_t>(i))));
+        }
+    }
+    [[nodiscard]] std::int64_t size() const override {
+        return static_cast<std::int64_t>(in_flight.size());
+    }
+    [[nodiscard]] serving::EndpointView endpoint(std::int64_t position) const override {
+        return {.in_flight = in_flight.at(static_cast<std::size_t>(position)), .weight = 1};
+    }
+    [[nodiscard]] std::int64_t kv_used_ppm(std::int64_t position) const override {
+        return position * 1000 % 1'000'000;
+    }
+    [[nodiscard]] std::uint64_t generation() const override { return in_flight.size(); }
+
+    std::vector<std::int64_t> in_flight;
+};
+
+std::unique_ptr<RoutingPolicy> make(const Registry<RoutingPolicy>::Entry& entry) {
+    return entry.make(Parameters::defaults(entry.specs), {RandomStream{kSeed, "router"}});
+}
+
+/// Lists of changing length and load, as a router sees them in a run.
+LoadView view_of(std::uint64_t index) {
+    const RandomStream random{kSeed, "shape"};
+    return LoadView(1 + static_cast<std::int64_t>(random.below(40, index, 0)),
+                    1 + static_cast<std::int64_t>(random.below(9, index, 1)), index);
+}
+
+TEST_CASE("Routing policies: a pick is a valid position, whatever the list") {
+    for (const auto& [name, entry] : Registry<RoutingPolicy>::instance().entries()) {
+        INFO(name << ", seed " << kSeed);
+        const auto policy = make(entry);
+        bool valid = true;
+        for (std::uint64_t i = 0; i < 2000; ++i) {
+            const LoadView view = view_of(i);
+            const std::int64_t pick = policy->pick(view, {i, i % 3, {}});
+            valid = valid && pick >= 0 && pick < view.size();
+        }
+        CHECK(valid);
+    }
+}
+
+TEST_CASE("Routing policies: equal histories give equal picks") {
+    for (const auto& [name, entry] : Registry<RoutingPolicy>::instance().entries()) {
+        INFO(name << ", seed " << kSeed);
+        const auto one = make(entry);
+        const auto two = make(entry);
+        bool equal = true;
+        for (std::uint64_t i = 0; i < 2000; ++i) {
+            const LoadView view = view_of(i);
+            equal = equal && one->pick(view, {i, 0, {}}) == two->pick(view, {i, 0, {}});
+        }
+        CHECK(equal);
+    }
+}
+
+TEST_CASE("Routing policies: one endpoint gets everything") {
+    for (const auto& [name, entry] : Registry<RoutingPolicy>::instance().entries()) {
+        INFO(name);
+        const auto policy = make(entry);
+        const LoadView view(1, 100, 3);
+        for (std::uint64_t i = 0; i < 50; ++i) CHECK(policy->pick(view, {i, 0, {}}) == 0);
+    }
+}
+
+TEST_CASE("Routing policies: least-request never picks a strictly busier endpoint") {
+    const auto* entry = Registry<RoutingPolicy>::instance().find("least-request");
+    REQUIRE(entry != nullptr);
+    const auto policy = make(*entry);
+    for (std::uint64_t i = 0; i < 2000; ++i) {
+        const LoadView view = view_of(i);
+        const auto pick = static_cast<std::size_t>(policy->pick(view, {i, 0, {}}));
+        const auto fewest = *std::min_element(view.in_flight.begin(), view.in_flight.end());
+        if (view.in_flight[pick] != fewest) FAIL("view " << i);
+    }
+}
+
+TEST_CASE("Routing policies: on equal endpoints each gets its share") {
+    constexpr std::int64_t kEndpoints = 10;
+    constexpr std::uint64_t kRequests = 50'000;
+    for (const char* name : {"random", "round-robin", "least-request", "two-choice"}) {
+        INFO(name << ", seed " << kSeed);
+        const auto* entry = Registry<RoutingPolicy>::instance().find(name);
+        REQUIRE(entry != nullptr);
+        const auto policy = make(*entry);
+        const LoadView view(kEndpoints, 1, 0);
+        std::vector<double> counts(kEndpoints, 0.0);
+        for (std::uint64_t i = 0; i < kRequests; ++i) {
+            counts[static_cast<std::size_t>(policy->pick(view, {i, 0, {}}))] += 1.0;
+        }
+        const double expected = static_cast<double>(kRequests) / kEndpoints;
+        double chi_squared = 0.0;
+        for (const double count : counts) {
+            chi_squared += (count - expected) * (count - expected) / expected;
+        }
+        CHECK(chi_squared < 27.9);  // 9 degrees of freedom, 0.1 %
+    }
+}
+
+TEST_CASE("Routing policies: two choices leave a far shorter longest queue than one") {
+    const auto longest = [](const char* name) {
+        const auto policy = make(*Registry<RoutingPolicy>::instance().find(name));
+        LoadView view(1000, 1, 0);
+        for (std::uint64_t i = 0; i < 100'000; ++i) {
+            ++view.in_flight[static_cast<std::size_t>(policy->pick(view, {i, 0, {}}))];
+        }
+        return *std::max_element(view.in_flight.begin(), view.in_flight.end());
+    };
+    CHECK(longest("round-robin") == 100);
+    CHECK(longest("least-request") == 100);
+    CHECK(longest("two-choice") <= 105);
+    CHECK(longest("random") >= 125);
+}
+
+}  // namespace
+}  // namespace headroom

@@ -1,0 +1,163 @@
+/// Every registered scaling policy, by enumeration: what any of them must keep.
+#include <algorithm>
+
+#include "sim/control/scaling_policy.hpp"
+#include "tests/catch.hpp"
+
+namespace headroom {
+namespace {
+
+using control::MetricKind;
+using control::MetricReading;
+using control::PodSample;
+using control::ScalingDecision;
+using control::ScalingOutcome;
+using control::ScalingPod;
+using control::ScalingPolicy;
+using control::ScalingView;
+
+constexpr std::uint64_t kSeed = 20'240'608;
+constexpr std::int64_t kMin = 2;
+constexpr std::int64_t kMax = 12;
+
+/// Defaults; bounds where the policy has them, ten for any other number that it requires.
+Parameters parameters_of(const ParameterSpecs& specs) {
+    Parameters parameters = Parameters::defaults(specs);
+    for (const ParameterSpec& spec : specs) {
+        if (spec.type != ParameterType::integer) continue;
+        if (spec.name == "min_replicas") {
+            parameters.set(spec.name, {kMin});
+        } else if (spec.name == "max_replicas") {
+            parameters.set(spec.name, {kMax});
+        } else if (!parameters.given(spec.name) && !spec.optional) {
+            parameters.set(spec.name, {std::int64_t{10}});
+        }
+    }
+    return parameters;
+}
+
+std::unique_ptr<ScalingPolicy> make(const Registry<ScalingPolicy>::Entry& entry) {
+    return entry.make(parameters_of(entry.specs), {RandomStream{kSeed, "policy"}});
+}
+
+MetricReading read(const ScalingView& view, std::uint64_t index, std::int64_t most_milli) {
+    const RandomStream random{kSeed, "reading"};
+    MetricReading reading;
+    reading.available = true;
+    reading.timestamp = view.now;
+    for (std::size_t i = 0; i < view.pods.size(); ++i) {
+        const auto milli = static_cast<std::int64_t>(
+            random.below(static_cast<std::uint64_t>(most_milli), index, i));
+        reading.pods.push_back(PodSample{milli, view.now, Duration::seconds(60)});
+    }
+    reading.values_milli = {most_milli};
+    return reading;
+}
+
+/// A workload with bounds kept, pods in all states, and load that comes and goes.
+ScalingView view_of(const ScalingPolicy& policy, std::int64_t replicas, std::uint64_t index) {
+    const RandomStream random{kSeed, "view"};
+    ScalingView view;
+    view.now = Time::zero() + Duration::seconds(1000 + 15 * static_cast<std::int64_t>(index));
+    view.spec_replicas = view.status_replicas = replicas;
+    for (std::int64_t i = 0; i < replicas; ++i) {
+        const auto draw = static_cast<std::uint64_t>(i);
+        ScalingPod pod;
+        pod.name = "pod-" + std::to_string(i);
+        pod.ready = random.below(5, index, draw) != 0;
+        pod.phase = random.below(9, index, 100 + draw) == 0 ? control::PodPhase::pending
+                                                            : control::PodPhase::running;
+        pod.start_time =
+            view.now -
+            Duration::seconds(static_cast<std::int64_t>(random.below(900, index, 200 + draw)));
+        pod.ready_transition = *pod.start_time + Duration::seconds(20);
+        pod.containers = {{"main", 1000, 1'000'000}};
+        view.pods.push_back(pod);
+    }
+    const std::int64_t most = 1 + static_cast<std::int64_t>(random.below(3000, index / 8, 999));
+    for (std::size_t m = 0; m < policy.metrics().size(); ++m) {
+        view.metrics.push_back(read(view, index * 16 + m, most));
+    }
+    return view;
+}
+
+bool equal(const ScalingDecision& a, const ScalingDecision& b) {
+    return a.desired == b.desired && a.wanted == b.wanted && a.outcome == b.outcome &&
+           a.reason == b.reason;
+}
+
+TEST_CASE("Scaling policies: equal histories give equal decisions, each with a reason") {
+    for (const auto& [name, entry] : Registry<ScalingPolicy>::instance().entries()) {
+        INFO(name << ", seed " << kSeed);
+        const auto one = make(entry);
+        const auto two = make(entry);
+        CHECK(one->period() > Duration::zero());
+        CHECK(one->metrics() == two->metrics());
+        std::int64_t replicas = 4;
+        for (std::uint64_t i = 0; i < 500; ++i) {
+            const ScalingView view = view_of(*one, replicas, i);
+            const auto decision = one->decide(view);
+            if (!equal(decision, two->decide(view))) FAIL("round " << i);
+            if (decision.reason.empty()) FAIL("round " << i << " has no reason");
+            replicas = decision.desired;
+        }
+    }
+}
+
+TEST_CASE("Scaling policies: never leave their bounds") {
+    for (const auto& [name, entry] : Registry<ScalingPolicy>::instance().entries()) {
+        INFO(name << ", seed " << kSeed);
+        const Parameters parameters = parameters_of(entry.specs);
+        const bool bounded = parameters.given("min_replicas") && parameters.given("max_replicas");
+        const auto policy = make(entry);
+        std::int64_t replicas = 4;
+        std::int64_t changes = 0;
+        for (std::uint64_t i = 0; i < 2000; ++i) {
+            const auto decision = policy->decide(view_of(*policy, replicas, i));
+            if (decision.desired < 0) FAIL("round " << i);
+            if (bounded && (decision.desired < kMin || decision.desired > kMax)) {
+                FAIL("round " << i << ": " << decision.reason);
+            }
+            if (decision.outcome == ScalingOutcome::unchanged && decision.desired != replicas) {
+                FAIL("round " << i << " changes without saying so: " << decision.reason);
+            }
+            changes += decision.desired != replicas ? 1 : 0;
+            replicas = decision.desired;
+        }
+        if (bounded) CHECK(changes > 10);
+    }
+}
+
+TEST_CASE("Scaling policies: without metrics the present number stays") {
+    for (const auto& [name, entry] : Registry<ScalingPolicy>::instance().entries()) {
+        INFO(name);
+        const auto policy = make(entry);
+        if (policy->metrics().empty()) continue;
+        ScalingView view = view_of(*policy, 5, 1);
+        for (MetricReading& reading : view.metrics) reading = {};
+        CHECK(policy->decide(view).desired == 5);
+    }
+}
+
+TEST_CASE("Scaling policies: the autoscaler rests when usage is at its target") {
+    const auto* entry = Registry<ScalingPolicy>::instance().find("hpa");
+    REQUIRE(entry != nullptr);
+    for (std::int64_t replicas = kMin; replicas <= kMax; ++replicas) {
+        const auto policy = make(*entry);
+        for (std::int64_t round = 0; round < 50; ++round) {
+            ScalingView view = view_of(*policy, replicas, 0);
+            view.now = Time::zero() + Duration::seconds(5000 + 15 * round);
+            for (ScalingPod& pod : view.pods) {
+                pod.ready = true;
+                pod.phase = control::PodPhase::running;
+                pod.start_time = Time::zero();
+                pod.ready_transition = Time::zero() + Duration::seconds(20);
+            }
+            for (auto& sample : view.metrics[0].pods) sample->value_milli = 800;
+            CHECK(policy->decide(view).desired == replicas);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace headroom
