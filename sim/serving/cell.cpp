@@ -367,7 +367,7 @@ void Cell::abandon(Time now, CallId id) {
             call.first_token = report.first_token;
             call.generated = static_cast<std::int32_t>(report.output_tokens);
             call.preemptions = report.preemptions;
-            instances_[index]->instance->abort(now, attempt.slot);
+            instances_[index]->instance->abort(position_, attempt.slot);
             reschedule(index);
         }
         end_attempt(now, attempt_id, Outcome::timed_out);

@@ -118,6 +118,7 @@ class Cell final : private InstanceHost {
     void hash_outcome(const Call& call, Time finish, Outcome outcome, Cause cause);
     void end_root(Time now, RootId root, Outcome outcome);
 
+    void stand_at(Time now);
     void reschedule(std::uint32_t instance);
     void open_endpoint(std::uint32_t instance);
     void close_endpoint(std::uint32_t instance);

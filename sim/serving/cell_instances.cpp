@@ -26,8 +26,13 @@ std::uint32_t Cell::index_of(InstanceKey key) const {
 
 // ---------------------------------------------------------------- what the control plane does
 
+/// The control plane acts before the events of an instant, unless it answers one of them.
+void Cell::stand_at(Time now) {
+    if (position_.time != now) position_ = {now, 0};
+}
+
 void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedPpm speed) {
-    position_ = {now, 0};
+    stand_at(now);
     Service& service = service_of(key.service);
     HEADROOM_CHECK(key.ordinal >= service.instance_by_ordinal.size(), "an ordinal was used twice");
     const auto index = static_cast<std::uint32_t>(instances_.size());
@@ -67,7 +72,7 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
 }
 
 void Cell::drain_instance(Time now, InstanceKey key) {
-    position_ = {now, 0};
+    stand_at(now);
     const std::uint32_t index = index_of(key);
     InstanceRecord& record = *instances_[index];
     HEADROOM_CHECK(!record.draining, "an instance is drained once");
@@ -81,7 +86,7 @@ void Cell::drain_instance(Time now, InstanceKey key) {
 }
 
 void Cell::kill_instance(Time now, InstanceKey key) {
-    position_ = {now, 0};
+    stand_at(now);
     const std::uint32_t index = index_of(key);
     InstanceRecord& record = *instances_[index];
     Service& service = *services_[record.service];
@@ -117,13 +122,13 @@ void Cell::kill_instance(Time now, InstanceKey key) {
 
 void Cell::set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
                               std::int64_t weight) {
-    position_ = {now, 0};
+    stand_at(now);
     service_of(service).versions[version]->weight = weight;
     dispatch_queued(now, local_[service]);
 }
 
 void Cell::set_speed(Time now, InstanceKey key, SpeedPpm speed) {
-    position_ = {now, 0};
+    stand_at(now);
     const std::uint32_t index = index_of(key);
     instances_[index]->instance->set_speed(now, speed);
     reschedule(index);
@@ -131,7 +136,7 @@ void Cell::set_speed(Time now, InstanceKey key, SpeedPpm speed) {
 
 InstanceLoad Cell::instance_load(Time now, InstanceKey key) const {
     const InstanceRecord& record = *instances_[index_of(key)];
-    InstanceLoad load = record.instance->load({now, 0});
+    InstanceLoad load = record.instance->load(position_.time == now ? position_ : EventKey{now, 0});
     load.in_flight = record.in_flight;
     return load;
 }

@@ -81,8 +81,9 @@ class Instance {
     /// cause when its queue is full.
     virtual std::optional<Cause> submit(Time now, const Submission& submission,
                                         std::uint32_t& slot) = 0;
-    /// Forgets an attempt. Room it holds in a running iteration is free at the iteration's end.
-    virtual void abort(Time now, std::uint32_t slot) = 0;
+    /// Forgets an attempt. Room it holds in a running iteration is free at the iteration's end, and
+    /// the token that iteration would have given it does not count.
+    virtual void abort(const EventKey& position, std::uint32_t slot) = 0;
     [[nodiscard]] virtual AttemptReport report(const EventKey& position,
                                                std::uint32_t slot) const = 0;
     [[nodiscard]] virtual NextEvent next_event() const = 0;

@@ -92,7 +92,8 @@ std::optional<Cause> LlmInstance::submit(Time now, const Submission& submission,
     return std::nullopt;
 }
 
-void LlmInstance::abort(Time now, std::uint32_t slot) {
+void LlmInstance::abort(const EventKey& position, std::uint32_t slot) {
+    const Time now = position.time;
     Sequence& s = sequences_[slot];
     if (s.stage == Stage::waiting) {
         std::size_t at = 0;
@@ -108,8 +109,20 @@ void LlmInstance::abort(Time now, std::uint32_t slot) {
         remove_aborted();
         return;
     }
-    if (s.stage == Stage::decoding) ++aborted_;
     truncate(now);
+    // A boundary at this very time whose turn came before this event has given its token already.
+    const bool passed = step_end_ == now && EventKey::make(now, kStepEnd, entity_) < position;
+    if (s.stage == Stage::decoding && decodes_in_step(slot) && !passed) {
+        s.discarded = true;
+        ++discarded_;
+    }
+}
+
+bool LlmInstance::decodes_in_step(std::uint32_t slot) const {
+    if (plan_.decode != StepPlan::Decode::listed) return plan_.decode == StepPlan::Decode::all;
+    const auto first = plan_slots_.begin() +
+                       static_cast<std::ptrdiff_t>(plan_.preempt.size() + plan_.chunks.size());
+    return std::find(first, plan_slots_.end(), slot) != plan_slots_.end();
 }
 
 void LlmInstance::set_speed(Time now, SpeedPpm speed) {
@@ -181,7 +194,7 @@ void LlmInstance::form_step(Time now) {
         while (!step_.fits(planned_)) planned_ = (planned_ + 1) / 2;
     }
     stepping_ = true;
-    aborted_ = 0;
+    discarded_ = 0;
     step_start_ = now;
     step_end_ = now + Duration::picoseconds(step_.offset(planned_));
 }
@@ -479,6 +492,7 @@ void LlmInstance::release(std::uint32_t slot) {
     sequences_[slot].stage = Stage::unused;
     sequences_[slot].fresh = false;
     sequences_[slot].aborted = false;
+    sequences_[slot].discarded = false;
     sequences_[slot].chunk = 0;
     free_slots_.push_back(slot);
 }
@@ -581,7 +595,7 @@ void LlmInstance::finish(const EventKey& position) {
 }
 
 void LlmInstance::account(std::int64_t done, std::int64_t formed, Time until) {
-    const std::int64_t discarded = done == planned_ ? aborted_ : 0;
+    const std::int64_t discarded = done == planned_ ? discarded_ : 0;
     busy_ += until - step_start_;
     output_tokens_ += step_decodes_ * done - discarded;
     if (until <= recorder_.measure_from) return;
@@ -597,7 +611,7 @@ void LlmInstance::account(std::int64_t done, std::int64_t formed, Time until) {
 void LlmInstance::account_gaps(std::int64_t done) {
     if (done == 0 || step_decodes_ == 0) return;
     metrics::Histogram& itl = recorder_.stats->itl;
-    const bool discards = done == planned_ && aborted_ > 0;
+    const bool discards = done == planned_ && discarded_ > 0;
     const Time first_boundary = step_start_ + Duration::picoseconds(step_.offset(1));
     if (plan_.decode == StepPlan::Decode::listed || (done == 1 && discards)) {
         record_last_gaps(0, first_boundary);
@@ -615,9 +629,9 @@ void LlmInstance::account_gaps(std::int64_t done) {
         itl.record_progression(step_.duration_of(1), step_.slope * step_.growth, even,
                                static_cast<std::uint64_t>(step_decodes_));
     }
-    if (discards && step_decodes_ > aborted_) {
+    if (discards && step_decodes_ > discarded_) {
         itl.record(step_.duration_of(done - 1),
-                   static_cast<std::uint64_t>(step_decodes_ - aborted_));
+                   static_cast<std::uint64_t>(step_decodes_ - discarded_));
     }
 }
 
@@ -634,7 +648,7 @@ void LlmInstance::record_last_gaps(std::int64_t iteration, Time boundary) {
             if (next_listed == plan_slots_.size() || plan_slots_[next_listed] != slot) continue;
             ++next_listed;
         }
-        if (s.aborted && iteration + 1 == planned_) continue;
+        if (s.discarded && iteration + 1 == planned_) continue;
         const Time last = iteration > 0
                               ? step_start_ + Duration::picoseconds(step_.offset(iteration))
                           : s.fresh ? s.last_token

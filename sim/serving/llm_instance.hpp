@@ -37,7 +37,7 @@ class LlmInstance final : public Instance, private BatchView {
                                                std::int64_t output) const override;
     std::optional<Cause> submit(Time now, const Submission& submission,
                                 std::uint32_t& slot) override;
-    void abort(Time now, std::uint32_t slot) override;
+    void abort(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
     [[nodiscard]] NextEvent next_event() const override;
     void run(Time now, InstanceHost& host) override;
@@ -67,7 +67,8 @@ class LlmInstance final : public Instance, private BatchView {
         std::int32_t priority = 0;
         Stage stage = Stage::unused;
         bool aborted = false;
-        bool fresh = false;  ///< its last token came outside the last decode iteration
+        bool discarded = false;  ///< aborted in mid-iteration: that one's token is lost
+        bool fresh = false;      ///< its last token came outside the last decode iteration
     };
     struct Finished {
         AttemptId attempt;
@@ -115,6 +116,7 @@ class LlmInstance final : public Instance, private BatchView {
     void apply_plan(Time now);
     void preempt(Sequence& s, std::uint32_t slot);
     [[nodiscard]] IterationShape shape_of_plan();
+    [[nodiscard]] bool decodes_in_step(std::uint32_t slot) const;
     void truncate(Time now);
     void complete_step(Time now, InstanceHost& host);
     void advance_all_decodes();
@@ -172,7 +174,7 @@ class LlmInstance final : public Instance, private BatchView {
     std::int64_t planned_ = 0;        ///< iterations until step_end_
     std::int64_t step_decodes_ = 0;   ///< sequences decoding in it
     std::int64_t listed_blocks_ = 0;  ///< blocks taken by a listed decode
-    std::int64_t aborted_ = 0;        ///< running sequences aborted during it
+    std::int64_t discarded_ = 0;      ///< sequences that lose the token of its last iteration
     StepPlan plan_;
     std::vector<std::uint32_t> plan_slots_;  ///< scratch: slots behind the plan's positions
 

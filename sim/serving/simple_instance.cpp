@@ -75,7 +75,8 @@ void SimpleInstance::run(Time now, InstanceHost& host) {
     host.attempt_completed(now, job.attempt, {job.start, Time::max(), 0, 0});
 }
 
-void SimpleInstance::abort(Time now, std::uint32_t slot) {
+void SimpleInstance::abort(const EventKey& position, std::uint32_t slot) {
+    const Time now = position.time;
     free_slots_.push_back(slot);
     if (jobs_[slot].start == Time::max()) {
         std::size_t at = 0;

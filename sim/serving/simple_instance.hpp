@@ -29,7 +29,7 @@ class SimpleInstance final : public Instance {
     }
     std::optional<Cause> submit(Time now, const Submission& submission,
                                 std::uint32_t& slot) override;
-    void abort(Time now, std::uint32_t slot) override;
+    void abort(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
     [[nodiscard]] NextEvent next_event() const override {
         return heap_.empty() ? NextEvent{} : NextEvent{heap_[0].end, kStepEnd};

@@ -87,7 +87,7 @@ std::optional<Cause> SteppedLlmInstance::submit(Time now, const Submission& subm
     return std::nullopt;
 }
 
-void SteppedLlmInstance::abort(Time, std::uint32_t slot) {
+void SteppedLlmInstance::abort(const EventKey&, std::uint32_t slot) {
     sequences_[slot].aborted = true;
     const auto queued = std::find(waiting_.begin(), waiting_.end(), slot);
     if (queued != waiting_.end()) waiting_.erase(queued);

@@ -24,7 +24,7 @@ class SteppedLlmInstance final : public Instance, private BatchView {
                                                std::int64_t output) const override;
     std::optional<Cause> submit(Time now, const Submission& submission,
                                 std::uint32_t& slot) override;
-    void abort(Time now, std::uint32_t slot) override;
+    void abort(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
     [[nodiscard]] NextEvent next_event() const override;
     void run(Time now, InstanceHost& host) override;

@@ -1,0 +1,133 @@
+#include "sim/cell_runner.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace headroom {
+
+namespace {
+/// Events between two looks at the stop flag.
+constexpr std::int64_t kEventsAtOnce = 1 << 16;
+}  // namespace
+
+CellRunner::CellRunner(std::vector<std::unique_ptr<serving::Cell>>& cells,
+                       const RunOptions& options)
+    : cells_(cells), options_(options) {
+    const std::size_t wanted = static_cast<std::size_t>(std::max(options.threads, 1));
+    for (std::size_t i = 1; i < std::min(wanted, cells.size()); ++i) {
+        threads_.emplace_back([this] { worker(); });
+    }
+}
+
+CellRunner::~CellRunner() {
+    {
+        const std::lock_guard lock(mutex_);
+        quit_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+}
+
+Time CellRunner::run_window(Time limit) {
+    notified_ = false;
+    notifying_.clear();
+    free_.clear();
+    for (auto& cell : cells_) (cell->may_notify() ? notifying_ : free_).push_back(cell.get());
+    const Time cut = run_notifying(limit);
+    if (threads_.empty() || free_.size() < 2) {
+        for (serving::Cell* cell : free_) run_cell(*cell, cut, true);
+    } else {
+        run_in_parallel(cut);
+    }
+    look_around(cut);
+    return cut;
+}
+
+Time CellRunner::run_notifying(Time limit) {
+    std::int64_t events = 0;
+    for (;;) {
+        serving::Cell* first = nullptr;
+        EventKey least{limit, 0};
+        for (serving::Cell* cell : notifying_) {
+            // Between cells the class decides, then the cell's number; entities mean nothing here.
+            EventKey key = cell->next_key();
+            key.order &= ~((1ULL << 60) - 1);
+            if (key < least) {
+                least = key;
+                first = cell;
+            }
+        }
+        if (first == nullptr || stopped()) return limit;
+        first->run_next();
+        if (!first->error().empty()) {
+            stopped_.store(true, std::memory_order_relaxed);
+            return least.time;
+        }
+        if (first->has_notifications()) {
+            notified_ = true;
+            return least.time;
+        }
+        if (++events % kEventsAtOnce == 0) look_around(least.time);
+    }
+}
+
+void CellRunner::run_cell(serving::Cell& cell, Time limit, bool report) {
+    while (!stopped() && !cell.run_until(limit, kEventsAtOnce)) {
+        if (!cell.error().empty()) stopped_.store(true, std::memory_order_relaxed);
+        if (report) look_around(cell.next_key().time);
+    }
+}
+
+void CellRunner::look_around(Time now) {
+    if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed)) {
+        stopped_.store(true, std::memory_order_relaxed);
+    }
+    if (!options_.progress) return;
+    // With threads, the other cells' counts may be in motion: only a lone runner reports them.
+    std::int64_t arrived = 0;
+    if (threads_.empty()) {
+        for (const auto& cell : cells_) arrived += cell->arrived();
+    }
+    options_.progress(now, arrived);
+}
+
+void CellRunner::run_in_parallel(Time limit) {
+    {
+        const std::lock_guard lock(mutex_);
+        window_limit_ = limit;
+        next_cell_.store(0, std::memory_order_relaxed);
+        busy_ = threads_.size();
+        ++window_;
+    }
+    wake_.notify_all();
+    for (std::size_t i = next_cell_.fetch_add(1); i < free_.size(); i = next_cell_.fetch_add(1)) {
+        run_cell(*free_[i], limit, true);
+    }
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return busy_ == 0; });
+}
+
+void CellRunner::worker() {
+    std::uint64_t seen = 0;
+    for (;;) {
+        Time limit;
+        {
+            std::unique_lock lock(mutex_);
+            wake_.wait(lock, [this, seen] { return quit_ || window_ != seen; });
+            if (quit_) return;
+            seen = window_;
+            limit = window_limit_;
+        }
+        for (std::size_t i = next_cell_.fetch_add(1); i < free_.size();
+             i = next_cell_.fetch_add(1)) {
+            run_cell(*free_[i], limit, false);
+        }
+        {
+            const std::lock_guard lock(mutex_);
+            --busy_;
+        }
+        done_.notify_one();
+    }
+}
+
+}  // namespace headroom

@@ -1,0 +1,244 @@
+#include "sim/simulation.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "sim/cell_runner.hpp"
+#include "sim/cluster/components.hpp"
+#include "sim/control/control_plane.hpp"
+#include "sim/core/check.hpp"
+#include "sim/serving/cell.hpp"
+
+namespace headroom {
+
+namespace {
+
+/// Calls above which a growing backlog is worth the word "saturated".
+constexpr double kBacklogSlack = 8.0;
+
+/// The data plane as the control plane sees it: each service's cell answers.
+class Cells final : public serving::DataPlane {
+  public:
+    Cells(const SimulationSpec& spec, const RunOptions& options,
+          const std::vector<CellInfo>& cells) {
+        of_service_.resize(spec.services.size());
+        const serving::CellConfig config{spec.seed, spec.measure_from, options.exact_steps,
+                                         options.keep_rows};
+        for (const CellInfo& info : cells) {
+            cells_.push_back(std::make_unique<serving::Cell>(config, spec.services, spec.sources,
+                                                             info.services));
+            for (const std::uint32_t service : info.services) {
+                of_service_[service] = cells_.back().get();
+            }
+        }
+    }
+
+    void add_instance(Time now, serving::InstanceKey key, std::uint32_t version,
+                      serving::SpeedPpm speed) override {
+        of_service_[key.service]->add_instance(now, key, version, speed);
+    }
+    void drain_instance(Time now, serving::InstanceKey key) override {
+        of_service_[key.service]->drain_instance(now, key);
+    }
+    void kill_instance(Time now, serving::InstanceKey key) override {
+        of_service_[key.service]->kill_instance(now, key);
+    }
+    void set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
+                            std::int64_t weight) override {
+        of_service_[service]->set_version_weight(now, service, version, weight);
+    }
+    void set_speed(Time now, serving::InstanceKey key, serving::SpeedPpm speed) override {
+        of_service_[key.service]->set_speed(now, key, speed);
+    }
+    [[nodiscard]] serving::InstanceLoad instance_load(Time now,
+                                                      serving::InstanceKey key) const override {
+        return of_service_[key.service]->instance_load(now, key);
+    }
+    [[nodiscard]] serving::ServiceLoad service_load(Time now,
+                                                    std::uint32_t service) const override {
+        return of_service_[service]->service_load(now, service);
+    }
+
+    [[nodiscard]] std::vector<std::unique_ptr<serving::Cell>>& all() { return cells_; }
+    [[nodiscard]] const serving::Cell& of(std::uint32_t service) const {
+        return *of_service_[service];
+    }
+
+  private:
+    std::vector<std::unique_ptr<serving::Cell>> cells_;
+    std::vector<serving::Cell*> of_service_;
+};
+
+/// One run: the merge of the control plane's events with those of the cells.
+class Run {
+  public:
+    Run(const SimulationSpec& spec, const RunOptions& options)
+        : spec_(spec),
+          options_(options),
+          cell_infos_(find_cells(spec)),
+          cells_(spec, options, cell_infos_),
+          control_(spec.control, cells_, spec.seed, spec.measure_from, options.all_decisions),
+          runner_(cells_.all(), options) {}
+
+    SimulationResult execute() {
+        control_.start();
+        hand_over();
+        while (step()) {
+        }
+        return collect();
+    }
+
+  private:
+    /// One window up to the next control event, and that event. False when the run is over.
+    bool step() {
+        run_control(now_);  // what notifications made due at once
+        const Time next = control_.next_event_time();
+        const Time limit = std::min(next, spec_.end);
+        const Time cut = runner_.run_window(limit);
+        if (runner_.stopped()) {
+            end_ = cut;
+            return false;
+        }
+        if (runner_.notified()) {
+            now_ = cut;
+            hand_over();
+            return true;
+        }
+        if (spec_.drain && drained()) {
+            end_ = last_activity();
+            return false;
+        }
+        if (next >= spec_.end) {
+            end_ = spec_.end;
+            return false;
+        }
+        now_ = next;
+        run_control(now_);
+        return true;
+    }
+
+    /// Runs control events of exactly `now`, with the notifications that they cause.
+    void run_control(Time now) {
+        while (control_.next_event_time() <= now) {
+            control_.run_due(now);
+            hand_over();
+        }
+    }
+
+    void hand_over() {
+        for (auto& cell : cells_.all()) {
+            if (!cell->has_notifications()) continue;
+            for (const serving::Notification& notification : cell->take_notifications()) {
+                control_.notify(notification);
+            }
+        }
+    }
+
+    [[nodiscard]] bool drained() const {
+        auto& cells = const_cast<Cells&>(cells_).all();
+        return std::all_of(cells.begin(), cells.end(), [](const auto& cell) {
+            return cell->sources_ended() && cell->in_flight() == 0;
+        });
+    }
+    [[nodiscard]] Time last_activity() {
+        Time last;
+        for (const auto& cell : cells_.all()) last = std::max(last, cell->last_activity());
+        return std::max(last, now_);
+    }
+
+    SimulationResult collect() {
+        SimulationResult result;
+        result.end = end_;
+        result.measure_from = std::min(spec_.measure_from, end_);
+        result.cells = cell_infos_;
+        for (auto& cell : cells_.all()) {
+            if (!cell->error().empty() && result.error.empty()) {
+                result.status = RunStatus::bad_input;
+                result.error = cell->error();
+            }
+            cell->finish(end_);
+            result.digest.merge(cell->digest());
+            auto& rows = cell->rows();
+            result.rows.insert(result.rows.end(), rows.begin(), rows.end());
+        }
+        if (result.status == RunStatus::finished && runner_.stopped()) {
+            result.status = RunStatus::interrupted;
+        }
+        std::stable_sort(result.rows.begin(), result.rows.end(),
+                         [](const serving::RequestRow& a, const serving::RequestRow& b) {
+                             return std::tie(a.source, a.id, a.service) <
+                                    std::tie(b.source, b.id, b.service);
+                         });
+        collect_services(result);
+        result.control = control_.finish(end_);
+        result.digest.merge(control_.digest());
+        return result;
+    }
+
+    void collect_services(SimulationResult& result) const {
+        std::vector<bool> entered(spec_.services.size(), false);
+        for (const serving::SourceSpec& source : spec_.sources) entered[source.service] = true;
+        for (std::uint32_t i = 0; i < spec_.services.size(); ++i) {
+            ServiceResult service{spec_.services[i].name, cells_.of(i).stats(i), false};
+            const Time until = std::min(end_, service.stats.last_arrival);
+            service.saturated =
+                service.stats.backlog.grows(result.measure_from, until, kBacklogSlack);
+            result.saturated = result.saturated || service.saturated;
+            serving::ServiceStats share = service.stats;
+            if (!entered[i]) {
+                // What only other services call is part of their latencies already.
+                for (auto* h : {&share.queue, &share.ttft, &share.tpot, &share.itl, &share.e2e}) {
+                    h->clear();
+                }
+                share.measured_completed = share.prompt_tokens = share.output_tokens = 0;
+                share.slo_good = share.slo_missed = 0;
+            }
+            result.total.merge(share);
+            result.services.push_back(std::move(service));
+        }
+    }
+
+    const SimulationSpec& spec_;
+    const RunOptions& options_;
+    std::vector<CellInfo> cell_infos_;
+    Cells cells_;
+    control::ControlPlane control_;
+    CellRunner runner_;
+    Time now_;
+    Time end_;
+};
+
+}  // namespace
+
+std::vector<CellInfo> find_cells(const SimulationSpec& spec) {
+    const auto count = static_cast<std::uint32_t>(spec.services.size());
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> edges;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        for (const std::uint32_t called : spec.services[i].calls) edges.emplace_back(i, called);
+    }
+    // Two workloads of shared devices may end up on one device.
+    std::uint32_t sharer = count;
+    for (const control::WorkloadSpec& workload : spec.control.workloads) {
+        const auto& devices = workload.pod.devices;
+        if (devices.count == 0 || devices.milli_each == MilliGpu{1000}) continue;
+        if (sharer != count) edges.emplace_back(sharer, workload.service);
+        sharer = workload.service;
+    }
+    std::vector<CellInfo> cells;
+    const std::vector<std::uint32_t> component = cluster::components(count, edges);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (component[i] >= cells.size()) cells.resize(component[i] + 1);
+        cells[component[i]].services.push_back(i);
+    }
+    return cells;
+}
+
+Simulation::Simulation(SimulationSpec spec) : spec_(std::move(spec)) {}
+
+SimulationResult Simulation::run(const RunOptions& options) {
+    HEADROOM_CHECK(spec_.end <= Time::horizon_limit(), "the horizon is past 100 days");
+    return Run(spec_, options).execute();
+}
+
+}  // namespace headroom

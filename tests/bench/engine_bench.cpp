@@ -1,0 +1,134 @@
+// Speed of the data plane in requests per CPU second, with the default metrics. Every figure that
+// compares is a ratio against something in the same run, for machines differ and are shared.
+//
+//     build/release/tests/bench/headroom_bench
+#include <benchmark/benchmark.h>
+#include <sys/resource.h>
+
+#include <queue>
+#include <random>
+
+#include "tests/rig.hpp"
+#include "traces/generators/generated_source.hpp"
+
+namespace headroom::bench {
+namespace {
+
+using namespace headroom::tests;
+
+double cpu_seconds() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& t) {
+        return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// Poisson arrivals with the lengths of the Azure 2023 conversation trace (lognormal fit).
+serving::SourceSpec poisson_source(double rate, std::int64_t requests) {
+    return {"users", 0, [rate, requests](std::uint64_t seed) {
+                traces::GeneratedConfig config;
+                config.name = "users";
+                config.seed = seed;
+                auto choice =
+                    choose<traces::ArrivalProcess>("poisson", {{"rate", ParameterValue{rate}}});
+                config.arrivals = make_policy<traces::ArrivalProcess>(
+                    choice, {traces::source_stream(seed, "users", "arrival")});
+                config.prompt = traces::LengthModel(Distribution::lognormal(6.63, 0.99), 1, 8192);
+                config.output = traces::LengthModel(Distribution::lognormal(5.02, 0.86), 1, 2048);
+                config.limit = requests;
+                return std::make_unique<traces::GeneratedSource>(std::move(config));
+            }};
+}
+
+SimulationSpec llm_spec(std::int64_t instances, double rate_each, std::int64_t requests,
+                        const std::string& router) {
+    SimulationSpec spec;
+    spec.drain = true;
+    spec.services.push_back(llm_service(
+        "llm",
+        choose<serving::BatchingPolicy>("vllm-v1", {{"max_num_batched_tokens", whole(8192)}}),
+        30'000));
+    spec.services[0].routing = choose<serving::RoutingPolicy>(router);
+    spec.sources.push_back(poisson_source(rate_each * static_cast<double>(instances), requests));
+    add_workload(spec, 0, instances);
+    return spec;
+}
+
+/// Runs a spec once and returns requests per CPU second.
+double requests_per_cpu_second(const SimulationSpec& spec, bool exact_steps = false) {
+    RunOptions options;
+    options.exact_steps = exact_steps;
+    const double start = cpu_seconds();
+    const SimulationResult result = Simulation(spec).run(options);
+    return static_cast<double>(result.total.requests.arrived) / (cpu_seconds() - start);
+}
+
+void one_instance(benchmark::State& state) {
+    double macro = 0;
+    double exact = 0;
+    for (auto _ : state) {
+        macro = requests_per_cpu_second(llm_spec(1, 2.0, 2'000'000, "round-robin"));
+        exact = requests_per_cpu_second(llm_spec(1, 2.0, 60'000, "round-robin"), true);
+    }
+    state.counters["requests/CPU-s"] = macro;
+    state.counters["twin requests/CPU-s"] = exact;
+    state.counters["times the twin"] = macro / exact;
+}
+
+void thousand_instances(benchmark::State& state) {
+    double rate = 0;
+    for (auto _ : state)
+        rate = requests_per_cpu_second(llm_spec(1000, 2.0, 3'000'000, "two-choice"));
+    state.counters["requests/CPU-s"] = rate;
+}
+
+/// The least an M/M/c simulation can do: a std::priority_queue of departures, std:: distributions,
+/// one running mean, no records, no metrics.
+double bare_mmc(std::int64_t jobs, std::size_t servers, double load) {
+    std::mt19937_64 random(1);
+    std::exponential_distribution<double> gap(load * static_cast<double>(servers));
+    std::exponential_distribution<double> service(1.0);
+    std::priority_queue<double, std::vector<double>, std::greater<>> free_at;
+    for (std::size_t i = 0; i < servers; ++i) free_at.push(0);
+    double now = 0;
+    double waits = 0;
+    const double start = cpu_seconds();
+    for (std::int64_t i = 0; i < jobs; ++i) {
+        now += gap(random);
+        const double begin = std::max(now, free_at.top());
+        free_at.pop();
+        free_at.push(begin + service(random));
+        waits += begin - now;
+    }
+    benchmark::DoNotOptimize(waits);
+    return static_cast<double>(jobs) / (cpu_seconds() - start);
+}
+
+void mm10(benchmark::State& state) {
+    constexpr std::int64_t kJobs = 5'000'000;
+    double ours = 0;
+    double bare = 0;
+    for (auto _ : state) {
+        SimulationSpec spec;
+        spec.drain = true;
+        spec.services.push_back(simple_service("queue", 10, Distribution::exponential(1.0)));
+        spec.sources.push_back(poisson_source(8.0, kJobs));
+        add_workload(spec, 0, 1);
+        ours = requests_per_cpu_second(spec);
+        bare = bare_mmc(kJobs, 10, 0.8);
+    }
+    state.counters["jobs/CPU-s"] = ours;
+    state.counters["bare jobs/CPU-s"] = bare;
+    state.counters["of the bare loop"] = ours / bare;
+}
+
+BENCHMARK(one_instance)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(thousand_instances)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(mm10)->Iterations(1)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace headroom::bench
+
+BENCHMARK_MAIN();
