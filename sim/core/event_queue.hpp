@@ -106,6 +106,16 @@ class EventQueue {
         return event;
     }
 
+    /// Whether no event but h's comes before `key`. O(1).
+    [[nodiscard]] bool none_before(const EventKey& key, EventHandle h) const {
+        if (heap_.empty()) return true;
+        if (heap_[0].slot != h.slot) return !(heap_[0].key < key);
+        const std::size_t end = heap_.size() < kArity + 1 ? heap_.size() : kArity + 1;
+        for (std::size_t i = 1; i < end; ++i) {
+            if (heap_[i].key < key) return false;
+        }
+        return true;
+    }
     [[nodiscard]] bool contains(EventHandle h) const {
         return h.valid() && slots_[h.slot].generation == h.generation;
     }

@@ -43,20 +43,34 @@ struct SequenceView {
     [[nodiscard]] std::int64_t uncomputed() const { return known - computed; }
 };
 
+/// The numbers are plain members, refreshed by the instance before each plan; only a look at a
+/// single sequence is a virtual call.
 class BatchView {
   public:
     virtual ~BatchView() = default;
-    [[nodiscard]] virtual std::int64_t block_size() const = 0;
-    [[nodiscard]] virtual std::int64_t total_blocks() const = 0;
-    [[nodiscard]] virtual std::int64_t free_blocks() const = 0;
+    [[nodiscard]] std::int64_t block_size() const { return numbers_.block_size; }
+    [[nodiscard]] std::int64_t total_blocks() const { return numbers_.total_blocks; }
+    [[nodiscard]] std::int64_t free_blocks() const { return numbers_.free_blocks; }
     /// Length of the running list, and how many of it are decoding.
-    [[nodiscard]] virtual std::int64_t running() const = 0;
-    [[nodiscard]] virtual std::int64_t decoding() const = 0;
-    /// New blocks that one decode iteration of all decoding sequences takes. O(1).
-    [[nodiscard]] virtual std::int64_t blocks_due() const = 0;
+    [[nodiscard]] std::int64_t running() const { return numbers_.running; }
+    [[nodiscard]] std::int64_t decoding() const { return numbers_.decoding; }
+    /// New blocks that one decode iteration of all decoding sequences takes.
+    [[nodiscard]] std::int64_t blocks_due() const { return numbers_.blocks_due; }
+    [[nodiscard]] std::int64_t waiting() const { return numbers_.waiting; }
     [[nodiscard]] virtual SequenceView running_at(std::int64_t position) const = 0;
-    [[nodiscard]] virtual std::int64_t waiting() const = 0;
     [[nodiscard]] virtual SequenceView waiting_at(std::int64_t position) const = 0;
+
+  protected:
+    struct Numbers {
+        std::int64_t block_size = 16;
+        std::int64_t total_blocks = 0;
+        std::int64_t free_blocks = 0;
+        std::int64_t running = 0;
+        std::int64_t decoding = 0;
+        std::int64_t blocks_due = 0;
+        std::int64_t waiting = 0;
+    };
+    Numbers numbers_;
 };
 
 struct StepPlan {

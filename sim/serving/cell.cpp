@@ -66,8 +66,7 @@ void Cell::run_next() {
             break;
         case kStepEnd:
         case kBatchForms:
-            instances_[payload.index]->instance->run(now, *this);
-            if (instances_[payload.index] != nullptr) reschedule(payload.index);
+            run_instance(now, payload.index);
             break;
         case kDelivery:
             queue_.pop();
@@ -84,6 +83,22 @@ void Cell::run_next() {
             HEADROOM_CHECK(false, "an event of an unknown class");
     }
     if (!retired_.empty()) forget_retired();
+}
+
+void Cell::run_instance(Time now, std::uint32_t index) {
+    instances_[index]->instance->run(now, *this);
+    if (instances_[index] == nullptr) return;
+    // A batch mostly forms right where the last one ended: without a turn in the queue when nothing
+    // else has its turn first.
+    const Instance::NextEvent next = instances_[index]->instance->next_event();
+    if (next.event_class == kBatchForms && next.time == now && notifications_.empty()) {
+        const EventKey key = EventKey::make(now, kBatchForms, index);
+        if (queue_.none_before(key, instances_[index]->event)) {
+            position_ = key;
+            instances_[index]->instance->run(now, *this);
+        }
+    }
+    reschedule(index);
 }
 
 bool Cell::run_until(Time limit, std::int64_t most) {

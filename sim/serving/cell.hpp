@@ -96,6 +96,7 @@ class Cell final : private InstanceHost {
 
     void attempt_completed(Time now, AttemptId attempt, const AttemptReport& report) override;
 
+    void run_instance(Time now, std::uint32_t index);
     void arrive(Time now, std::uint32_t source);
     void refresh_source(std::uint32_t source);
     CallId new_call(Time now, RootId root, CallId parent, std::uint32_t service,

@@ -18,9 +18,22 @@ LlmInstance::LlmInstance(const LlmEngineSpec& spec, std::unique_ptr<BatchingPoli
       free_blocks_(spec.kv_blocks),
       due_(static_cast<std::size_t>(spec.block_size), 0) {
     HEADROOM_CHECK(spec.block_size >= 1 && spec.kv_blocks >= 1, "an engine needs KV blocks");
+    if (std::has_single_bit(static_cast<std::uint64_t>(block_size_))) {
+        block_shift_ = std::countr_zero(static_cast<std::uint64_t>(block_size_));
+    }
+    numbers_.block_size = block_size_;
+    numbers_.total_blocks = spec.kv_blocks;
 }
 
 // ---------------------------------------------------------------- what a policy sees
+
+void LlmInstance::refresh_view() {
+    numbers_.free_blocks = free_blocks_;
+    numbers_.running = static_cast<std::int64_t>(running_.size());
+    numbers_.decoding = decoding_;
+    numbers_.blocks_due = blocks_due_now();
+    numbers_.waiting = static_cast<std::int64_t>(waiting_.size());
+}
 
 SequenceView LlmInstance::view_of(const Sequence& s) const {
     SequenceView view;
@@ -105,6 +118,7 @@ void LlmInstance::abort(const EventKey& position, std::uint32_t slot) {
         return;
     }
     s.aborted = true;
+    ++leaving_;
     if (!stepping_) {
         remove_aborted();
         return;
@@ -170,6 +184,7 @@ void LlmInstance::form_step(Time now) {
     IterationShape shape;
     do {
         plan_.clear();
+        refresh_view();
         policy_->plan_next_step(*this, plan_);
         apply_plan(now);
         shape = shape_of_plan();
@@ -267,7 +282,8 @@ IterationShape LlmInstance::shape_of_plan() {
     if (plan_.decode == StepPlan::Decode::all) {
         shape.decode_sequences = decoding_;
         shape.context_tokens = context_;
-        HEADROOM_CHECK(free_blocks_ >= blocks_due(), "a decode takes more KV blocks than are free");
+        HEADROOM_CHECK(free_blocks_ >= blocks_due_now(),
+                       "a decode takes more KV blocks than are free");
     } else if (plan_.decode == StepPlan::Decode::listed) {
         const std::size_t first = plan_.preempt.size() + plan_.chunks.size();
         for (std::size_t i = first; i < plan_slots_.size(); ++i) {
@@ -331,18 +347,12 @@ void LlmInstance::advance_listed_decodes(Time now) {
             ++context_;
             continue;
         }
-        --due_[static_cast<std::size_t>((s.joined - s.computed) % block_size_ + block_size_) %
-               static_cast<std::size_t>(block_size_)];
+        remove_due(s);
         ++s.joined;
-        ++due_[static_cast<std::size_t>((s.joined - s.computed) % block_size_ + block_size_) %
-               static_cast<std::size_t>(block_size_)];
+        add_due(s);
         ++finish_at_[i];
     }
     ++iteration_;
-    due_mask_ = 0;
-    for (std::size_t i = 0; i < due_.size() && i < 64; ++i) {
-        if (due_[i] != 0) due_mask_ |= 1ULL << i;
-    }
     refresh_next_finish();
 }
 
@@ -418,19 +428,30 @@ void LlmInstance::record_first_token(Sequence& s, Time now) {
     if (now > recorder_.measure_from) recorder_.stats->itl.record((now - s.last_token).ps());
 }
 
+void LlmInstance::add_due(Sequence& s) {
+    // It takes a block at counter i when computed + (i - joined) is a multiple of the block size.
+    const std::int64_t ahead = s.joined - s.computed;
+    s.phase = ahead >= 0 ? phase_of(ahead) : phase_of(block_size_ - phase_of(-ahead));
+    ++due_[static_cast<std::size_t>(s.phase)];
+    if (s.phase < 64) due_mask_ |= 1ULL << s.phase;
+}
+
+void LlmInstance::remove_due(Sequence& s) {
+    if (--due_[static_cast<std::size_t>(s.phase)] == 0 && s.phase < 64) {
+        due_mask_ &= ~(1ULL << s.phase);
+    }
+}
+
 void LlmInstance::add_decoding(Sequence& s) {
     s.stage = Stage::decoding;
     s.joined = iteration_;
-    const std::int64_t phase = ((s.joined - s.computed) % block_size_ + block_size_) % block_size_;
-    ++due_[static_cast<std::size_t>(phase)];
-    if (phase < 64) due_mask_ |= 1ULL << phase;
+    add_due(s);
     ++decoding_;
     context_ += s.computed;
 }
 
 void LlmInstance::remove_decoding(Sequence& s) {
-    const std::int64_t phase = ((s.joined - s.computed) % block_size_ + block_size_) % block_size_;
-    if (--due_[static_cast<std::size_t>(phase)] == 0 && phase < 64) due_mask_ &= ~(1ULL << phase);
+    remove_due(s);
     --decoding_;
     const std::int64_t computed = computed_at(s, iteration_);
     context_ -= computed;
@@ -455,6 +476,8 @@ void LlmInstance::preempt(Sequence& s, std::uint32_t slot) {
 }
 
 void LlmInstance::remove_aborted() {
+    if (leaving_ == 0) return;
+    leaving_ = 0;
     std::size_t kept = 0;
     for (std::size_t i = 0; i < running_.size(); ++i) {
         const std::uint32_t slot = running_[i];
@@ -505,9 +528,9 @@ void LlmInstance::refresh_next_finish() {
 // ---------------------------------------------------------------- closed forms
 
 std::int64_t LlmInstance::blocks_taken(std::int64_t count) const {
-    const std::int64_t cycles = count / block_size_;
+    const std::int64_t cycles = blocks_in(count);
     std::int64_t taken = cycles * decoding_;
-    std::int64_t phase = iteration_ % block_size_;
+    std::int64_t phase = phase_of(iteration_);
     for (std::int64_t i = cycles * block_size_; i < count; ++i) {
         taken += due_[static_cast<std::size_t>(phase)];
         if (++phase == block_size_) phase = 0;
@@ -518,13 +541,13 @@ std::int64_t LlmInstance::blocks_taken(std::int64_t count) const {
 std::int64_t LlmInstance::iterations_until_kv_short(std::int64_t spare,
                                                     std::int64_t at_most) const {
     std::int64_t room = free_blocks_ - spare;
-    if ((at_most / block_size_ + 1) * decoding_ <= room) return at_most;
+    if ((blocks_in(at_most) + 1) * decoding_ <= room) return at_most;
     if (room < 0) return 0;
     // A whole cycle of phases takes one block of each sequence.
     const std::int64_t cycles = room / decoding_;
     room -= cycles * decoding_;
     std::int64_t count = cycles * block_size_;
-    std::int64_t phase = iteration_ % block_size_;
+    std::int64_t phase = phase_of(iteration_);
     while (count < at_most && due_[static_cast<std::size_t>(phase)] <= room) {
         room -= due_[static_cast<std::size_t>(phase)];
         ++count;
@@ -564,10 +587,8 @@ AttemptReport LlmInstance::report(const EventKey& position, std::uint32_t slot) 
 
 InstanceLoad LlmInstance::load(const EventKey& position) const {
     InstanceLoad load;
-    load.waiting = waiting();
-    load.running = running() - std::count_if(running_.begin(), running_.end(), [this](auto slot) {
-                       return sequences_[slot].aborted;
-                   });
+    load.waiting = static_cast<std::int64_t>(waiting_.size());
+    load.running = static_cast<std::int64_t>(running_.size()) - leaving_;
     load.in_flight = load.waiting + load.running;
     load.kv_total_blocks = spec_.kv_blocks;
     load.kv_used_blocks = spec_.kv_blocks - free_blocks_;
@@ -658,23 +679,29 @@ void LlmInstance::record_last_gaps(std::int64_t iteration, Time boundary) {
 }
 
 void LlmInstance::account_kv(std::int64_t formed, Time until) {
-    const std::int64_t span = (until - step_start_).ps();
     TimeIntegral& held = recorder_.stats->kv_block_time;
     held.add(spec_.kv_blocks - free_blocks_, until - step_start_);
     if (plan_.decode != StepPlan::Decode::all || step_decodes_ == 0) return;
-    const std::int64_t start_phase = iteration_ % block_size_;
+    // A block taken at iteration j is held from offset(j) on, a quadratic in j: so the sums of j
+    // and j^2 over all blocks taken are enough. A phase whose first block comes at j = first takes
+    // `full` or `full` + 1 of them, block_size apart.
+    const std::int64_t start_phase = phase_of(iteration_);
+    const std::int64_t full = blocks_in(formed);
+    const std::int64_t rest = formed - full * block_size_;
+    std::int64_t blocks = 0;
+    std::int64_t sum_j = 0;
+    std::int64_t sum_j2 = 0;
     const auto add_phase = [&](std::int64_t phase) {
         const std::int64_t first =
             phase >= start_phase ? phase - start_phase : phase - start_phase + block_size_;
-        if (first >= formed) return;
-        const std::int64_t count = (formed - first + block_size_ - 1) / block_size_;
+        const std::int64_t count = full + (first < rest ? 1 : 0);
+        const std::int64_t m1 = block_size_ * (count * (count - 1) / 2);
+        const std::int64_t m2 =
+            block_size_ * block_size_ * ((count - 1) * count * (2 * count - 1) / 6);
         const std::int64_t sequences = due_[static_cast<std::size_t>(phase)];
-        if (count == 1) {
-            held.add(sequences, Duration::picoseconds(span - step_.offset(first)));
-            return;
-        }
-        held.add_ps(sequences * (static_cast<Int128>(count) * span -
-                                 step_.offset_sum(first, block_size_, count)));
+        blocks += sequences * count;
+        sum_j += sequences * (count * first + m1);
+        sum_j2 += sequences * (first * (count * first + 2 * m1) + m2);
     };
     if (block_size_ <= 64) {
         for (std::uint64_t left = due_mask_; left != 0; left &= left - 1) {
@@ -685,6 +712,8 @@ void LlmInstance::account_kv(std::int64_t formed, Time until) {
             if (due_[static_cast<std::size_t>(phase)] != 0) add_phase(phase);
         }
     }
+    held.add_ps(static_cast<Int128>(blocks) * (until - step_start_).ps() -
+                step_.offset_sum(sum_j, sum_j2));
 }
 
 void LlmInstance::account_slowly(std::int64_t done, std::int64_t formed, Time until) {
@@ -696,7 +725,7 @@ void LlmInstance::account_slowly(std::int64_t done, std::int64_t formed, Time un
         const Time boundary =
             j < done ? step_start_ + Duration::picoseconds(step_.offset(j + 1)) : until;
         if (all && step_decodes_ > 0) {
-            used += due_[static_cast<std::size_t>((iteration_ + j) % block_size_)];
+            used += due_[static_cast<std::size_t>(phase_of(iteration_ + j))];
         }
         if (boundary <= recorder_.measure_from) continue;
         const Time from = std::max(start, recorder_.measure_from);

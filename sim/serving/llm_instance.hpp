@@ -59,6 +59,7 @@ class LlmInstance final : public Instance, private BatchView {
         std::int64_t blocks = 0;  ///< not kept while decoding
         std::int64_t chunk = 0;   ///< prompt tokens in the iteration in progress
         std::int64_t rank = 0;
+        std::int64_t phase = 0;  ///< while decoding: counter modulo block size of its next block
         Time submitted;
         Time first_scheduled = Time::max();
         Time first_token = Time::max();
@@ -81,24 +82,22 @@ class LlmInstance final : public Instance, private BatchView {
     };
 
     // BatchView
-    [[nodiscard]] std::int64_t block_size() const override { return block_size_; }
-    [[nodiscard]] std::int64_t total_blocks() const override { return spec_.kv_blocks; }
-    [[nodiscard]] std::int64_t free_blocks() const override { return free_blocks_; }
-    [[nodiscard]] std::int64_t running() const override {
-        return static_cast<std::int64_t>(running_.size());
-    }
-    [[nodiscard]] std::int64_t decoding() const override { return decoding_; }
-    [[nodiscard]] std::int64_t blocks_due() const override {
-        return due_[static_cast<std::size_t>(iteration_ % block_size_)];
-    }
     [[nodiscard]] SequenceView running_at(std::int64_t position) const override;
-    [[nodiscard]] std::int64_t waiting() const override {
-        return static_cast<std::int64_t>(waiting_.size());
-    }
     [[nodiscard]] SequenceView waiting_at(std::int64_t position) const override;
+    void refresh_view();
 
+    /// n / block_size and n modulo block_size for n >= 0; a shift where the size is a power of two.
+    [[nodiscard]] std::int64_t blocks_in(std::int64_t n) const {
+        return block_shift_ >= 0 ? n >> block_shift_ : n / block_size_;
+    }
+    [[nodiscard]] std::int64_t phase_of(std::int64_t n) const {
+        return n - blocks_in(n) * block_size_;
+    }
+    [[nodiscard]] std::int64_t blocks_due_now() const {
+        return due_[static_cast<std::size_t>(phase_of(iteration_))];
+    }
     [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const {
-        return (tokens + block_size_ - 1) / block_size_;
+        return blocks_in(tokens + block_size_ - 1);
     }
     /// Tokens computed by a decoding sequence once the counter stands at `iteration`.
     [[nodiscard]] static std::int64_t computed_at(const Sequence& s, std::int64_t iteration) {
@@ -124,6 +123,8 @@ class LlmInstance final : public Instance, private BatchView {
     void end_chunks_and_finish(Time now);
     bool end_chunk(Time now, std::uint32_t slot, std::int64_t& finish_at);
     void remove_aborted();
+    void add_due(Sequence& s);
+    void remove_due(Sequence& s);
     void add_decoding(Sequence& s);
     void remove_decoding(Sequence& s);
     void collect_fresh();
@@ -145,6 +146,7 @@ class LlmInstance final : public Instance, private BatchView {
     SpeedPpm speed_;
     InstanceRecorder recorder_;
     std::int64_t block_size_;
+    int block_shift_ = -1;  ///< log2 of it, -1 when it is no power of two
 
     std::vector<Sequence> sequences_;
     std::vector<std::uint32_t> free_slots_;
@@ -163,6 +165,7 @@ class LlmInstance final : public Instance, private BatchView {
     std::int64_t next_finish_ = kNever;
     Time last_decode_ = Time::zero();  ///< last boundary that all non-fresh sequences share
     std::int64_t next_rank_ = 0;
+    std::int64_t leaving_ = 0;  ///< running sequences that are aborted
 
     // The step in progress.
     bool stepping_ = false;

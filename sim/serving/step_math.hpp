@@ -59,16 +59,11 @@ struct MacroStep {
         while (j < limit && offset(j + 1) <= elapsed) ++j;
         return j;
     }
-    /// sum of offset(j) over j = first, first + stride, ... (`count` of them).
-    [[nodiscard]] Int128 offset_sum(std::int64_t first, std::int64_t stride,
-                                    std::int64_t count) const {
-        const Int128 n = count;
-        const Int128 m1 = n * (n - 1) / 2;                // sum of m
-        const Int128 m2 = (n - 1) * n * (2 * n - 1) / 6;  // sum of m^2
-        const Int128 j1 = n * first + stride * m1;        // sum of j
-        const Int128 j2 = n * first * first + 2 * static_cast<Int128>(first) * stride * m1 +
-                          static_cast<Int128>(stride) * stride * m2;  // sum of j^2
-        return fixed * j1 + slope * (context * j1 + growth * ((j2 - j1) / 2));
+    /// Sum of offset(j) over some values of j, given the sums of j and of j^2.
+    [[nodiscard]] Int128 offset_sum(std::int64_t sum_j, std::int64_t sum_j2) const {
+        return static_cast<Int128>(fixed) * sum_j +
+               slope * (static_cast<Int128>(context) * sum_j +
+                        static_cast<Int128>(growth) * ((sum_j2 - sum_j) / 2));
     }
 };
 

@@ -26,34 +26,29 @@ SequenceView SteppedLlmInstance::view_of(std::uint32_t slot) const {
     return view;
 }
 
-std::int64_t SteppedLlmInstance::free_blocks() const {
+std::int64_t SteppedLlmInstance::unused_blocks() const {
     std::int64_t held = 0;
     for (const std::uint32_t slot : running_) held += sequences_[slot].blocks;
     return spec_.kv_blocks - held;
 }
 
-std::int64_t SteppedLlmInstance::running() const {
-    return static_cast<std::int64_t>(running_.size());
-}
-
-std::int64_t SteppedLlmInstance::decoding() const {
-    return std::count_if(running_.begin(), running_.end(),
-                         [this](std::uint32_t slot) { return view_of(slot).decoding(); });
-}
-
-std::int64_t SteppedLlmInstance::blocks_due() const {
-    return std::count_if(running_.begin(), running_.end(), [this](std::uint32_t slot) {
-        return view_of(slot).decoding() &&
-               sequences_[slot].computed == sequences_[slot].blocks * spec_.block_size;
-    });
+void SteppedLlmInstance::count_view() {
+    numbers_ = {};
+    numbers_.block_size = spec_.block_size;
+    numbers_.total_blocks = spec_.kv_blocks;
+    numbers_.free_blocks = unused_blocks();
+    numbers_.running = static_cast<std::int64_t>(running_.size());
+    numbers_.waiting = static_cast<std::int64_t>(waiting_.size());
+    for (const std::uint32_t slot : running_) {
+        const Sequence& s = sequences_[slot];
+        if (!view_of(slot).decoding()) continue;
+        ++numbers_.decoding;
+        if (s.computed == s.blocks * spec_.block_size) ++numbers_.blocks_due;
+    }
 }
 
 SequenceView SteppedLlmInstance::running_at(std::int64_t position) const {
     return view_of(running_[static_cast<std::size_t>(position)]);
-}
-
-std::int64_t SteppedLlmInstance::waiting() const {
-    return static_cast<std::int64_t>(waiting_.size());
 }
 
 SequenceView SteppedLlmInstance::waiting_at(std::int64_t position) const {
@@ -135,6 +130,7 @@ void SteppedLlmInstance::form_iteration(Time now) {
     IterationShape shape;
     do {
         plan_.clear();
+        count_view();
         policy_->plan_next_step(*this, plan_);
         shape = start_work(now);
     } while (shape.prefill_tokens + shape.decode_sequences == 0 && !plan_.preempt.empty());
@@ -194,7 +190,7 @@ IterationShape SteppedLlmInstance::start_work(Time now) {
         shape.context_tokens += s.computed;
         ++shape.sampled_tokens;
     }
-    HEADROOM_CHECK(free_blocks() >= 0, "a plan takes more KV blocks than are free");
+    HEADROOM_CHECK(unused_blocks() >= 0, "a plan takes more KV blocks than are free");
     return shape;
 }
 
@@ -244,11 +240,11 @@ AttemptReport SteppedLlmInstance::report(const EventKey&, std::uint32_t slot) co
 
 InstanceLoad SteppedLlmInstance::load(const EventKey& position) const {
     InstanceLoad load;
-    load.waiting = waiting();
+    load.waiting = static_cast<std::int64_t>(waiting_.size());
     for (const std::uint32_t slot : running_) load.running += sequences_[slot].aborted ? 0 : 1;
     load.in_flight = load.waiting + load.running;
     load.kv_total_blocks = spec_.kv_blocks;
-    load.kv_used_blocks = spec_.kv_blocks - free_blocks();
+    load.kv_used_blocks = spec_.kv_blocks - unused_blocks();
     load.completed = completed_;
     load.prompt_tokens = prompt_tokens_;
     load.output_tokens = output_tokens_;
@@ -268,7 +264,7 @@ void SteppedLlmInstance::account(Time until) {
     if (until <= recorder_.measure_from) return;
     const Time from = std::max(start_, recorder_.measure_from);
     recorder_.stats->busy += until - from;
-    recorder_.stats->kv_block_time.add(spec_.kv_blocks - free_blocks(), until - from);
+    recorder_.stats->kv_block_time.add(spec_.kv_blocks - unused_blocks(), until - from);
 }
 
 }  // namespace headroom::serving

@@ -52,15 +52,10 @@ class SteppedLlmInstance final : public Instance, private BatchView {
         bool aborted = false;
     };
 
-    [[nodiscard]] std::int64_t block_size() const override { return spec_.block_size; }
-    [[nodiscard]] std::int64_t total_blocks() const override { return spec_.kv_blocks; }
-    [[nodiscard]] std::int64_t free_blocks() const override;
-    [[nodiscard]] std::int64_t running() const override;
-    [[nodiscard]] std::int64_t decoding() const override;
-    [[nodiscard]] std::int64_t blocks_due() const override;
     [[nodiscard]] SequenceView running_at(std::int64_t position) const override;
-    [[nodiscard]] std::int64_t waiting() const override;
     [[nodiscard]] SequenceView waiting_at(std::int64_t position) const override;
+    void count_view();
+    [[nodiscard]] std::int64_t unused_blocks() const;
 
     [[nodiscard]] SequenceView view_of(std::uint32_t slot) const;
     void hold_blocks_for(Sequence& s, std::int64_t tokens) const;

@@ -25,21 +25,25 @@ double cpu_seconds() {
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-/// Poisson arrivals with the lengths of the Azure 2023 conversation trace (lognormal fit).
-serving::SourceSpec poisson_source(double rate, std::int64_t requests) {
-    return {"users", 0, [rate, requests](std::uint64_t seed) {
-                traces::GeneratedConfig config;
-                config.name = "users";
-                config.seed = seed;
-                auto choice =
-                    choose<traces::ArrivalProcess>("poisson", {{"rate", ParameterValue{rate}}});
-                config.arrivals = make_policy<traces::ArrivalProcess>(
-                    choice, {traces::source_stream(seed, "users", "arrival")});
+/// Poisson arrivals, with the lengths of the Azure 2023 conversation trace (lognormal fit) or of
+/// one token where lengths mean nothing.
+serving::SourceSpec poisson_source(double rate, std::int64_t requests, bool lengths = true) {
+    return {
+        "users", 0, [rate, requests, lengths](std::uint64_t seed) {
+            traces::GeneratedConfig config;
+            config.name = "users";
+            config.seed = seed;
+            auto choice =
+                choose<traces::ArrivalProcess>("poisson", {{"rate", ParameterValue{rate}}});
+            config.arrivals = make_policy<traces::ArrivalProcess>(
+                choice, {traces::source_stream(seed, "users", "arrival")});
+            if (lengths) {
                 config.prompt = traces::LengthModel(Distribution::lognormal(6.63, 0.99), 1, 8192);
                 config.output = traces::LengthModel(Distribution::lognormal(5.02, 0.86), 1, 2048);
-                config.limit = requests;
-                return std::make_unique<traces::GeneratedSource>(std::move(config));
-            }};
+            }
+            config.limit = requests;
+            return std::make_unique<traces::GeneratedSource>(std::move(config));
+        }};
 }
 
 SimulationSpec llm_spec(std::int64_t instances, double rate_each, std::int64_t requests,
@@ -114,7 +118,7 @@ void mm10(benchmark::State& state) {
         SimulationSpec spec;
         spec.drain = true;
         spec.services.push_back(simple_service("queue", 10, Distribution::exponential(1.0)));
-        spec.sources.push_back(poisson_source(8.0, kJobs));
+        spec.sources.push_back(poisson_source(8.0, kJobs, false));
         add_workload(spec, 0, 1);
         ours = requests_per_cpu_second(spec);
         bare = bare_mmc(kJobs, 10, 0.8);
