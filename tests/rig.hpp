@@ -1,17 +1,22 @@
 /// A small rig for tests of the data plane: makes specs from a few numbers and runs simulations.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "sim/control/scheduling_policy.hpp"
 #include "sim/core/registry.hpp"
 #include "sim/serving/batching_policy.hpp"
+#include "sim/serving/cell.hpp"
 #include "sim/serving/latency/linear_latency.hpp"
 #include "sim/serving/routing_policy.hpp"
 #include "sim/simulation.hpp"
+#include "traces/generators/closed_loop_source.hpp"
+#include "traces/generators/generated_source.hpp"
 
 namespace headroom::tests {
 
@@ -41,7 +46,7 @@ class ListSource final : public serving::RequestSource {
   public:
     explicit ListSource(std::shared_ptr<const std::vector<serving::Arrival>> list)
         : list_(std::move(list)) {}
-    std::optional<Time> peek() override {
+    OptionalTime peek() override {
         if (next_ == list_->size()) return std::nullopt;
         return (*list_)[next_].time;
     }
@@ -108,6 +113,143 @@ inline void add_workload(SimulationSpec& spec, std::uint32_t service, std::int64
         spec.control.pools.push_back(pool);
     }
     spec.control.pools[0].count += std::max(replicas, room) / 100 + 1;
+}
+
+/// Open loop: Poisson arrivals of so many requests a second; -1: without end.
+inline serving::SourceSpec poisson_source(std::uint32_t service, double rate,
+                                          std::int64_t requests = -1,
+                                          traces::LengthModel prompt = {},
+                                          traces::LengthModel output = {}) {
+    return {"users", service, [=](std::uint64_t seed) {
+                traces::GeneratedConfig config;
+                config.name = "users";
+                config.seed = seed;
+                config.arrivals = make_policy<traces::ArrivalProcess>(
+                    choose<traces::ArrivalProcess>("poisson", {{"rate", ParameterValue{rate}}}),
+                    {traces::source_stream(seed, "users", "arrival")});
+                config.prompt = prompt;
+                config.output = output;
+                if (requests >= 0) config.limit = requests;
+                return std::make_unique<traces::GeneratedSource>(std::move(config));
+            }};
+}
+
+/// Closed loop: `users` who think between requests; -1 requests: without end.
+inline serving::SourceSpec closed_loop_source(std::uint32_t service, std::uint32_t users,
+                                              Distribution think, std::int64_t requests = -1,
+                                              traces::LengthModel prompt = {},
+                                              traces::LengthModel output = {}) {
+    return {"users", service, [=](std::uint64_t seed) {
+                traces::ClosedLoopConfig config;
+                config.name = "users";
+                config.seed = seed;
+                config.users = users;
+                config.think = think;
+                config.prompt = prompt;
+                config.output = output;
+                if (requests >= 0) config.limit = requests;
+                return std::make_unique<traces::ClosedLoopSource>(std::move(config));
+            }};
+}
+
+inline serving::Arrival arrival_at(Duration after_start, std::int64_t prompt = 1,
+                                   std::int64_t output = 1) {
+    serving::Arrival arrival;
+    arrival.time = Time::zero() + after_start;
+    arrival.prompt = Tokens{prompt};
+    arrival.output = Tokens{output};
+    return arrival;
+}
+
+/// One cell without a control plane: the test itself adds, drains and kills instances. Fill `specs`
+/// and `sources`, then start().
+struct CellRig {
+    std::vector<serving::ServiceSpec> specs;
+    std::vector<serving::SourceSpec> sources;
+    serving::CellConfig config{1, Time::zero(), false, true};
+    std::unique_ptr<serving::Cell> cell;
+
+    void start() {
+        std::vector<std::uint32_t> services;
+        for (std::uint32_t i = 0; i < specs.size(); ++i) services.push_back(i);
+        cell = std::make_unique<serving::Cell>(config, specs, sources, services);
+    }
+    void add(Time now, std::uint32_t service, std::uint32_t ordinal,
+             std::uint32_t version = 0) const {
+        cell->add_instance(now, {service, ordinal}, version, serving::kNominalSpeed);
+    }
+    /// Runs the events before `limit`; notifications stay in the cell.
+    void run(Time limit) const {
+        while (!cell->idle() && cell->next_key().time < limit) cell->run_next();
+    }
+    void run_to_the_end() const { run(Time::max()); }
+    /// Rows by request, then by service.
+    [[nodiscard]] std::vector<serving::RequestRow> rows() const {
+        std::vector<serving::RequestRow> rows = cell->rows();
+        std::sort(rows.begin(), rows.end(),
+                  [](const serving::RequestRow& a, const serving::RequestRow& b) {
+                      return std::tie(a.source, a.id, a.service) <
+                             std::tie(b.source, b.id, b.service);
+                  });
+        return rows;
+    }
+};
+
+/// The first field in which two services' figures differ, by name; empty where all are equal.
+inline std::string first_difference(const serving::ServiceStats& a,
+                                    const serving::ServiceStats& b) {
+    const std::pair<const char*, bool> fields[] = {
+        {"requests", a.requests == b.requests},
+        {"calls", a.calls == b.calls},
+        {"attempts", a.attempts == b.attempts},
+        {"causes", a.causes == b.causes},
+        {"queue", a.queue == b.queue},
+        {"ttft", a.ttft == b.ttft},
+        {"tpot", a.tpot == b.tpot},
+        {"itl", a.itl == b.itl},
+        {"e2e", a.e2e == b.e2e},
+        {"prompt_tokens", a.prompt_tokens == b.prompt_tokens},
+        {"output_tokens", a.output_tokens == b.output_tokens},
+        {"measured_completed", a.measured_completed == b.measured_completed},
+        {"preemptions", a.preemptions == b.preemptions},
+        {"slo_good", a.slo_good == b.slo_good},
+        {"slo_missed", a.slo_missed == b.slo_missed},
+        {"busy", a.busy == b.busy},
+        {"kv_block_time", a.kv_block_time == b.kv_block_time},
+        {"kv_capacity_time", a.kv_capacity_time == b.kv_capacity_time},
+        {"instance_time", a.instance_time == b.instance_time},
+        {"in_system", a.in_system == b.in_system},
+        {"sojourn", a.sojourn == b.sojourn},
+        {"last_arrival", a.last_arrival == b.last_arrival},
+        {"backlog level", a.backlog.level() == b.backlog.level()},
+        {"backlog total", a.backlog.total() == b.backlog.total()},
+    };
+    for (const auto& [name, equal] : fields) {
+        if (!equal) return name;
+    }
+    return "";
+}
+
+/// What is wrong with the books of one finished service, empty when they balance: conservation at
+/// each level, causes for all that did not complete, and Little's law in integers.
+inline std::string imbalance(const serving::ServiceStats& stats) {
+    using serving::Outcome;
+    for (const auto& [name, counts] :
+         {std::pair{"requests", &stats.requests}, std::pair{"calls", &stats.calls},
+          std::pair{"attempts", &stats.attempts}}) {
+        if (counts->in_flight() < 0) return std::string(name) + ": more ended than arrived";
+    }
+    std::int64_t causes = 0;
+    for (const std::int64_t n : stats.causes) causes += n;
+    const std::int64_t bad = stats.calls.ended() - stats.calls.of(Outcome::completed);
+    if (causes != bad) return "causes do not add up to the calls that did not complete";
+    if (stats.backlog.level() != stats.calls.in_flight()) return "backlog is not what is in flight";
+    if (stats.attempts.of(Outcome::completed) < stats.calls.of(Outcome::completed)) {
+        return "a call completed without an attempt";
+    }
+    if (stats.attempts.in_flight() > stats.calls.in_flight()) return "an attempt without a call";
+    if (!(stats.in_system == stats.sojourn)) return "Little's law";
+    return "";
 }
 
 }  // namespace headroom::tests

@@ -22,8 +22,8 @@ class ScaledSource final : public serving::RequestSource {
     ScaledSource(std::unique_ptr<serving::RequestSource> inner, TimeScale scale)
         : inner_(std::move(inner)), scale_(scale), inverse_(scale.inverse()) {}
 
-    [[nodiscard]] std::optional<Time> peek() override {
-        const std::optional<Time> time = inner_->peek();
+    [[nodiscard]] OptionalTime peek() override {
+        const OptionalTime time = inner_->peek();
         if (!time) return std::nullopt;
         return outer(*time);
     }

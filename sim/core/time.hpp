@@ -14,6 +14,7 @@
 #include <compare>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 namespace headroom::inline core {
 
@@ -106,6 +107,23 @@ class Time {
   private:
     constexpr explicit Time(std::int64_t ps) : ps_(ps) {}
     std::int64_t ps_ = 0;
+};
+
+/// A time or none, in eight bytes, so that it travels in a register: Time::max(), which is no time
+/// of any event, stands for none. Reads like std::optional<Time>.
+class OptionalTime {
+  public:
+    constexpr OptionalTime() = default;
+    constexpr OptionalTime(std::nullopt_t) {}
+    constexpr OptionalTime(Time time) : time_(time) {}
+    [[nodiscard]] constexpr bool has_value() const { return time_ != Time::max(); }
+    constexpr explicit operator bool() const { return has_value(); }
+    constexpr const Time& operator*() const { return time_; }
+    [[nodiscard]] constexpr Time or_never() const { return time_; }
+    constexpr bool operator==(const OptionalTime&) const = default;
+
+  private:
+    Time time_ = Time::max();
 };
 
 /// A sum of durations, or a count held over time: 128 bits of picoseconds.

@@ -126,8 +126,8 @@ bool Cell::sources_ended() const {
 
 void Cell::refresh_source(std::uint32_t index) {
     Source& source = *sources_[index];
-    const std::optional<Time> next = source.source->peek();
-    const Time time = next.value_or(Time::max());
+    const OptionalTime next = source.source->peek();
+    const Time time = next.or_never();
     if (time == source.scheduled && source.event.valid() == next.has_value()) return;
     source.scheduled = time;
     if (!next) {

@@ -31,7 +31,7 @@ struct Completion {
 class RequestSource {
   public:
     virtual ~RequestSource() = default;
-    [[nodiscard]] virtual std::optional<Time> peek() = 0;
+    [[nodiscard]] virtual OptionalTime peek() = 0;
     virtual Arrival take() = 0;
     virtual void completed(const Completion&) {}
     [[nodiscard]] virtual const std::string& error() const {

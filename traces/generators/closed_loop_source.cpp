@@ -23,7 +23,7 @@ ClosedLoopSource::ClosedLoopSource(ClosedLoopConfig config)
     }
 }
 
-std::optional<Time> ClosedLoopSource::peek() {
+OptionalTime ClosedLoopSource::peek() {
     if (due_.empty() || (config_.limit && taken_ >= *config_.limit)) return std::nullopt;
     const Time time = due_.top().time;
     if (config_.end && time >= *config_.end) return std::nullopt;

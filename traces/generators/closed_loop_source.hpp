@@ -41,7 +41,7 @@ class ClosedLoopSource final : public serving::RequestSource {
   public:
     explicit ClosedLoopSource(ClosedLoopConfig config);
 
-    [[nodiscard]] std::optional<Time> peek() override;
+    [[nodiscard]] OptionalTime peek() override;
     serving::Arrival take() override;
     void completed(const serving::Completion& completion) override;
 

@@ -41,10 +41,7 @@ class GeneratedSource final : public serving::RequestSource {
   public:
     explicit GeneratedSource(GeneratedConfig config);
 
-    [[nodiscard]] std::optional<Time> peek() override {
-        if (next_ == Time::max()) return std::nullopt;
-        return next_;
-    }
+    [[nodiscard]] OptionalTime peek() override { return next_; }
     serving::Arrival take() override;
 
   private:

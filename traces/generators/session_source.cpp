@@ -29,7 +29,7 @@ void SessionSource::next_arrival() {
     next_session_ = more ? config_.arrivals->next() : Time::max();
 }
 
-std::optional<Time> SessionSource::peek() {
+OptionalTime SessionSource::peek() {
     const Time due = due_.empty() ? Time::max() : due_.top().time;
     const Time time = std::min(due, next_session_);
     if (time == Time::max() || (config_.end && time >= *config_.end)) return std::nullopt;

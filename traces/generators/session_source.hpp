@@ -46,7 +46,7 @@ class SessionSource final : public serving::RequestSource {
   public:
     explicit SessionSource(SessionConfig config);
 
-    [[nodiscard]] std::optional<Time> peek() override;
+    [[nodiscard]] OptionalTime peek() override;
     serving::Arrival take() override;
     void completed(const serving::Completion& completion) override;
 

@@ -35,7 +35,7 @@ struct TraceOptions {
 
 class TraceReader final : public serving::RequestSource {
   public:
-    [[nodiscard]] std::optional<Time> peek() override {
+    [[nodiscard]] OptionalTime peek() override {
         if (!has_next_) return std::nullopt;
         return next_.time;
     }

@@ -85,7 +85,7 @@ std::map<std::uint32_t, std::vector<std::int64_t>> drive(ClosedLoopSource& sourc
     std::map<std::uint32_t, Time> ended;
     std::multimap<Time, std::uint32_t> running;
     for (int taken = 0; taken < requests;) {
-        const std::optional<Time> next = source.peek();
+        const OptionalTime next = source.peek();
         if (!running.empty() && (!next || running.begin()->first <= *next)) {
             source.completed({running.begin()->first, running.begin()->second});
             ended[running.begin()->second] = running.begin()->first;

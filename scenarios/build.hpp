@@ -1,0 +1,89 @@
+/// From checked Parameters to the plain structs that the simulation is built from: names resolved
+/// to indices, profiles computed, fields that depend on each other checked. Internal to the loader.
+///
+/// Every function reports what is wrong through the BuildContext and goes on, so that all mistakes
+/// of a file come in one go; what it returns is only used when nothing was reported. A value that
+/// did not pass the check is its default or "not given", so required fields are asked for with
+/// given().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scenarios/catalogue/catalogue.hpp"
+#include "scenarios/located_json.hpp"
+#include "sim/core/parameter.hpp"
+#include "sim/core/registry.hpp"
+#include "sim/simulation.hpp"
+
+namespace headroom::scenarios {
+
+struct BuildContext {
+    const LocatedJson& document;
+    const Catalogue& catalogue;
+    Diagnostics& diagnostics;
+    std::vector<std::string>& warnings;
+    std::vector<std::string> services{};  ///< names, in the order of their indices
+    bool has_node_pools = false;
+    std::optional<Time> sources_end{};  ///< from `duration`; nothing: sources end by themselves
+    bool only_drains = false;           ///< nothing but the sources' ends bounds the run
+    std::uint64_t seed = 1;
+
+    void complain(const std::string& pointer, std::string message);
+    /// "expected a <kind>, found "x" (did you mean "y"?)".
+    void unknown_name(const std::string& pointer, std::string_view kind, const std::string& found,
+                      const std::vector<std::string>& valid);
+    /// Whether the file (not a default) gives this value.
+    [[nodiscard]] bool written(std::string_view pointer) const;
+    /// Whether nothing at or below `pointer` has been complained about.
+    [[nodiscard]] bool clean(std::string_view pointer) const;
+    [[nodiscard]] std::optional<std::uint32_t> find_service(const std::string& name) const;
+};
+
+/// The choice under a tagged parameter: the tag's value, and everything beside it.
+[[nodiscard]] PolicyChoice choice_of(const Parameters& tagged, std::string_view tag);
+/// The Parameters inside a list or map entry.
+[[nodiscard]] const Parameters& object_of(const ParameterValue& value);
+
+/// A service's data-plane part.
+[[nodiscard]] serving::ServiceSpec build_service(BuildContext& context, const std::string& name,
+                                                 const Parameters& service);
+/// What an engine means for its pod: devices, weights.
+struct EngineNeeds {
+    std::int64_t gpus = 0;
+    std::string gpu;  ///< model of them; empty: none is named
+    cluster::WeightsSpec weights;
+};
+[[nodiscard]] EngineNeeds engine_needs(const BuildContext& context, const Parameters& version);
+/// The engine objects of a service: one by version, or the service itself as "v1".
+struct VersionParameters {
+    std::string name;
+    std::string pointer;
+    const Parameters* parameters = nullptr;
+    bool alone = false;
+};
+[[nodiscard]] std::vector<VersionParameters> versions_of(const std::string& service_name,
+                                                         const Parameters& service);
+/// Refuses calls that lead back to where they came from.
+void check_calls(BuildContext& context, const std::vector<serving::ServiceSpec>& services);
+
+/// The workloads (one by version) of a service.
+[[nodiscard]] std::vector<control::WorkloadSpec> build_workloads(BuildContext& context,
+                                                                 std::uint32_t index,
+                                                                 const Parameters& service);
+[[nodiscard]] control::NodePoolSpec build_node_pool(BuildContext& context, const std::string& name,
+                                                    const Parameters& pool);
+/// Room for every workload at its largest, one pod a node, at no cost.
+[[nodiscard]] control::NodePoolSpec implicit_pool(
+    const std::vector<control::WorkloadSpec>& workloads);
+[[nodiscard]] control::FaultSpec build_fault(BuildContext& context, const std::string& pointer,
+                                             const Parameters& fault,
+                                             const control::ControlSpec& control);
+[[nodiscard]] serving::SourceSpec build_source(BuildContext& context, const std::string& name,
+                                               const Parameters& source,
+                                               const std::vector<serving::ServiceSpec>& services);
+
+}  // namespace headroom::scenarios

@@ -1,0 +1,328 @@
+// Sources: arrivals with lengths, traces, closed loops, sessions.
+
+#include <algorithm>
+#include <filesystem>
+#include <stdexcept>
+#include <utility>
+
+#include "scenarios/build.hpp"
+#include "traces/generators/closed_loop_source.hpp"
+#include "traces/generators/generated_source.hpp"
+#include "traces/generators/session_source.hpp"
+#include "traces/readers/trace_reader.hpp"
+
+namespace headroom::scenarios {
+
+namespace {
+
+using serving::RequestSource;
+using Maker = std::function<std::unique_ptr<RequestSource>(std::uint64_t seed)>;
+
+/// What a trace that opened while loading but no longer does becomes: an error in order.
+class FailedSource final : public RequestSource {
+  public:
+    explicit FailedSource(std::string error) : error_(std::move(error)) {}
+    [[nodiscard]] OptionalTime peek() override { return std::nullopt; }
+    serving::Arrival take() override { return {}; }
+    [[nodiscard]] const std::string& error() const override { return error_; }
+
+  private:
+    std::string error_;
+};
+
+/// Ends another source before `end`, and after `limit` requests.
+class EndedSource final : public RequestSource {
+  public:
+    EndedSource(std::unique_ptr<RequestSource> inner, Time end)
+        : inner_(std::move(inner)), end_(end) {}
+    [[nodiscard]] OptionalTime peek() override {
+        const OptionalTime time = inner_->peek();
+        return time && *time < end_ ? time : std::nullopt;
+    }
+    serving::Arrival take() override { return inner_->take(); }
+    void completed(const serving::Completion& c) override { inner_->completed(c); }
+    [[nodiscard]] const std::string& error() const override { return inner_->error(); }
+
+  private:
+    std::unique_ptr<RequestSource> inner_;
+    Time end_;
+};
+
+struct Lengths {
+    traces::LengthModel prompt;
+    traces::LengthModel output;
+};
+
+/// What all kinds of sources share.
+struct Common {
+    std::string name;
+    std::string pointer;
+    Lengths lengths;
+    serving::RequestAttributes attributes;
+    std::optional<Time> end;
+    std::optional<std::int64_t> limit;
+};
+
+std::optional<traces::LengthModel> length_of(BuildContext& context, const std::string& pointer,
+                                             const Parameters& lengths, const char* name,
+                                             traces::LengthModel::Role role) {
+    if (!lengths.given(name) || !context.clean(pointer + "/" + name)) return std::nullopt;
+    try {
+        return traces::LengthModel::from(lengths.object(name), role);
+    } catch (const std::invalid_argument& error) {
+        context.complain(pointer + "/" + name, error.what());
+        return std::nullopt;
+    }
+}
+
+void build_lengths(BuildContext& context, const std::string& pointer, const Parameters& lengths,
+                   Lengths& out) {
+    using Role = traces::LengthModel::Role;
+    const auto prompt = length_of(context, pointer, lengths, "prompt", Role::prompt);
+    const auto output = length_of(context, pointer, lengths, "output", Role::output);
+    if (lengths.given("preset")) {
+        const traces::LengthPreset& preset = *traces::length_preset(lengths.text("preset"));
+        out = {preset.prompt, preset.output};
+    } else if (!(context.written(pointer + "/prompt") && context.written(pointer + "/output")) &&
+               !context.written(pointer + "/preset")) {
+        context.complain(pointer, "expected \"preset\", or both of \"prompt\" and \"output\"");
+    }
+    if (prompt) out.prompt = *prompt;
+    if (output) out.output = *output;
+}
+
+/// Whether requests that enter at `service` meet an engine to which their lengths matter.
+bool lengths_matter(const std::vector<serving::ServiceSpec>& services, std::uint32_t service) {
+    std::vector<bool> seen(services.size(), false);
+    std::vector<std::uint32_t> open = {service};
+    while (!open.empty()) {
+        const std::uint32_t at = open.back();
+        open.pop_back();
+        if (at >= services.size() || seen[at]) continue;
+        seen[at] = true;
+        for (const auto& version : services[at].versions) {
+            if (version.engine.llm) return true;
+        }
+        open.insert(open.end(), services[at].calls.begin(), services[at].calls.end());
+    }
+    return false;
+}
+
+std::unique_ptr<traces::ArrivalProcess> make_arrivals(const PolicyChoice& choice,
+                                                      const std::string& source,
+                                                      std::uint64_t seed) {
+    return make_policy<traces::ArrivalProcess>(
+        choice, PolicyContext{traces::source_stream(seed, source, "arrival")});
+}
+
+/// Makes the process once, so that what its parameters contradict is said while loading. Says also
+/// whether it goes on for ever: whether it still expects arrivals in the second half of the longest
+/// horizon there is.
+bool check_arrivals(BuildContext& context, const Common& common, const PolicyChoice& choice,
+                    bool& endless) {
+    try {
+        const auto process = make_arrivals(choice, common.name, context.seed);
+        const Time half = Time::zero() + (Time::horizon_limit() - Time::zero()) / 2;
+        endless = process->expected_by(Time::horizon_limit()) > process->expected_by(half);
+        return true;
+    } catch (const std::invalid_argument& error) {
+        context.complain(common.pointer + "/arrivals", error.what());
+        return false;
+    }
+}
+
+std::optional<Maker> build_generated(BuildContext& context, const Common& common,
+                                     const Parameters& source, bool& endless) {
+    const PolicyChoice choice = choice_of(source.object("arrivals"), "process");
+    if (!check_arrivals(context, common, choice, endless)) return std::nullopt;
+    if (!source.given("sessions")) {
+        return [common, choice](std::uint64_t seed) -> std::unique_ptr<RequestSource> {
+            traces::GeneratedConfig config;
+            config.name = common.name;
+            config.seed = seed;
+            config.arrivals = make_arrivals(choice, common.name, seed);
+            config.prompt = common.lengths.prompt;
+            config.output = common.lengths.output;
+            config.attributes = common.attributes;
+            config.end = common.end;
+            config.limit = common.limit;
+            return std::make_unique<traces::GeneratedSource>(std::move(config));
+        };
+    }
+    const Parameters sessions = source.object("sessions");
+    const Parameters& turns = sessions.object("turns");
+    const bool geometric = turns.text("distribution") == "geometric";
+    const double mean = turns.number("mean");
+    if (!geometric && mean != static_cast<double>(static_cast<std::int64_t>(mean))) {
+        context.complain(common.pointer + "/sessions/turns/mean",
+                         "expected a whole number of turns where it is fixed");
+    }
+    const Distribution think = traces::duration_distribution(sessions.object("think_time"));
+    return [common, choice, sessions, geometric, mean,
+            think](std::uint64_t seed) -> std::unique_ptr<RequestSource> {
+        traces::SessionConfig config;
+        config.name = common.name;
+        config.seed = seed;
+        config.arrivals = make_arrivals(choice, common.name, seed);
+        config.geometric_turns = geometric;
+        config.mean_turns = mean;
+        config.think = think;
+        config.new_tokens = common.lengths.prompt;
+        config.output = common.lengths.output;
+        config.system_prompt = sessions.integer("system_prompt");
+        config.max_context = sessions.integer("max_context");
+        config.attributes = common.attributes;
+        config.end = common.end;
+        config.limit = common.limit;
+        return std::make_unique<traces::SessionSource>(std::move(config));
+    };
+}
+
+std::optional<Maker> build_closed_loop(const Common& common, const Parameters& parameters) {
+    if (!parameters.given("users")) return std::nullopt;
+    traces::ClosedLoopConfig config;
+    config.name = common.name;
+    config.users = static_cast<std::uint32_t>(parameters.integer("users"));
+    config.think = traces::duration_distribution(parameters.object("think_time"));
+    config.ramp = parameters.duration("ramp");
+    config.failure_pause = parameters.duration("failure_pause");
+    config.prompt = common.lengths.prompt;
+    config.output = common.lengths.output;
+    config.attributes = common.attributes;
+    config.end = common.end;
+    config.limit = common.limit;
+    return [config](std::uint64_t seed) -> std::unique_ptr<RequestSource> {
+        traces::ClosedLoopConfig seeded = config;
+        seeded.seed = seed;
+        return std::make_unique<traces::ClosedLoopSource>(std::move(seeded));
+    };
+}
+
+std::optional<Maker> build_trace(BuildContext& context, const Common& common,
+                                 const Parameters& parameters) {
+    const std::string at = common.pointer + "/trace/file";
+    if (!parameters.given("file")) return std::nullopt;
+    // Relative to the file that says so; what the command line says, to where the user stands.
+    const Location where = context.document.where(at);
+    std::filesystem::path path = parameters.text("file");
+    if (where.line > 0 && path.is_relative()) {
+        path = (std::filesystem::path(where.file).parent_path() / path).lexically_normal();
+    }
+    traces::TraceOptions options;
+    if (parameters.text("format") != "auto") options.format = parameters.text("format");
+    options.rate_scale = parameters.number("rate_scale");
+    options.time_scale = parameters.number("time_scale");
+    options.limit = common.limit;
+    options.start = parameters.duration("start");
+    if (parameters.given("window")) options.window = parameters.duration("window");
+    options.delay = parameters.duration("delay");
+    for (const char* attribute : {"priority", "tenant"}) {
+        if (!context.written(common.pointer + "/" + attribute)) continue;
+        context.complain(common.pointer + "/" + attribute,
+                         "expected this only for generated requests: a trace has its own");
+    }
+    std::string error;
+    if (traces::open_trace(path.string(), options, error) == nullptr) {
+        context.complain(at, "expected a trace that can be read: " + error);
+        return std::nullopt;
+    }
+    return [file = path.string(), options,
+            end = common.end](std::uint64_t) -> std::unique_ptr<RequestSource> {
+        std::string problem;
+        std::unique_ptr<RequestSource> trace = traces::open_trace(file, options, problem);
+        if (trace == nullptr) return std::make_unique<FailedSource>(problem);
+        if (!end) return trace;
+        return std::make_unique<EndedSource>(std::move(trace), *end);
+    };
+}
+
+/// Which of the ways to make requests the file names; complains unless it is exactly one.
+std::string kind_of(BuildContext& context, const std::string& pointer) {
+    std::string kind;
+    for (const char* candidate : {"arrivals", "closed_loop", "trace"}) {
+        if (!context.written(pointer + "/" + candidate)) continue;
+        if (!kind.empty()) {
+            context.complain(pointer + "/" + candidate, "expected one of \"" + kind + "\" and \"" +
+                                                            candidate + "\", found both");
+        }
+        kind = candidate;
+    }
+    if (kind.empty()) {
+        context.complain(pointer,
+                         "expected \"arrivals\", \"closed_loop\" or \"trace\": where the "
+                         "requests come from");
+    } else if (kind != "arrivals" && context.written(pointer + "/sessions")) {
+        context.complain(pointer + "/sessions",
+                         "expected \"arrivals\" beside it: sessions begin by them");
+    }
+    return kind;
+}
+
+Common build_common(BuildContext& context, const std::string& name, const Parameters& source,
+                    const std::string& kind, bool lengths_needed) {
+    Common common;
+    common.name = name;
+    common.pointer = join_pointer("/sources", name);
+    common.attributes.priority = static_cast<std::int32_t>(source.integer("priority"));
+    common.attributes.tenant = static_cast<std::uint32_t>(source.integer("tenant"));
+    common.end = context.sources_end;
+    if (source.given("until")) {
+        const Time until = Time::zero() + source.duration("until");
+        common.end = common.end ? std::min(*common.end, until) : until;
+    }
+    if (source.given("max_requests")) common.limit = source.integer("max_requests");
+    const bool has_lengths = context.written(common.pointer + "/lengths");
+    if (kind == "trace" && has_lengths) {
+        context.complain(common.pointer + "/lengths", "expected no lengths: the trace has them");
+    } else if (source.given("lengths")) {
+        build_lengths(context, common.pointer + "/lengths", source.object("lengths"),
+                      common.lengths);
+    } else if (kind != "trace" && !kind.empty() && !has_lengths && lengths_needed) {
+        context.complain(common.pointer,
+                         "expected the key \"lengths\": the engine needs to know "
+                         "how long prompts and outputs are");
+    }
+    return common;
+}
+
+}  // namespace
+
+serving::SourceSpec build_source(BuildContext& context, const std::string& name,
+                                 const Parameters& source,
+                                 const std::vector<serving::ServiceSpec>& services) {
+    serving::SourceSpec out;
+    out.name = name;
+    const std::string pointer = join_pointer("/sources", name);
+    bool lengths_needed = false;
+    if (source.given("service")) {
+        if (const auto index = context.find_service(source.text("service"))) {
+            out.service = *index;
+            lengths_needed = lengths_matter(services, *index);
+        } else {
+            context.unknown_name(pointer + "/service", "the name of a service",
+                                 source.text("service"), context.services);
+        }
+    }
+    const std::string kind = kind_of(context, pointer);
+    const Common common = build_common(context, name, source, kind, lengths_needed);
+    std::optional<Maker> maker;
+    bool endless = kind == "closed_loop";
+    if (kind == "trace" && source.given("trace")) {
+        maker = build_trace(context, common, source.object("trace"));
+    } else if (kind == "closed_loop" && source.given("closed_loop") &&
+               context.clean(pointer + "/closed_loop")) {
+        maker = build_closed_loop(common, source.object("closed_loop"));
+    } else if (kind == "arrivals" && source.given("arrivals") &&
+               context.clean(pointer + "/arrivals") && context.clean(pointer + "/sessions")) {
+        maker = build_generated(context, common, source, endless);
+    }
+    if (endless && context.only_drains && !common.end && !common.limit) {
+        context.complain(pointer,
+                         "expected \"until\" or \"max_requests\": a run that only drains "
+                         "would never end");
+    }
+    if (maker) out.make = std::move(*maker);
+    return out;
+}
+
+}  // namespace headroom::scenarios

@@ -1,0 +1,305 @@
+// Workloads: pods, what they ask for, replicas and autoscalers.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "scenarios/build.hpp"
+#include "scenarios/nearest_name.hpp"
+#include "sim/control/metric_names.hpp"
+#include "sim/control/scaling_policy.hpp"
+
+namespace headroom::scenarios {
+
+namespace {
+
+using cluster::PodSpec;
+
+cluster::Labels labels_of(const Parameters& map) {
+    cluster::Labels labels;
+    for (const auto& [key, value] : map.values()) labels[key] = std::get<std::string>(value.data);
+    return labels;
+}
+
+std::int64_t whole_units(std::int64_t milli) {
+    return milli / 1000 + (milli % 1000 != 0 ? 1 : 0);
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+    return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+/// cpu, memory, "<vendor>/gpu", "nvidia.com/mig-<profile>".
+void set_requests(BuildContext& context, const std::string& pointer, const Parameters& requests,
+                  PodSpec& pod) {
+    constexpr std::string_view kSlice = "nvidia.com/mig-";
+    std::string device_resource;
+    for (const auto& [resource, value] : requests.values()) {
+        const std::string at = join_pointer(pointer, resource);
+        const std::int64_t milli = std::get<std::int64_t>(value.data);
+        const bool slice = resource.compare(0, kSlice.size(), kSlice) == 0;
+        if (resource == "cpu") {
+            pod.requests.cpu = MilliCpu{milli};
+        } else if (resource == "memory") {
+            pod.requests.memory = Bytes{whole_units(milli)};
+        } else if (slice || ends_with(resource, "/gpu")) {
+            if (milli % 1000 != 0 || milli > 1'000'000) {
+                context.complain(at,
+                                 "expected a whole number of devices up to 1000 (a part of one "
+                                 "is \"gpu_share\")");
+            }
+            if (!device_resource.empty()) {
+                context.complain(
+                    at, "expected one kind of device, found \"" + device_resource + "\" as well");
+            }
+            device_resource = resource;
+            pod.devices.count =
+                static_cast<std::int32_t>(std::min<std::int64_t>(milli / 1000, 1000));
+            if (slice) pod.devices.slice_profile = resource.substr(kSlice.size());
+        } else {
+            context.unknown_name(at, "cpu, memory, nvidia.com/gpu or nvidia.com/mig-<profile>",
+                                 resource, {"cpu", "memory", "nvidia.com/gpu"});
+        }
+    }
+}
+
+std::optional<cluster::TaintEffect> effect_of(const std::string& name) {
+    if (name == "NoSchedule") return cluster::TaintEffect::no_schedule;
+    if (name == "PreferNoSchedule") return cluster::TaintEffect::prefer_no_schedule;
+    return cluster::TaintEffect::no_execute;
+}
+
+void set_placement(const Parameters& parameters, PodSpec& pod) {
+    pod.labels = labels_of(parameters.object("labels"));
+    pod.node_selector = labels_of(parameters.object("node_selector"));
+    pod.priority = static_cast<std::int32_t>(parameters.integer("priority"));
+    for (const ParameterValue& value : parameters.list("tolerations")) {
+        const Parameters& p = object_of(value);
+        cluster::Toleration toleration;
+        toleration.key = p.text("key");
+        toleration.op = p.text("operator") == "Exists" ? cluster::TolerationOperator::exists
+                                                       : cluster::TolerationOperator::equal;
+        toleration.value = p.text("value");
+        if (p.given("effect")) toleration.effect = effect_of(p.text("effect"));
+        if (p.given("toleration_time")) toleration.toleration_time = p.duration("toleration_time");
+        pod.tolerations.push_back(std::move(toleration));
+    }
+    for (const ParameterValue& value : parameters.list("topology_spread")) {
+        const Parameters& p = object_of(value);
+        cluster::TopologySpread spread;
+        spread.max_skew = static_cast<std::int32_t>(p.integer("max_skew"));
+        if (p.given("topology_key")) spread.topology_key = p.text("topology_key");
+        spread.when_unsatisfiable = p.text("when_unsatisfiable") == "ScheduleAnyway"
+                                        ? cluster::WhenUnsatisfiable::schedule_anyway
+                                        : cluster::WhenUnsatisfiable::do_not_schedule;
+        spread.min_domains = static_cast<std::int32_t>(p.integer("min_domains"));
+        pod.topology_spread.push_back(std::move(spread));
+    }
+}
+
+void set_artifacts(const Parameters& parameters, const EngineNeeds& needs, PodSpec& pod) {
+    if (parameters.given("image")) {
+        const Parameters& image = parameters.object("image");
+        if (image.given("name") && image.given("size")) {
+            pod.image = {image.text("name"), Bytes{image.integer("size")}, Bytes{}};
+        }
+        if (image.given("on_disk")) pod.image.on_disk = Bytes{image.integer("on_disk")};
+    }
+    pod.weights = needs.weights;
+    if (parameters.given("weights")) {
+        const Parameters& weights = parameters.object("weights");
+        if (weights.given("name") && weights.given("size")) {
+            pod.weights = {weights.text("name"), Bytes{weights.integer("size")}};
+        }
+    }
+}
+
+PodSpec build_pod(BuildContext& context, const std::string& pointer, const Parameters& parameters,
+                  const EngineNeeds& needs) {
+    PodSpec pod;
+    const Parameters& requests = parameters.object("requests");
+    set_requests(context, pointer + "/requests", requests, pod);
+    set_placement(parameters, pod);
+    set_artifacts(parameters, needs, pod);
+    pod.devices.milli_each =
+        MilliGpu{std::max<std::int64_t>(1, std::llround(parameters.number("gpu_share") * 1000))};
+    if (!pod.devices.slice_profile.empty()) pod.devices.milli_each = cluster::kWholeDevice;
+    if (!needs.gpu.empty()) {
+        if (pod.devices.count == 0 && context.has_node_pools) {
+            pod.devices.count = static_cast<std::int32_t>(needs.gpus);
+        }
+        if (pod.devices.count > 0) pod.devices.models = {needs.gpu};
+        if (pod.devices.count > 0 && pod.devices.count < needs.gpus) {
+            context.complain(
+                pointer + "/requests",
+                fmt::format("expected at least {} GPUs for tensor_parallel {}, found {}",
+                            needs.gpus, needs.gpus, pod.devices.count));
+        }
+    }
+    if (pod.devices.count > 0 && !context.has_node_pools && context.clean(pointer)) {
+        context.complain(pointer + "/requests",
+                         "expected \"node_pools\" in a scenario whose pods ask for devices");
+    }
+    return pod;
+}
+
+control::LifecycleSpec build_lifecycle(const Parameters& pod) {
+    control::LifecycleSpec lifecycle;
+    lifecycle.container_start = pod.duration("container_start");
+    lifecycle.warm_up = pod.duration("warm_up");
+    lifecycle.readiness_delay = pod.duration("readiness_delay");
+    lifecycle.termination_grace = pod.duration("termination_grace");
+    lifecycle.image_pull_bytes_per_s = pod.integer("image_pull_rate");
+    lifecycle.weights_load_bytes_per_s = pod.integer("weights_load_rate");
+    return lifecycle;
+}
+
+control::UsageModel build_usage(const Parameters& usage) {
+    control::UsageModel model;
+    model.cpu_idle = MilliCpu{usage.integer("cpu_idle")};
+    model.cpu_busy = MilliCpu{usage.integer("cpu_busy")};
+    model.memory_idle = Bytes{usage.integer("memory_idle")};
+    model.memory_per_in_flight = Bytes{usage.integer("memory_per_in_flight")};
+    return model;
+}
+
+/// The pointer of the string `text` at or below `value`: where a name that a policy asks for
+/// stands.
+std::string pointer_to_text(const nlohmann::json& value, const std::string& text,
+                            const std::string& pointer) {
+    if (value.is_string() && value.get_ref<const std::string&>() == text) return pointer;
+    if (!value.is_structured()) return {};
+    for (const auto& [key, member] : value.items()) {
+        std::string found = pointer_to_text(member, text, join_pointer(pointer, key));
+        if (!found.empty()) return found;
+    }
+    return {};
+}
+
+/// Every metric that the policy will ask for must exist in the kind it asks for.
+void check_metrics(BuildContext& context, const std::string& pointer, const PolicyChoice& choice) {
+    const auto policy = make_policy<control::ScalingPolicy>(choice, PolicyContext{});
+    for (const control::MetricRequest& request : policy->metrics()) {
+        const bool resource = request.kind == control::MetricKind::resource ||
+                              request.kind == control::MetricKind::container_resource;
+        const control::MetricInfo* info = control::find_metric(request.name);
+        const bool is_resource = info != nullptr && info->scope == control::MetricScope::resource;
+        const bool is_service = info != nullptr && info->scope == control::MetricScope::service;
+        const bool is_pods = request.kind == control::MetricKind::pods;
+        if (info != nullptr && is_resource == resource && !(is_service && is_pods)) continue;
+        std::vector<std::string> valid;
+        for (const control::MetricInfo& candidate : control::all_metrics()) {
+            if ((candidate.scope == control::MetricScope::resource) != resource) continue;
+            if (is_pods && candidate.scope == control::MetricScope::service) continue;
+            valid.emplace_back(candidate.name);
+        }
+        const auto& document = context.document.value();
+        const nlohmann::json::json_pointer here(pointer);
+        std::string at = document.contains(here)
+                             ? pointer_to_text(document.at(here), request.name, pointer)
+                             : std::string();
+        const char* kind = resource  ? "a resource metric"
+                           : is_pods ? "a metric of pods"
+                                     : "a metric of pods or the service";
+        context.unknown_name(at.empty() ? pointer : at, kind, request.name, valid);
+    }
+}
+
+std::optional<control::AutoscalerSpec> build_autoscaler(BuildContext& context,
+                                                        const std::string& pointer,
+                                                        const Parameters& service) {
+    if (!service.given("autoscaling")) return std::nullopt;
+    const Parameters& parameters = service.object("autoscaling");
+    control::AutoscalerSpec out;
+    out.policy = choice_of(parameters, "policy");
+    out.phase = parameters.duration("phase");
+    if (!context.clean(pointer)) return out;
+    if (parameters.given("min_replicas") && parameters.given("max_replicas") &&
+        parameters.integer("min_replicas") > parameters.integer("max_replicas")) {
+        context.complain(
+            pointer + "/min_replicas",
+            fmt::format("expected at most max_replicas ({}), found {}",
+                        parameters.integer("max_replicas"), parameters.integer("min_replicas")));
+        return out;
+    }
+    check_metrics(context, pointer, out.policy);
+    return out;
+}
+
+std::int64_t replicas_of(const Parameters& service, const Parameters& version, bool alone) {
+    if (!alone && version.given("replicas")) return version.integer("replicas");
+    if (service.given("replicas")) return service.integer("replicas");
+    if (!service.given("autoscaling")) return 1;
+    const Parameters& autoscaling = service.object("autoscaling");
+    for (const char* name : {"min_replicas", "replicas"}) {
+        if (autoscaling.given(name)) return autoscaling.integer(name);
+    }
+    return 1;
+}
+
+/// The most replicas that a workload may have: what an implicit pool must hold.
+std::int64_t largest(const control::WorkloadSpec& workload) {
+    std::int64_t most = workload.replicas;
+    if (!workload.autoscaler) return most;
+    const Parameters& parameters = workload.autoscaler->policy.parameters;
+    for (const char* name : {"max_replicas", "replicas"}) {
+        if (parameters.given(name)) most = std::max(most, parameters.integer(name));
+    }
+    return most;
+}
+
+}  // namespace
+
+std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::uint32_t index,
+                                                   const Parameters& service) {
+    const std::string& name = context.services[index];
+    const std::string pointer = join_pointer("/services", name);
+    const Parameters& pod = service.object("pod");
+    const auto autoscaler = build_autoscaler(context, pointer + "/autoscaling", service);
+    std::vector<control::WorkloadSpec> out;
+    for (const VersionParameters& version : versions_of(name, service)) {
+        control::WorkloadSpec workload;
+        workload.name = version.alone ? name : name + "-" + version.name;
+        workload.service = index;
+        workload.version = static_cast<std::uint32_t>(out.size());
+        workload.replicas = replicas_of(service, *version.parameters, version.alone);
+        // The pod is the service's: what is wrong with it is said once.
+        const std::size_t before = context.diagnostics.size();
+        workload.pod =
+            build_pod(context, pointer + "/pod", pod, engine_needs(context, *version.parameters));
+        if (!out.empty()) context.diagnostics.resize(before);
+        workload.pod.name = workload.name;
+        workload.pod.labels.emplace("app", name);
+        workload.pod.labels.emplace("version", version.name);
+        workload.lifecycle = build_lifecycle(pod);
+        workload.usage = build_usage(pod.object("usage"));
+        workload.autoscaler = autoscaler;
+        for (const ParameterValue& speed : service.list("speed_by_rank")) {
+            workload.speed_by_rank.push_back(std::get<double>(speed.data));
+        }
+        out.push_back(std::move(workload));
+    }
+    return out;
+}
+
+control::NodePoolSpec implicit_pool(const std::vector<control::WorkloadSpec>& workloads) {
+    control::NodePoolSpec pool;
+    pool.name = "default";
+    pool.count = 0;
+    cluster::NodeResources room{MilliCpu{1000}, gibibytes(1), 1};
+    for (const control::WorkloadSpec& workload : workloads) {
+        // Twice: a draining pod keeps its node while the next one starts.
+        pool.count += 2 * largest(workload);
+        room.cpu = std::max(room.cpu, workload.pod.requests.cpu);
+        room.memory = std::max(room.memory, workload.pod.requests.memory);
+        // The pool carries what the pods ask for by label.
+        for (const auto& [key, value] : workload.pod.node_selector) pool.node.labels[key] = value;
+    }
+    pool.node.capacity = room;
+    pool.node.allocatable = room;
+    return pool;
+}
+
+}  // namespace headroom::scenarios

@@ -1,0 +1,96 @@
+/// Catalogue: the GPUs, models and cloud instance types that a scenario may name, read from
+/// gpus.json, models.json and instance_types.json of one folder. Facts only, each with its source;
+/// what follows from them is computed (estimated_profile.hpp).
+///
+///     Diagnostics problems;
+///     std::optional<Catalogue> catalogue = Catalogue::load(Catalogue::default_directory(),
+///     problems); const GpuEntry* gpu = catalogue->find_gpu("h100-sxm");       // null: not there
+///
+/// Loading refuses, all in one go and with file, line and pointer: a missing or unknown field, a
+/// value out of range or not finite, an unknown GPU, a model whose shape gives another number of
+/// parameters than its card (by more than 2 %). Ids are as their makers write them; lists are
+/// sorted by id. Look-ups are O(log n). Units stand in the names of the JSON fields: SI, one hour
+/// for prices.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scenarios/diagnostic.hpp"
+#include "sim/cluster/node.hpp"
+#include "sim/serving/latency/transformer.hpp"
+
+namespace headroom::scenarios {
+
+struct GpuEntry {
+    std::string id;
+    std::string name;  ///< the product's
+    serving::GpuSpec spec;
+    std::string resource;  ///< what Kubernetes calls it: nvidia.com/gpu, amd.com/gpu, ...
+    std::string source;
+};
+
+struct ModelEntry {
+    std::string id;
+    std::string name;
+    serving::TransformerShape shape;
+    std::int64_t parameters = 0;     ///< as on the model card
+    std::int64_t max_model_len = 0;  ///< tokens
+    std::string note;                ///< what a reader of an estimate should know; may be empty
+    std::string source;
+};
+
+struct InstanceTypeEntry {
+    std::string id;
+    std::string provider;
+    std::string region;
+    std::string architecture;  ///< amd64 | arm64
+    cluster::NodeResources capacity;
+    cluster::NodeResources allocatable;
+    std::string gpu;  ///< id of a GpuEntry; empty: none
+    std::int32_t gpu_count = 0;
+    std::int32_t gpu_milli = 1000;         ///< of each: less for a virtual GPU
+    std::int64_t network_bytes_per_s = 0;  ///< 0: not published
+    std::int64_t local_disk_bytes = 0;
+    std::optional<Money> price_per_hour;  ///< micro-dollars, on demand; nothing: no list price
+    std::optional<Money> spot_price_per_hour;
+    std::string price_date;
+    std::string source;
+};
+
+class Catalogue {
+  public:
+    /// The environment variable HEADROOM_CATALOGUE, else the folder beside the program's sources.
+    [[nodiscard]] static std::filesystem::path default_directory();
+    /// Null when anything is wrong; then `diagnostics` got at least one line.
+    [[nodiscard]] static std::optional<Catalogue> load(const std::filesystem::path& directory,
+                                                       Diagnostics& diagnostics);
+
+    [[nodiscard]] const GpuEntry* find_gpu(std::string_view id) const;
+    [[nodiscard]] const ModelEntry* find_model(std::string_view id) const;
+    [[nodiscard]] const InstanceTypeEntry* find_instance_type(std::string_view id) const;
+
+    [[nodiscard]] std::vector<std::string> gpu_names() const;
+    [[nodiscard]] std::vector<std::string> model_names() const;
+    [[nodiscard]] std::vector<std::string> instance_type_names() const;
+
+    /// A node of this type: capacity, allocatable, devices, price and the labels Kubernetes puts on
+    /// it. Name, pool, zone, taints and sharing stay for the caller. The host's power follows Cloud
+    /// Carbon Footprint's averages (0.74 to 3.5 W a vCPU, 0.392 W a GB). No list price: 0.
+    [[nodiscard]] cluster::NodeSpec node_spec_of(const InstanceTypeEntry& type) const;
+
+  private:
+    template <class Entry>
+    using ById = std::map<std::string, Entry, std::less<>>;
+
+    ById<GpuEntry> gpus_;
+    ById<ModelEntry> models_;
+    ById<InstanceTypeEntry> instance_types_;
+};
+
+}  // namespace headroom::scenarios

@@ -1,0 +1,67 @@
+#include "scenarios/metric_paths.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace headroom::scenarios {
+
+namespace {
+
+std::vector<std::string> build_service_paths() {
+    std::vector<std::string> paths = {"preemptions",    "saturated",
+                                      "slo.attainment", "energy_kwh",
+                                      "cost.total",     "cost.per_million_output_tokens"};
+    const auto add = [&](const std::string& prefix, std::initializer_list<const char*> names) {
+        for (const char* name : names) paths.push_back(prefix + "." + name);
+    };
+    add("requests", {"arrived", "completed", "failed", "rejected", "timed_out", "in_flight"});
+    add("tokens", {"prompt", "output"});
+    add("throughput", {"requests_per_s", "prompt_tokens_per_s", "output_tokens_per_s"});
+    for (const char* latency : {"e2e_s", "ttft_s", "tpot_s", "itl_s", "queue_s"}) {
+        add(std::string("latency.") + latency, {"mean", "p50", "p90", "p95", "p99", "max"});
+    }
+    add("replicas", {"min", "mean", "max", "final"});
+    add("scale_events", {"up", "down", "reversals"});
+    add("gpu", {"hours", "busy_fraction", "kv_fraction"});
+    std::sort(paths.begin(), paths.end());
+    return paths;
+}
+
+void add_for_services(const std::vector<std::string>& services,
+                      const std::vector<std::string>& below, std::vector<std::string>& paths) {
+    for (const std::string& service : services) {
+        for (const std::string& path : below) {
+            paths.push_back("services." + service + "." + path);
+        }
+    }
+    std::sort(paths.begin(), paths.end());
+}
+
+}  // namespace
+
+const std::vector<std::string>& service_metric_paths() {
+    static const std::vector<std::string> paths = build_service_paths();
+    return paths;
+}
+
+const std::vector<std::string>& run_metric_paths() {
+    static const std::vector<std::string> paths = {"seed", "simulated_s"};
+    return paths;
+}
+
+std::vector<std::string> summary_metric_paths(const std::vector<std::string>& services) {
+    std::vector<std::string> paths = service_metric_paths();
+    paths.insert(paths.end(), run_metric_paths().begin(), run_metric_paths().end());
+    add_for_services(services, service_metric_paths(), paths);
+    return paths;
+}
+
+std::vector<std::string> series_metric_paths(const std::vector<std::string>& services) {
+    const std::vector<std::string> names = {std::string(kDesiredReplicasSeries),
+                                            std::string(kReplicasSeries)};
+    std::vector<std::string> paths = names;
+    add_for_services(services, names, paths);
+    return paths;
+}
+
+}  // namespace headroom::scenarios

@@ -1,0 +1,49 @@
+#include "scenarios/nearest_name.hpp"
+
+#include <algorithm>
+
+namespace headroom::scenarios {
+
+namespace {
+
+[[nodiscard]] char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+}  // namespace
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> before_last(b.size() + 1);
+    std::vector<std::size_t> last(b.size() + 1);
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const char x = lower(a[i - 1]);
+            const char y = lower(b[j - 1]);
+            row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (x == y ? 0U : 1U)});
+            const bool swapped = i > 1 && j > 1 && x == lower(b[j - 2]) && lower(a[i - 2]) == y;
+            if (swapped) row[j] = std::min(row[j], before_last[j - 2] + 1);
+        }
+        before_last.swap(last);
+        last.swap(row);
+    }
+    return last[b.size()];
+}
+
+std::string nearest_name(std::string_view given, const std::vector<std::string>& names) {
+    const std::string* best = nullptr;
+    std::size_t least = given.size();
+    for (const std::string& name : names) {
+        const std::size_t limit = std::max<std::size_t>(1, std::max(given.size(), name.size()) / 3);
+        const std::size_t distance = edit_distance(given, name);
+        if (distance <= limit && distance < least) {
+            best = &name;
+            least = distance;
+        }
+    }
+    return best == nullptr ? std::string() : *best;
+}
+
+}  // namespace headroom::scenarios

@@ -1,0 +1,231 @@
+#include "scenarios/scenario.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "scenarios/build.hpp"
+#include "scenarios/check.hpp"
+#include "scenarios/format.hpp"
+#include "scenarios/merge.hpp"
+#include "scenarios/nearest_name.hpp"
+#include "scenarios/quantities.hpp"
+#include "scenarios/trace_override.hpp"
+#include "sim/control/control_plane.hpp"
+#include "sim/core/hash.hpp"
+
+namespace headroom::scenarios {
+
+namespace {
+
+using nlohmann::json;
+
+bool apply_options(LocatedJson& document, const LoadOptions& options, Diagnostics& diagnostics) {
+    bool good = true;
+    for (const std::string& trace : options.traces) {
+        good = override_trace(document, trace, diagnostics) && good;
+    }
+    if (options.seed && document.value().is_object()) {
+        document.value()["seed"] = *options.seed;
+        document.set_location("/seed", {"--seed", 0, 0});
+    }
+    for (const std::string& assignment : options.sets) {
+        good = apply_set(document, scenario_format(), assignment, diagnostics) && good;
+    }
+    return good;
+}
+
+void build_run(BuildContext& context, const Parameters& top, SimulationSpec& spec) {
+    spec.seed = static_cast<std::uint64_t>(top.integer("seed"));
+    spec.drain = top.boolean("drain");
+    spec.measure_from = Time::zero() + top.duration("measure_from");
+    context.seed = spec.seed;
+    if (top.given("duration")) {
+        const Time end = Time::zero() + top.duration("duration");
+        context.sources_end = end;
+        if (!spec.drain) spec.end = end;
+        if (spec.measure_from >= end) {
+            context.complain("/measure_from",
+                             fmt::format("expected a time before the end of the run ({}), found {}",
+                                         format_duration(end - Time::zero()),
+                                         format_duration(spec.measure_from - Time::zero())));
+        }
+    } else if (spec.drain) {
+        context.only_drains = !context.written("/duration");
+    } else if (context.clean("/duration")) {
+        context.complain("", "expected \"duration\" or \"drain\": true, so that the run ends");
+    }
+}
+
+void build_services_and_sources(BuildContext& context, const Parameters& top,
+                                SimulationSpec& spec) {
+    if (top.given("services")) {
+        std::uint32_t index = 0;
+        for (const auto& [name, value] : top.object("services").values()) {
+            spec.services.push_back(build_service(context, name, object_of(value)));
+            for (auto& workload : build_workloads(context, index, object_of(value))) {
+                spec.control.workloads.push_back(std::move(workload));
+            }
+            ++index;
+        }
+        if (index == 0 && context.clean("/services")) {
+            context.complain("/services", "expected a service");
+        }
+        check_calls(context, spec.services);
+    }
+    if (top.given("sources")) {
+        for (const auto& [name, value] : top.object("sources").values()) {
+            spec.sources.push_back(build_source(context, name, object_of(value), spec.services));
+        }
+        if (spec.sources.empty() && context.clean("/sources")) {
+            context.complain("/sources", "expected a source");
+        }
+    }
+}
+
+void warn_about_idle_services(BuildContext& context, const SimulationSpec& spec) {
+    for (std::uint32_t i = 0; i < spec.services.size(); ++i) {
+        const bool fed = std::any_of(spec.sources.begin(), spec.sources.end(),
+                                     [i](const auto& source) { return source.service == i; });
+        const bool called = std::any_of(
+            spec.services.begin(), spec.services.end(), [i](const serving::ServiceSpec& service) {
+                return std::find(service.calls.begin(), service.calls.end(), i) !=
+                       service.calls.end();
+            });
+        if (!fed && !called) {
+            context.warnings.push_back("service " + spec.services[i].name +
+                                       " gets no requests: no source and no service names it");
+        }
+    }
+}
+
+void build_cluster(BuildContext& context, const Parameters& top, control::ControlSpec& control) {
+    control.initial =
+        top.text("initial") == "cold" ? control::InitialState::cold : control::InitialState::ready;
+    if (top.given("node_pools")) {
+        for (const auto& [name, value] : top.object("node_pools").values()) {
+            control.pools.push_back(build_node_pool(context, name, object_of(value)));
+        }
+    } else if (!context.has_node_pools) {
+        control.pools.push_back(implicit_pool(control.workloads));
+    }
+    const Parameters& metrics = top.object("metrics");
+    control.metrics = {metrics.duration("scrape_interval"), metrics.duration("scrape_phase"),
+                       metrics.duration("delay"), metrics.duration("window")};
+    if (top.given("scheduling")) {
+        control.scheduling = choice_of(top.object("scheduling"), "policy");
+    }
+    const Parameters& network = top.object("network");
+    control.registry_bytes_per_s = network.integer("registry_bandwidth");
+    control.weights_store_bytes_per_s = network.integer("weights_store_bandwidth");
+    for (const auto& [name, value] : top.object("faults").values()) {
+        control.faults.push_back(
+            build_fault(context, join_pointer("/faults", name), object_of(value), control));
+        if (context.sources_end && control.faults.back().at >= *context.sources_end) {
+            context.warnings.push_back("fault " + name + " lies after the end of the load");
+        }
+    }
+}
+
+/// A pod that nothing could ever hold would wait for ever.
+void check_schedulable(BuildContext& context, const control::ControlSpec& control) {
+    if (!context.diagnostics.empty()) return;
+    for (const std::string& message : control::unschedulable_workloads(control)) {
+        const std::string workload = message.substr(0, message.find(':'));
+        const auto found =
+            std::find_if(control.workloads.begin(), control.workloads.end(),
+                         [&](const auto& candidate) { return candidate.name == workload; });
+        const std::string& service =
+            found == control.workloads.end() ? workload : context.services[found->service];
+        context.complain(
+            join_pointer("/services", service) + "/pod",
+            "expected a pod that an empty node of some node pool can hold, found " + message);
+    }
+}
+
+void build_expectations(BuildContext& context, const Parameters& top, Scenario& scenario) {
+    for (const auto& [subject, value] : top.object("expect").values()) {
+        std::string error;
+        bool in_condition = false;
+        auto expectation = parse_expectation(subject, std::get<std::string>(value.data),
+                                             context.services, error, in_condition);
+        if (expectation) {
+            scenario.expectations.push_back(std::move(*expectation));
+        } else {
+            context.complain(join_pointer("/expect", subject), std::move(error));
+        }
+    }
+}
+
+void build_header(BuildContext& context, const Parameters& top, const std::string& path,
+                  Scenario& scenario) {
+    scenario.name =
+        top.given("name") ? top.text("name") : std::filesystem::path(path).stem().string();
+    scenario.description = top.text("description");
+    scenario.currency = top.text("currency");
+    scenario.spec.name = scenario.name;
+    if (top.given("start")) {
+        const Parsed<std::int64_t> start = parse_utc(top.text("start"));
+        if (start) {
+            scenario.start_unix_s = start.value;
+        } else {
+            context.complain("/start", start.expected + ", found \"" + top.text("start") + "\"");
+        }
+    }
+    scenario.canonical = context.document.value().dump();
+    scenario.hash = fmt::format("{:016x}", hash_name(scenario.canonical));
+}
+
+std::shared_ptr<const Catalogue> catalogue_of(const LoadOptions& options,
+                                              Diagnostics& diagnostics) {
+    if (options.catalogue != nullptr) return options.catalogue;
+    auto loaded = Catalogue::load(Catalogue::default_directory(), diagnostics);
+    return loaded ? std::make_shared<const Catalogue>(std::move(*loaded)) : nullptr;
+}
+
+}  // namespace
+
+LoadResult load_scenario(const std::string& path, const LoadOptions& options) {
+    LoadResult result;
+    Diagnostics& diagnostics = result.diagnostics;
+    std::optional<LocatedJson> document = load_with_extends(path, diagnostics);
+    if (!document) return result;
+    apply_options(*document, options, diagnostics);
+    const Parameters top = check_document(*document, scenario_format(), diagnostics);
+    const auto catalogue = catalogue_of(options, diagnostics);
+    if (catalogue == nullptr || !document->value().is_object()) {
+        sort_diagnostics(diagnostics);
+        return result;
+    }
+
+    Scenario scenario;
+    BuildContext context{*document, *catalogue, diagnostics, scenario.warnings};
+    context.has_node_pools = document->value().contains("node_pools");
+    if (top.given("services")) {
+        for (const auto& [name, value] : top.object("services").values()) {
+            context.services.push_back(name);
+        }
+    }
+    build_header(context, top, path, scenario);
+    build_run(context, top, scenario.spec);
+    build_services_and_sources(context, top, scenario.spec);
+    build_cluster(context, top, scenario.spec.control);
+    build_expectations(context, top, scenario);
+    check_schedulable(context, scenario.spec.control);
+    sort_diagnostics(diagnostics);
+    if (!diagnostics.empty()) return result;
+
+    warn_about_idle_services(context, scenario.spec);
+    for (const serving::ServiceSpec& service : scenario.spec.services) {
+        for (const serving::VersionSpec& version : service.versions) {
+            if (!version.engine.llm) continue;
+            scenario.profiles.push_back({service.name, version.name, version.engine.llm->profile});
+        }
+    }
+    result.scenario = std::move(scenario);
+    return result;
+}
+
+}  // namespace headroom::scenarios

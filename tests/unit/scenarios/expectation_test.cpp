@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "scenarios/expectation.hpp"
+#include "scenarios/metric_paths.hpp"
+#include "tests/catch.hpp"
+
+using namespace headroom;
+using namespace headroom::scenarios;
+
+namespace {
+
+const std::vector<std::string> kServices = {"chat", "reranker"};
+
+Expectation parsed(const std::string& subject, const std::string& condition) {
+    std::string error;
+    bool in_condition = false;
+    auto out = parse_expectation(subject, condition, kServices, error, in_condition);
+    INFO(error);
+    REQUIRE(out.has_value());
+    return *out;
+}
+
+std::string refused(const std::string& subject, const std::string& condition) {
+    std::string error;
+    bool in_condition = false;
+    CHECK_FALSE(parse_expectation(subject, condition, kServices, error, in_condition));
+    return error;
+}
+
+/// Replicas: 2 until 10 min, then 8.
+class Fake final : public MetricSource {
+  public:
+    std::map<std::string, double, std::less<>> values;
+
+    [[nodiscard]] std::optional<double> value(std::string_view path) const override {
+        const auto it = values.find(path);
+        return it == values.end() ? std::nullopt : std::optional(it->second);
+    }
+    [[nodiscard]] std::optional<double> value_at(std::string_view, Time t) const override {
+        if (t > Time::zero() + Duration::hours(1)) return std::nullopt;
+        return t < Time::zero() + Duration::minutes(10) ? 2 : 8;
+    }
+    [[nodiscard]] std::optional<Range> range(std::string_view series, Time from,
+                                             Time to) const override {
+        const auto low = value_at(series, from);
+        const auto high = value_at(series, to);
+        if (!low || !high) return std::nullopt;
+        return Range{*low, *high};
+    }
+};
+
+}  // namespace
+
+TEST_CASE("Expectation: numbers, percentages and durations are bounds") {
+    CHECK(parsed("latency.ttft_s.p99", "< 2").bound == 2);
+    CHECK(parsed("latency.ttft_s.p99", "<1.5").comparison == Comparison::less);
+    CHECK(parsed("slo.attainment", ">= 95%").bound == Approx(0.95));
+    CHECK(parsed("latency.e2e_s.max", "<= 1m30s").bound == 90);
+    CHECK(parsed("latency.tpot_s.p50", "!= 250ms").bound == 0.25);
+    CHECK(parsed("requests.failed", "  ==   0 ").comparison == Comparison::equal);
+    CHECK(parsed("cost.total", "> 1e3").bound == 1000);
+    CHECK(parsed("services.chat.requests.failed", "== 0").metric ==
+          "services.chat.requests.failed");
+    CHECK(parsed("latency.ttft_s.p99", "< 2").text == "latency.ttft_s.p99 < 2");
+}
+
+TEST_CASE("Expectation: a series is looked at in a moment or over a span") {
+    const Expectation at = parsed("replicas at 10m", "== 8");
+    CHECK(at.when == Expectation::When::at);
+    CHECK(at.from == Time::zero() + Duration::minutes(10));
+    const Expectation during = parsed("services.chat.replicas during 5m..1h30m", "<= 12");
+    CHECK(during.when == Expectation::When::during);
+    CHECK(during.to == Time::zero() + Duration::minutes(90));
+}
+
+TEST_CASE("Expectation: mistakes name what was expected and the nearest metric") {
+    CHECK(refused("latency.ttf_s.p99", "< 2").find("did you mean \"latency.ttft_s.p99\"") !=
+          std::string::npos);
+    CHECK(refused("services.chatt.requests.failed", "== 0")
+              .find("did you mean \"services.chat.requests.failed\"") != std::string::npos);
+    CHECK(refused("replicas", "== 0").find("replicas.max") != std::string::npos);
+    CHECK(refused("replicas.max at 5m", "== 0").find("leave out the time") != std::string::npos);
+    CHECK(refused("replica at 5m", "== 0").find("did you mean \"replicas\"") != std::string::npos);
+    CHECK(refused("replicas at 5", "== 0").find("expected a duration") != std::string::npos);
+    CHECK(refused("replicas during 5m", "== 0").find("5m..20m") != std::string::npos);
+    CHECK(refused("replicas during 20m..5m", "== 0").find("ends after it begins") !=
+          std::string::npos);
+    CHECK(refused("replicas during 5m..20m", "!= 0").find("over a span") != std::string::npos);
+    CHECK(refused("replicas in 5m", "== 0").find("expected \"metric\"") != std::string::npos);
+    CHECK(refused("requests.failed", "= 0").find("did you mean \"== 0\"") != std::string::npos);
+    for (const char* bad : {"", "0", "<", "< two", "< 2 3", "=< 2", "< 5 %", "< nan", "< inf"}) {
+        INFO(bad);
+        CHECK(refused("requests.failed", bad).find("expected a condition") == 0);
+    }
+}
+
+TEST_CASE("Expectation: holds or fails with the number that was found") {
+    Fake source;
+    source.values = {{"latency.ttft_s.p99", 2.3125}, {"slo.attainment", 0.95}};
+    const auto run = [&](const std::string& subject, const std::string& condition) {
+        return evaluate(parsed(subject, condition), source);
+    };
+    CHECK(run("slo.attainment", ">= 95%").held);
+    CHECK_FALSE(run("slo.attainment", "> 95%").held);
+    CHECK(run("latency.ttft_s.p99", "!= 2").held);
+    const ExpectationResult late = run("latency.ttft_s.p99", "< 2");
+    CHECK_FALSE(late.held);
+    CHECK(late.message == "latency.ttft_s.p99 < 2: found 2.3125");
+    CHECK(run("replicas at 10m", "== 8").held);
+    CHECK(run("replicas at 599s", "== 2").held);
+    CHECK(run("replicas during 5m..20m", "<= 8").held);
+    CHECK_FALSE(run("replicas during 5m..20m", "< 8").held);
+    CHECK(run("replicas during 5m..20m", ">= 2").held);
+    const ExpectationResult low = run("replicas during 5m..20m", "> 2");
+    CHECK_FALSE(low.held);
+    CHECK(*low.found == 2);
+    CHECK_FALSE(run("replicas during 5m..20m", "== 8").held);
+    CHECK_FALSE(run("replicas during 5m..20m", "== 2").held);
+    CHECK(run("replicas during 11m..20m", "== 8").held);
+}
+
+TEST_CASE("Expectation: no data is a failure, not a success") {
+    const Fake source;
+    for (const char* condition : {"< 2", ">= 0", "!= 1"}) {
+        const auto result = evaluate(parsed("latency.ttft_s.p99", condition), source);
+        CHECK_FALSE(result.held);
+        CHECK(result.message.find("there is no data") != std::string::npos);
+    }
+    CHECK_FALSE(evaluate(parsed("replicas at 2h", ">= 0"), source).held);
+    CHECK_FALSE(evaluate(parsed("replicas during 5m..2h", ">= 0"), source).held);
+}
+
+TEST_CASE("MetricPaths: every path of a service stands at the top level too, sorted and once") {
+    const std::vector<std::string> all = summary_metric_paths(kServices);
+    CHECK(std::is_sorted(all.begin(), all.end()));
+    CHECK(std::adjacent_find(all.begin(), all.end()) == all.end());
+    for (const std::string& path : service_metric_paths()) {
+        CHECK(std::binary_search(all.begin(), all.end(), path));
+        CHECK(std::binary_search(all.begin(), all.end(), "services.reranker." + path));
+    }
+    CHECK(all.size() == run_metric_paths().size() + 3 * service_metric_paths().size());
+}

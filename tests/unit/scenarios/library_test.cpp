@@ -1,0 +1,115 @@
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "scenarios/located_json.hpp"
+#include "scenarios/scenario.hpp"
+#include "sim/simulation.hpp"
+#include "tests/catch.hpp"
+
+using namespace headroom;
+using namespace headroom::scenarios;
+
+namespace {
+
+std::vector<std::string> library() {
+    std::vector<std::string> paths;
+    for (const auto& entry : std::filesystem::directory_iterator(std::string(HEADROOM_SOURCE_DIR) +
+                                                                 "/scenarios/library")) {
+        if (entry.path().extension() == ".json") paths.push_back(entry.path().string());
+    }
+    std::sort(paths.begin(), paths.end());
+    return paths;
+}
+
+Scenario load_good(const std::string& path) {
+    LoadResult result = load_scenario(path);
+    for (const Diagnostic& d : result.diagnostics) UNSCOPED_INFO(d.text());
+    REQUIRE(result.scenario.has_value());
+    return std::move(*result.scenario);
+}
+
+void collect_pointers(const nlohmann::json& value, const std::string& pointer,
+                      std::vector<std::string>& pointers) {
+    if (!pointer.empty()) pointers.push_back(pointer);
+    if (!value.is_structured()) return;
+    for (const auto& [key, member] : value.items()) {
+        collect_pointers(member, join_pointer(pointer, key), pointers);
+    }
+}
+
+}  // namespace
+
+TEST_CASE(
+    "Library: every scenario loads without a warning, describes itself and expects something") {
+    REQUIRE(library().size() >= 6);
+    for (const std::string& path : library()) {
+        INFO(path);
+        const Scenario scenario = load_good(path);
+        CHECK(scenario.warnings.empty());
+        CHECK(scenario.name == std::filesystem::path(path).stem().string());
+        CHECK(scenario.description.size() > 20);
+        CHECK_FALSE(scenario.expectations.empty());
+    }
+}
+
+TEST_CASE("Library: quickstart scales up in the surge and back, and no request fails") {
+    const Scenario scenario =
+        load_good(std::string(HEADROOM_SOURCE_DIR) + "/scenarios/library/quickstart.json");
+    const SimulationResult result = Simulation(scenario.spec).run({});
+    CHECK(result.status == RunStatus::finished);
+    CHECK(result.total.requests.of(serving::Outcome::failed) == 0);
+    CHECK(result.total.requests.of(serving::Outcome::completed) > 40'000);
+    CHECK(result.control.workloads.at(0).scale_ups >= 1);
+    CHECK(result.control.workloads.at(0).scale_downs >= 1);
+    CHECK_FALSE(result.saturated);
+    const auto good = static_cast<double>(result.total.slo_good);
+    CHECK(good / (good + static_cast<double>(result.total.slo_missed)) >= 0.9);
+}
+
+TEST_CASE("Library: mm1 agrees with the formulas of the M/M/1 queue") {
+    const Scenario scenario =
+        load_good(std::string(HEADROOM_SOURCE_DIR) + "/scenarios/library/mm1.json");
+    const SimulationResult result = Simulation(scenario.spec).run({});
+    CHECK(result.total.e2e.mean() / 1e12 == Approx(0.5).epsilon(0.03));
+    CHECK(result.total.queue.mean() / 1e12 == Approx(0.4).epsilon(0.04));
+}
+
+TEST_CASE("Library: three-cells has three cells and drains them all") {
+    const Scenario scenario =
+        load_good(std::string(HEADROOM_SOURCE_DIR) + "/scenarios/library/three-cells.json");
+    CHECK(find_cells(scenario.spec).size() == 3);
+    const SimulationResult result = Simulation(scenario.spec).run({});
+    CHECK(result.total.requests.in_flight() == 0);
+    CHECK(result.services.at(0).stats.requests.of(serving::Outcome::completed) > 1000);
+}
+
+TEST_CASE("Library: kv-pressure preempts") {
+    const Scenario scenario =
+        load_good(std::string(HEADROOM_SOURCE_DIR) + "/scenarios/library/kv-pressure.json");
+    CHECK(Simulation(scenario.spec).run({}).total.preemptions > 100);
+}
+
+TEST_CASE("Library: no wrong value in any place brings the loader down") {
+    Diagnostics none;
+    auto loaded = Catalogue::load(Catalogue::default_directory(), none);
+    REQUIRE(loaded.has_value());
+    const auto catalogue = std::make_shared<const Catalogue>(std::move(*loaded));
+    for (const std::string& path : library()) {
+        Diagnostics diagnostics;
+        const auto document = read_json_file(path, diagnostics);
+        REQUIRE(document.has_value());
+        std::vector<std::string> pointers;
+        collect_pointers(document->value(), "", pointers);
+        for (const std::string& pointer : pointers) {
+            for (const char* value : {"null", "0", "{}", "[]", "x"}) {
+                INFO(path << ": " << pointer << " = " << value);
+                const LoadResult result =
+                    load_scenario(path, {.sets = {pointer + "=" + value}, .catalogue = catalogue});
+                CHECK(result.scenario.has_value() == result.diagnostics.empty());
+            }
+        }
+    }
+}
