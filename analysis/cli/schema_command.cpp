@@ -1,0 +1,45 @@
+// headroom schema: the JSON Schemas of what the program reads and writes.
+
+#include <nlohmann/json.hpp>
+
+#include "analysis/cli/commands.hpp"
+#include "analysis/cli/console.hpp"
+#include "analysis/cli/exit_code.hpp"
+#include "analysis/results/summary.hpp"
+#include "scenarios/diagnostic.hpp"
+#include "scenarios/nearest_name.hpp"
+#include "scenarios/schema.hpp"
+
+namespace headroom::analysis {
+
+namespace {
+
+int schema(const Arguments& given) {
+    const std::string& which = given.positional.front();
+    if (which == "scenario") {
+        print_out(scenarios::scenario_schema().dump(2) + "\n");
+    } else if (which == "summary") {
+        print_out(summary_schema().dump(2) + "\n");
+    } else {
+        throw UsageError(
+            "expected scenario or summary, found \"" + which + "\"" +
+            scenarios::did_you_mean(scenarios::nearest_name(which, {"scenario", "summary"})));
+    }
+    return kExitGood;
+}
+
+}  // namespace
+
+Command schema_command() {
+    return {{.name = "schema",
+             .usage = "scenario|summary",
+             .summary = "Prints the JSON Schema (draft-07) of scenarios or of summary.json.",
+             .details = {},
+             .options = {},
+             .least_positional = 1,
+             .most_positional = 1,
+             .positional_name = "scenario or summary"},
+            schema};
+}
+
+}  // namespace headroom::analysis

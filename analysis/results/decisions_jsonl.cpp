@@ -1,0 +1,40 @@
+#include "analysis/results/decisions_jsonl.hpp"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "analysis/results/text_file.hpp"
+
+namespace headroom::analysis {
+
+std::string_view to_string(control::Decision::Outcome outcome) {
+    switch (outcome) {
+        case control::Decision::Outcome::changed:
+            return "changed";
+        case control::Decision::Outcome::blocked:
+            return "blocked";
+        case control::Decision::Outcome::unchanged:
+            return "unchanged";
+    }
+    return "";
+}
+
+void write_decisions_jsonl(const std::filesystem::path& path,
+                           const std::vector<control::Decision>& decisions) {
+    using Json = nlohmann::ordered_json;
+    TextFile file(path);
+    for (const control::Decision& decision : decisions) {
+        const Json line = {{"time_s", decision.time.to_seconds()},
+                           {"actor", decision.actor},
+                           {"subject", decision.subject},
+                           {"outcome", to_string(decision.outcome)},
+                           {"before", decision.before},
+                           {"wanted", decision.wanted},
+                           {"after", decision.after},
+                           {"reason", decision.reason}};
+        file.write(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    }
+    file.close();
+}
+
+}  // namespace headroom::analysis

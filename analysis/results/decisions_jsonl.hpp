@@ -1,0 +1,24 @@
+/// decisions.jsonl: what the control plane decided, one JSON object a line, in the order of time:
+///
+///     {"time_s":915.0,"actor":"hpa chat","subject":"chat","outcome":"changed",
+///      "before":2,"wanted":4,"after":4,"reason":"..."}
+///
+/// `outcome` is changed, blocked or unchanged. For autoscalers the numbers are replicas; for the
+/// scheduler nodes, with -1 for none; for faults kinds of fault.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include "sim/control/control_results.hpp"
+
+namespace headroom::analysis {
+
+[[nodiscard]] std::string_view to_string(control::Decision::Outcome outcome);
+
+/// Throws WriteError.
+void write_decisions_jsonl(const std::filesystem::path& path,
+                           const std::vector<control::Decision>& decisions);
+
+}  // namespace headroom::analysis

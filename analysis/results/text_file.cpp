@@ -1,0 +1,44 @@
+#include "analysis/results/text_file.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+#include <utility>
+
+#include "sim/core/check.hpp"
+#include "sim/core/time.hpp"
+
+namespace headroom::analysis {
+
+TextFile::TextFile(std::filesystem::path path) : path_(std::move(path)) {
+    file_.reset(std::fopen(path_.c_str(), "wb"));
+    if (file_ == nullptr) fail("cannot open");
+}
+
+void TextFile::write(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size()) fail("cannot write");
+}
+
+void TextFile::close() {
+    if (std::fclose(file_.release()) != 0) fail("cannot write");
+}
+
+void TextFile::fail(const char* what) const {
+    throw WriteError(fmt::format("{} {}: {}", what, path_.string(), std::strerror(errno)));
+}
+
+void write_text_file(const std::filesystem::path& path, std::string_view text) {
+    TextFile file(path);
+    file.write(text);
+    file.close();
+}
+
+void append_seconds(std::string& text, std::int64_t picoseconds) {
+    HEADROOM_DCHECK(picoseconds >= 0, "a time of a run is not negative");
+    fmt::format_to(std::back_inserter(text), "{}.{:012}", picoseconds / Duration::kPerSecond,
+                   picoseconds % Duration::kPerSecond);
+}
+
+}  // namespace headroom::analysis
