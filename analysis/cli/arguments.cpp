@@ -33,28 +33,25 @@ po::options_description describe(const std::vector<OptionSpec>& options) {
             description.add_options()(name.c_str(), "");
             continue;
         }
-        auto* value = po::value<std::vector<std::string>>();
-        if (!option.implied.empty()) value->implicit_value({option.implied}, option.implied);
-        description.add_options()(name.c_str(), value, "");
+        description.add_options()(name.c_str(), po::value<std::vector<std::string>>(), "");
     }
     description.add_options()(kPositional, po::value<std::vector<std::string>>(), "");
     return description;
 }
 
-/// "--decisions all" with a blank: only a value that is one of the choices belongs to the option.
-std::vector<std::string> join_implied(std::vector<std::string> words,
-                                      const std::vector<OptionSpec>& options) {
+/// Writes out values that were left out: "--decisions" becomes "--decisions=changes", unless one of
+/// the choices follows; only that belongs to the option, for anything else may be a file.
+std::vector<std::string> fill_in_implied(std::vector<std::string> words,
+                                         const std::vector<OptionSpec>& options) {
     for (const OptionSpec& option : options) {
         if (option.implied.empty()) continue;
-        for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-            if (words[i] == "--") break;
-            const auto& choices = option.choices;
-            const bool taken =
-                words[i] == "--" + option.name &&
-                std::find(choices.begin(), choices.end(), words[i + 1]) != choices.end();
-            if (!taken) continue;
-            words[i] += "=" + words[i + 1];
-            words.erase(words.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+        const auto& choices = option.choices;
+        for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+            if (words[i] != "--" + option.name) continue;
+            const bool follows = i + 1 < words.size() && std::find(choices.begin(), choices.end(),
+                                                                   words[i + 1]) != choices.end();
+            words[i] += "=" + (follows ? words[i + 1] : option.implied);
+            if (follows) words.erase(words.begin() + static_cast<std::ptrdiff_t>(i) + 1);
         }
     }
     return words;
@@ -74,7 +71,7 @@ void take_option(const po::option& given, const std::vector<OptionSpec>& options
     std::vector<std::string>& values = out.options[spec->name];
     const std::string name = "--" + spec->name;
     if (!values.empty() && !spec->repeatable) throw UsageError(name + " is given twice");
-    std::string value = given.value.empty() ? spec->implied : given.value.front();
+    std::string value = given.value.empty() ? "" : given.value.front();
     if (!spec->choices.empty() &&
         std::find(spec->choices.begin(), spec->choices.end(), value) == spec->choices.end()) {
         throw UsageError(fmt::format(
@@ -105,7 +102,7 @@ Arguments parse_arguments(const CommandSpec& spec, const std::vector<std::string
     const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
     Arguments out;
     try {
-        const auto parsed = po::command_line_parser(join_implied(words, options))
+        const auto parsed = po::command_line_parser(fill_in_implied(words, options))
                                 .options(description)
                                 .positional(positional)
                                 .style(style)

@@ -59,7 +59,7 @@ void ProgressBar::show(Time now, std::int64_t arrived, double elapsed_s) {
     std::optional<double> fraction;
     if (goal_.horizon && *goal_.horizon > Time::zero()) {
         fraction = now.to_seconds() / goal_.horizon->to_seconds();
-    } else if (requests_ && *requests_ > 0) {
+    } else if (requests_ && *requests_ > 0 && arrived > 0) {  // 0: the runner does not say
         fraction = static_cast<double>(arrived) / static_cast<double>(*requests_);
     }
     const std::string line =

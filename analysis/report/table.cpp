@@ -100,13 +100,14 @@ void Table::header() {
     if (in_.result.measure_from > Time::zero()) {
         line += ", measured from " + clock_text(in_.result.measure_from.to_seconds());
     }
-    line += fmt::format("; seed {}; digest {}", scenario.spec.seed, in_.result.digest.hex());
     if (in_.result.services.size() > 1) {
         line += fmt::format(
             "; {} in {}", plural(static_cast<std::int64_t>(in_.result.services.size()), "service"),
             plural(static_cast<std::int64_t>(in_.result.cells.size()), "cell"));
     }
-    out_ += ink(line, Ink::dim, style_) + "\n\n";
+    const std::string identity =
+        fmt::format("seed {}, digest {}", scenario.spec.seed, in_.result.digest.hex());
+    out_ += ink(line, Ink::dim, style_) + "\n" + ink(identity, Ink::dim, style_) + "\n\n";
 }
 
 void Table::requests() {
@@ -174,7 +175,8 @@ void Table::services() {
     if (in_.result.services.size() < 2) return;
     std::vector<std::vector<std::string>> rows = {
         {"Services", "completed", "not", "TTFT p99", "end to end p99", "busy", "SLO", "cost"}};
-    for (const auto& [name, part] : in_.summary.at("services").items()) {
+    for (const auto& service : in_.summary.at("services").items()) {
+        const Json& part = service.value();
         const Json& counts = part.at("requests");
         const bool saturated = part.at("saturated").get<bool>();
         const auto latency = [&](const char* which) -> std::string {
@@ -189,8 +191,8 @@ void Table::services() {
                                            whole(counts.at("rejected")) +
                                            whole(counts.at("timed_out"));
         const double cost = *number(part.at("cost").at("total"));
-        rows.push_back({name, count_text(whole(counts.at("completed"))), count_text(not_completed),
-                        latency("ttft_s"), latency("e2e_s"),
+        rows.push_back({service.key(), count_text(whole(counts.at("completed"))),
+                        count_text(not_completed), latency("ttft_s"), latency("e2e_s"),
                         percent(part.at("gpu").at("busy_fraction")),
                         percent(part.at("slo").at("attainment")),
                         cost > 0 ? money_text(cost, in_.scenario.currency) : "-"});

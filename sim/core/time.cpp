@@ -12,7 +12,10 @@ Duration Duration::from_seconds(double s) {
     const double ps = s * static_cast<double>(kPerSecond);
     if (ps >= kLimit) return max();
     if (ps <= -kLimit) return -max();
-    return picoseconds(std::llround(ps));
+    // llround without the call: the part behind the point is exact, as is the sum.
+    const auto whole = static_cast<std::int64_t>(ps);
+    const double rest = ps - static_cast<double>(whole);
+    return picoseconds(whole + (rest >= 0.5 ? 1 : 0) - (rest <= -0.5 ? 1 : 0));
 }
 
 Time Time::from_seconds(double s) {

@@ -6,9 +6,9 @@
 ///
 /// Only integers enter (a double does not compile), so equal digests mean equal decisions, not
 /// nearly equal ones. A record's hash depends on its kind, the number of its words and the place of
-/// each. Two lanes of 64 bits, each adding a widening multiply of the word (folded as in wyhash) to
-/// a rotating sum, so that the multiplications do not wait for each other: about 1 ns a word.
-/// Not meant to resist an adversary. Same bits on every machine.
+/// each. Two lanes of 64 bits, each adding a widening multiply of two keyed words (folded as in
+/// wyhash) to a rotating sum, so that the multiplications do not wait for each other: about 0.5 ns
+/// a word. Not meant to resist an adversary. Same bits on every machine.
 #pragma once
 
 #include <concepts>
@@ -56,8 +56,10 @@ class DigestRecord {
     DigestRecord& add(T) = delete;
 
     [[nodiscard]] constexpr Uint128 hash() const {
-        const std::uint64_t high = mix64(left_ + words_ * kLeftFactor);
-        const std::uint64_t low = mix64(right_ ^ high ^ (words_ * kRightFactor));
+        DigestRecord whole = *this;
+        if (words_ % 2 == 1) whole.add_pair(0);  // words_ tells it from a word that is 0
+        const std::uint64_t high = mix64(whole.left_ + words_ * kCountFactor);
+        const std::uint64_t low = mix64(whole.right_ ^ high);
         return static_cast<Uint128>(high) << 64 | low;
     }
 
@@ -66,8 +68,9 @@ class DigestRecord {
     // square roots of 2, 3, 5 and 7 (as in SHA-512), made odd.
     static constexpr std::uint64_t kLeftKey = 0x6a09e667f3bcc909ULL;
     static constexpr std::uint64_t kRightKey = 0xbb67ae8584caa73bULL;
-    static constexpr std::uint64_t kLeftFactor = 0x3c6ef372fe94f82bULL;
-    static constexpr std::uint64_t kRightFactor = 0xa54ff53a5f1d36f1ULL;
+    static constexpr std::uint64_t kLeftPairKey = 0x3c6ef372fe94f82bULL;
+    static constexpr std::uint64_t kRightPairKey = 0xa54ff53a5f1d36f1ULL;
+    static constexpr std::uint64_t kCountFactor = 0x9e3779b97f4a7c15ULL;  ///< 2^64 / golden ratio
 
     static constexpr std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
         const Uint128 product = static_cast<Uint128>(a) * b;
@@ -77,14 +80,22 @@ class DigestRecord {
         return x << by | x >> (64 - by);
     }
     constexpr DigestRecord& add_word(std::uint64_t word) {
-        left_ = rotate(left_, 23) + fold(word ^ kLeftKey, kLeftFactor);
-        right_ = rotate(right_, 41) + fold(word ^ kRightKey, kRightFactor);
-        ++words_;
+        // In a chain of add() the compiler knows the number of words: no branch is left.
+        if (words_++ % 2 == 0) {
+            first_ = word;
+        } else {
+            add_pair(word);
+        }
         return *this;
+    }
+    constexpr void add_pair(std::uint64_t second) {
+        left_ = rotate(left_, 23) + fold(first_ ^ kLeftKey, second ^ kLeftPairKey);
+        right_ = rotate(right_, 41) + fold(first_ ^ kRightKey, second ^ kRightPairKey);
     }
 
     std::uint64_t left_;
     std::uint64_t right_;
+    std::uint64_t first_ = 0;  ///< of the pair to come, when the number of words is odd
     std::uint64_t words_ = 0;
 };
 

@@ -59,17 +59,21 @@ void Histogram::record_progression(std::int64_t first, std::int64_t step, std::i
         const std::size_t octave = octave_of(value);
         const std::size_t place = place_of(value);
         // Those of the values to come that are at most the bucket's last.
-        const std::int64_t room = low_of(octave, place) + (width_of(octave) - 1) - value;
-        const std::int64_t here = room < step ? 1 : std::min(left, room / step + 1);
+        const std::int64_t room = ~value & (width_of(octave) - 1);
+        // Mostly the bucket takes all that is left, or a single value: no division then.
+        const std::int64_t here = (left - 1) * step <= room ? left
+                                  : room < step             ? 1
+                                                            : room / step + 1;
         chunk_for(octave)[place] += static_cast<std::uint64_t>(here) * weight;
         left -= here;
         value += here * step;
     }
     count_ += static_cast<std::uint64_t>(n) * weight;
-    const Int128 steps = static_cast<Int128>(n) * (n - 1) / 2;
-    sum_ += (static_cast<Int128>(first) * n + steps * step) * static_cast<Int128>(weight);
+    const std::int64_t last = value - step;
+    const Uint128 ends = static_cast<std::uint64_t>(first) + static_cast<std::uint64_t>(last);
+    sum_ += static_cast<Int128>((ends * static_cast<std::uint64_t>(n) >> 1) * weight);
     min_ = std::min(min_, first);
-    max_ = std::max(max_, first + (n - 1) * step);
+    max_ = std::max(max_, last);
 }
 
 void Histogram::merge(const Histogram& other) {

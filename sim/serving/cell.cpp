@@ -43,6 +43,7 @@ Cell::Cell(const CellConfig& config, const std::vector<ServiceSpec>& specs,
         source->global = i;
         source->service = local_[source_specs[i].service];
         source->source = source_specs[i].make(config.seed);
+        source->answers_completions = source->source->answers_completions();
         sources_.push_back(std::move(source));
         refresh_source(static_cast<std::uint32_t>(sources_.size() - 1));
     }
@@ -86,19 +87,21 @@ void Cell::run_next() {
 }
 
 void Cell::run_instance(Time now, std::uint32_t index) {
-    instances_[index]->instance->run(now, *this);
-    if (instances_[index] == nullptr) return;
+    InstanceRecord& record = *instances_[index];
+    record.instance->run(now, *this);
+    if (instances_[index] == nullptr) return;  // drained: the record is gone when this event is
     // A batch mostly forms right where the last one ended: without a turn in the queue when nothing
     // else has its turn first.
-    const Instance::NextEvent next = instances_[index]->instance->next_event();
+    Instance::NextEvent next = record.instance->next_event();
     if (next.event_class == kBatchForms && next.time == now && notifications_.empty()) {
         const EventKey key = EventKey::make(now, kBatchForms, index);
-        if (queue_.none_before(key, instances_[index]->event)) {
+        if (queue_.none_before(key, record.event)) {
             position_ = key;
-            instances_[index]->instance->run(now, *this);
+            record.instance->run(now, *this);
+            next = record.instance->next_event();
         }
     }
-    reschedule(index);
+    reschedule(index, record, next);
 }
 
 bool Cell::run_until(Time limit, std::int64_t most) {
@@ -354,12 +357,13 @@ void Cell::attempt_completed(Time now, AttemptId id, const AttemptReport& report
 }
 
 void Cell::end_attempt(Time now, AttemptId id, Outcome outcome) {
-    const Attempt attempt = attempts_[id];
+    const Attempt& attempt = attempts_[id];
+    const std::uint32_t instance = attempt.instance;
     Call& call = calls_[attempt.call];
     services_[call.service]->stats.attempts.end(outcome);
     call.attempt = AttemptId::none();
     attempts_.erase(id);
-    if (instances_[attempt.instance] != nullptr) vacate(now, attempt.instance);
+    if (instances_[instance] != nullptr) vacate(now, instance);
 }
 
 /// Takes back whatever a call is waiting for, for it is about to end.
@@ -510,12 +514,15 @@ void Cell::add_row(const Call& call, Time finish, Outcome outcome, Cause cause) 
 
 void Cell::end_root(Time now, RootId id, Outcome outcome) {
     last_activity_ = now;
-    const RootRequest root = roots_[id];
-    Source& source = *sources_[source_of_[root.source]];
-    services_[source.service]->stats.requests.end(outcome);
+    const RootRequest& root = roots_[id];
+    const std::uint32_t index = source_of_[root.source];
+    const std::uint32_t user = root.user;
     roots_.erase(id);
-    source.source->completed({now, root.user, outcome});
-    refresh_source(source_of_[root.source]);
+    Source& source = *sources_[index];
+    services_[source.service]->stats.requests.end(outcome);
+    if (!source.answers_completions) return;
+    source.source->completed({now, user, outcome});
+    refresh_source(index);
 }
 
 }  // namespace headroom::serving

@@ -99,28 +99,29 @@ class Cell final : private InstanceHost {
     void run_instance(Time now, std::uint32_t index);
     void arrive(Time now, std::uint32_t source);
     void refresh_source(std::uint32_t source);
-    CallId new_call(Time now, RootId root, CallId parent, std::uint32_t service,
-                    std::int64_t prompt, std::int64_t output);
-    void enter_service(Time now, CallId call);
-    void dispatch_or_queue(Time now, CallId call);
-    [[nodiscard]] Endpoints* choose_version(const Call& call);
+    inline CallId new_call(Time now, RootId root, CallId parent, std::uint32_t service,
+                           std::int64_t prompt, std::int64_t output);
+    inline void enter_service(Time now, CallId call);
+    inline void dispatch_or_queue(Time now, CallId call);
+    [[nodiscard]] inline Endpoints* choose_version(const Call& call);
     void send(Time now, CallId call, Endpoints& endpoints);
     void deliver(Time now, AttemptId attempt);
     void retry_or_fail(Time now, CallId call);
     void dispatch_queued(Time now, std::uint32_t service);
-    void end_attempt(Time now, AttemptId attempt, Outcome outcome);
+    inline void end_attempt(Time now, AttemptId attempt, Outcome outcome);
     void abandon(Time now, CallId call);
     void continue_call(Time now, CallId call);
     void end_call(Time now, CallId call, Outcome outcome, Cause cause);
-    void settle(Time now, CallId call, Outcome outcome, Cause cause);
-    void record(Time now, const Call& call, Service& service, Outcome outcome);
-    void record_slo(Time now, const Call& call, Service& service, Outcome outcome);
+    inline void settle(Time now, CallId call, Outcome outcome, Cause cause);
+    inline void record(Time now, const Call& call, Service& service, Outcome outcome);
+    inline void record_slo(Time now, const Call& call, Service& service, Outcome outcome);
     void add_row(const Call& call, Time finish, Outcome outcome, Cause cause);
     void hash_outcome(const Call& call, Time finish, Outcome outcome, Cause cause);
-    void end_root(Time now, RootId root, Outcome outcome);
+    inline void end_root(Time now, RootId root, Outcome outcome);
 
     void stand_at(Time now);
     void reschedule(std::uint32_t instance);
+    void reschedule(std::uint32_t index, InstanceRecord& record, const Instance::NextEvent& next);
     void open_endpoint(std::uint32_t instance);
     void close_endpoint(std::uint32_t instance);
     void occupy(std::uint32_t instance);

@@ -151,7 +151,11 @@ ServiceLoad Cell::service_load(Time, std::uint32_t index) const {
 
 void Cell::reschedule(std::uint32_t index) {
     InstanceRecord& record = *instances_[index];
-    const Instance::NextEvent next = record.instance->next_event();
+    reschedule(index, record, record.instance->next_event());
+}
+
+void Cell::reschedule(std::uint32_t index, InstanceRecord& record,
+                      const Instance::NextEvent& next) {
     if (next.time == Time::max()) {
         if (record.event.valid()) queue_.cancel(record.event);
         record.event = {};

@@ -70,7 +70,8 @@ struct Cell::Service {
 struct Cell::Source {
     const SourceSpec* spec = nullptr;
     std::uint32_t global = 0;
-    std::uint32_t service = 0;  ///< local index
+    std::uint32_t service = 0;         ///< local index
+    bool answers_completions = false;  ///< as the source said
     std::unique_ptr<RequestSource> source;
     EventHandle event;
     Time scheduled = Time::max();

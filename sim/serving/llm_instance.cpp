@@ -217,6 +217,7 @@ void LlmInstance::form_step(Time now) {
 void LlmInstance::apply_plan(Time now) {
     // Positions are those the policy saw: turn all of them into slots before anything moves.
     plan_slots_.clear();
+    if (plan_.preempt.empty() && plan_.chunks.empty() && plan_.decode_positions.empty()) return;
     for (const std::int64_t position : plan_.preempt) {
         plan_slots_.push_back(running_[static_cast<std::size_t>(position)]);
     }
@@ -300,10 +301,11 @@ IterationShape LlmInstance::shape_of_plan() {
 
 void LlmInstance::complete_step(Time now, InstanceHost& host) {
     const bool all = plan_.decode == StepPlan::Decode::all;
-    account(planned_, planned_, now);
+    const TakenBlocks taken = blocks_of_step(planned_);
+    account(planned_, planned_, taken, now);
     stepping_ = false;
     if (all && step_decodes_ > 0) {
-        advance_all_decodes();
+        advance_all_decodes(taken.count);
         last_decode_ = now;
         for (const std::uint32_t slot : fresh_) sequences_[slot].fresh = false;
         fresh_.clear();
@@ -323,8 +325,8 @@ void LlmInstance::complete_step(Time now, InstanceHost& host) {
     finished_.clear();
 }
 
-void LlmInstance::advance_all_decodes() {
-    free_blocks_ -= blocks_taken(planned_);
+void LlmInstance::advance_all_decodes(std::int64_t blocks) {
+    free_blocks_ -= blocks;
     iteration_ += planned_;
     context_ += step_decodes_ * planned_;
 }
@@ -358,37 +360,40 @@ void LlmInstance::advance_listed_decodes(Time now) {
 
 void LlmInstance::end_chunks_and_finish(Time now) {
     if (plan_.chunks.empty() && next_finish_ > iteration_) return;
-    bool removed = false;
+    std::size_t kept = 0;
+    std::int64_t next_finish = kNever;
     for (std::size_t i = 0; i < running_.size(); ++i) {
         const std::uint32_t slot = running_[i];
-        Sequence& s = sequences_[slot];
+        std::int64_t finish_at = finish_at_[i];
         bool over = false;
-        if (s.chunk > 0) {
-            over = end_chunk(now, slot, finish_at_[i]);
-        } else if (finish_at_[i] == iteration_) {
+        // Only these can change, so the records of the others stay out of the cache.
+        if (finish_at == kNever) {
+            over = sequences_[slot].chunk > 0 && end_chunk(now, slot, finish_at);
+        } else if (finish_at == iteration_) {
             over = true;
-            remove_decoding(s);
+            remove_decoding(sequences_[slot]);
         }
-        if (!over) continue;
-        ++completed_;
-        finished_.push_back(
-            {s.attempt,
-             {s.first_scheduled, s.first_token, s.last_known - s.prompt, s.preemptions}});
-        release(slot);
-        removed = true;
-    }
-    if (removed) {
-        std::size_t kept = 0;
-        for (std::size_t i = 0; i < running_.size(); ++i) {
-            if (sequences_[running_[i]].stage == Stage::unused) continue;
-            running_[kept] = running_[i];
-            finish_at_[kept++] = finish_at_[i];
+        if (over) {
+            complete(slot);
+            continue;
         }
-        running_.resize(kept);
-        finish_at_.resize(kept);
-        refresh_next_finish();
-        collect_fresh();
+        running_[kept] = slot;
+        finish_at_[kept++] = finish_at;
+        next_finish = std::min(next_finish, finish_at);
     }
+    next_finish_ = next_finish;
+    if (kept == running_.size()) return;
+    running_.resize(kept);
+    finish_at_.resize(kept);
+    collect_fresh();
+}
+
+void LlmInstance::complete(std::uint32_t slot) {
+    const Sequence& s = sequences_[slot];
+    ++completed_;
+    finished_.push_back(
+        {s.attempt, {s.first_scheduled, s.first_token, s.last_known - s.prompt, s.preemptions}});
+    release(slot);
 }
 
 bool LlmInstance::end_chunk(Time now, std::uint32_t slot, std::int64_t& finish_at) {
@@ -413,7 +418,6 @@ bool LlmInstance::end_chunk(Time now, std::uint32_t slot, std::int64_t& finish_a
     fresh_.push_back(slot);
     add_decoding(s);
     finish_at = iteration_ + (s.last_known - s.known);
-    next_finish_ = std::min(next_finish_, finish_at);
     return false;
 }
 
@@ -527,14 +531,47 @@ void LlmInstance::refresh_next_finish() {
 
 // ---------------------------------------------------------------- closed forms
 
-std::int64_t LlmInstance::blocks_taken(std::int64_t count) const {
-    const std::int64_t cycles = blocks_in(count);
-    std::int64_t taken = cycles * decoding_;
-    std::int64_t phase = phase_of(iteration_);
-    for (std::int64_t i = cycles * block_size_; i < count; ++i) {
-        taken += due_[static_cast<std::size_t>(phase)];
-        if (++phase == block_size_) phase = 0;
+/// fn(iterations until a phase's next block, sequences of that phase) for all due before `reach` <=
+/// block_size_ iterations have passed.
+template <class Fn>
+void LlmInstance::for_each_due(std::int64_t reach, Fn&& fn) const {
+    const std::int64_t start = phase_of(iteration_);
+    const auto visit = [&](std::int64_t first) {
+        const std::int64_t phase = start + first;
+        fn(first,
+           due_[static_cast<std::size_t>(phase < block_size_ ? phase : phase - block_size_)]);
+    };
+    if (block_size_ < 64) {
+        const std::uint64_t turned = due_mask_ >> start | due_mask_ << (block_size_ - start);
+        for (std::uint64_t left = turned & ((1ULL << reach) - 1); left != 0; left &= left - 1) {
+            visit(std::countr_zero(left));
+        }
+    } else {
+        for (std::int64_t first = 0; first < reach; ++first) visit(first);
     }
+}
+
+LlmInstance::TakenBlocks LlmInstance::blocks_taken(std::int64_t count) const {
+    if (count == 1) return {blocks_due_now(), 0, 0};
+    const std::int64_t cycles = blocks_in(count);
+    const std::int64_t in_cycles = cycles * block_size_;
+    TakenBlocks taken;
+    for_each_due(count - in_cycles, [&](std::int64_t first, std::int64_t blocks) {
+        const std::int64_t j = in_cycles + first;
+        taken.count += blocks;
+        taken.sum_j += blocks * j;
+        taken.sum_j2 += blocks * j * j;
+    });
+    if (cycles == 0) return taken;
+    // In whole cycles each phase takes its blocks at j = first + m * block_size, m < cycles.
+    const std::int64_t sum_m = block_size_ * (cycles * (cycles - 1) / 2);
+    const std::int64_t sum_m2 =
+        block_size_ * block_size_ * ((cycles - 1) * cycles * (2 * cycles - 1) / 6);
+    for_each_due(block_size_, [&](std::int64_t first, std::int64_t blocks) {
+        taken.count += blocks * cycles;
+        taken.sum_j += blocks * (cycles * first + sum_m);
+        taken.sum_j2 += blocks * (first * (cycles * first + 2 * sum_m) + sum_m2);
+    });
     return taken;
 }
 
@@ -602,7 +639,7 @@ InstanceLoad LlmInstance::load(const EventKey& position) const {
         load.busy += position.time - step_start_;
         if (plan_.decode == StepPlan::Decode::all && step_decodes_ > 0) {
             const Progress progress = progress_at(position);
-            load.kv_used_blocks += blocks_taken(progress.formed);
+            load.kv_used_blocks += blocks_taken(progress.formed).count;
             load.output_tokens += step_decodes_ * progress.done;
         }
     }
@@ -612,10 +649,11 @@ InstanceLoad LlmInstance::load(const EventKey& position) const {
 void LlmInstance::finish(const EventKey& position) {
     if (!stepping_) return;
     const Progress progress = progress_at(position);
-    account(progress.done, progress.formed, position.time);
+    account(progress.done, progress.formed, blocks_of_step(progress.formed), position.time);
 }
 
-void LlmInstance::account(std::int64_t done, std::int64_t formed, Time until) {
+void LlmInstance::account(std::int64_t done, std::int64_t formed, const TakenBlocks& taken,
+                          Time until) {
     const std::int64_t discarded = done == planned_ ? discarded_ : 0;
     busy_ += until - step_start_;
     output_tokens_ += step_decodes_ * done - discarded;
@@ -626,7 +664,7 @@ void LlmInstance::account(std::int64_t done, std::int64_t formed, Time until) {
     }
     recorder_.stats->busy += until - step_start_;
     account_gaps(done);
-    account_kv(formed, until);
+    account_kv(taken, until);
 }
 
 void LlmInstance::account_gaps(std::int64_t done) {
@@ -678,42 +716,12 @@ void LlmInstance::record_last_gaps(std::int64_t iteration, Time boundary) {
     }
 }
 
-void LlmInstance::account_kv(std::int64_t formed, Time until) {
+void LlmInstance::account_kv(const TakenBlocks& taken, Time until) {
     TimeIntegral& held = recorder_.stats->kv_block_time;
-    held.add(spec_.kv_blocks - free_blocks_, until - step_start_);
-    if (plan_.decode != StepPlan::Decode::all || step_decodes_ == 0) return;
+    held.add(spec_.kv_blocks - free_blocks_ + taken.count, until - step_start_);
     // A block taken at iteration j is held from offset(j) on, a quadratic in j: so the sums of j
-    // and j^2 over all blocks taken are enough. A phase whose first block comes at j = first takes
-    // `full` or `full` + 1 of them, block_size apart.
-    const std::int64_t start_phase = phase_of(iteration_);
-    const std::int64_t full = blocks_in(formed);
-    const std::int64_t rest = formed - full * block_size_;
-    std::int64_t blocks = 0;
-    std::int64_t sum_j = 0;
-    std::int64_t sum_j2 = 0;
-    const auto add_phase = [&](std::int64_t phase) {
-        const std::int64_t first =
-            phase >= start_phase ? phase - start_phase : phase - start_phase + block_size_;
-        const std::int64_t count = full + (first < rest ? 1 : 0);
-        const std::int64_t m1 = block_size_ * (count * (count - 1) / 2);
-        const std::int64_t m2 =
-            block_size_ * block_size_ * ((count - 1) * count * (2 * count - 1) / 6);
-        const std::int64_t sequences = due_[static_cast<std::size_t>(phase)];
-        blocks += sequences * count;
-        sum_j += sequences * (count * first + m1);
-        sum_j2 += sequences * (first * (count * first + 2 * m1) + m2);
-    };
-    if (block_size_ <= 64) {
-        for (std::uint64_t left = due_mask_; left != 0; left &= left - 1) {
-            add_phase(std::countr_zero(left));
-        }
-    } else {
-        for (std::int64_t phase = 0; phase < block_size_; ++phase) {
-            if (due_[static_cast<std::size_t>(phase)] != 0) add_phase(phase);
-        }
-    }
-    held.add_ps(static_cast<Int128>(blocks) * (until - step_start_).ps() -
-                step_.offset_sum(sum_j, sum_j2));
+    // and j^2 over all blocks taken are enough.
+    if (taken.sum_j > 0) held.add_ps(-step_.offset_sum(taken.sum_j, taken.sum_j2));
 }
 
 void LlmInstance::account_slowly(std::int64_t done, std::int64_t formed, Time until) {

@@ -81,6 +81,14 @@ class LlmInstance final : public Instance, private BatchView {
         std::int64_t formed = 0;  ///< iterations whose blocks are taken
     };
 
+    /// Blocks that a run of iterations takes: their number, and the sums of j and of j^2 over
+    /// them, where j counts the iterations before the one that takes the block.
+    struct TakenBlocks {
+        std::int64_t count = 0;
+        std::int64_t sum_j = 0;
+        std::int64_t sum_j2 = 0;
+    };
+
     // BatchView
     [[nodiscard]] SequenceView running_at(std::int64_t position) const override;
     [[nodiscard]] SequenceView waiting_at(std::int64_t position) const override;
@@ -105,8 +113,15 @@ class LlmInstance final : public Instance, private BatchView {
     }
     [[nodiscard]] SequenceView view_of(const Sequence& s) const;
     [[nodiscard]] Progress progress_at(const EventKey& position) const;
+    template <class Fn>
+    void for_each_due(std::int64_t reach, Fn&& fn) const;
     /// Blocks that decode iterations with counters iteration_ .. iteration_ + count - 1 take.
-    [[nodiscard]] std::int64_t blocks_taken(std::int64_t count) const;
+    [[nodiscard]] TakenBlocks blocks_taken(std::int64_t count) const;
+    /// Those of the step in progress once `formed` of its iterations took theirs.
+    [[nodiscard]] TakenBlocks blocks_of_step(std::int64_t formed) const {
+        const bool all = plan_.decode == StepPlan::Decode::all && step_decodes_ > 0;
+        return all ? blocks_taken(formed) : TakenBlocks{};
+    }
     /// Most iterations whose blocks leave at least `spare` free.
     [[nodiscard]] std::int64_t iterations_until_kv_short(std::int64_t spare,
                                                          std::int64_t at_most) const;
@@ -118,10 +133,11 @@ class LlmInstance final : public Instance, private BatchView {
     [[nodiscard]] bool decodes_in_step(std::uint32_t slot) const;
     void truncate(Time now);
     void complete_step(Time now, InstanceHost& host);
-    void advance_all_decodes();
+    void advance_all_decodes(std::int64_t blocks);
     void advance_listed_decodes(Time now);
     void end_chunks_and_finish(Time now);
     bool end_chunk(Time now, std::uint32_t slot, std::int64_t& finish_at);
+    void complete(std::uint32_t slot);
     void remove_aborted();
     void add_due(Sequence& s);
     void remove_due(Sequence& s);
@@ -133,10 +149,11 @@ class LlmInstance final : public Instance, private BatchView {
     [[nodiscard]] std::uint32_t new_slot();
     void record_first_token(Sequence& s, Time now);
 
-    /// Records `done` iterations of the step in progress, and busy time and KV use up to `until`.
-    void account(std::int64_t done, std::int64_t formed, Time until);
+    /// Records `done` iterations of the step in progress, and busy time and KV use up to `until`,
+    /// by when `formed` iterations had taken `taken` blocks.
+    void account(std::int64_t done, std::int64_t formed, const TakenBlocks& taken, Time until);
     void account_gaps(std::int64_t done);
-    void account_kv(std::int64_t formed, Time until);
+    void account_kv(const TakenBlocks& taken, Time until);
     void account_slowly(std::int64_t done, std::int64_t formed, Time until);
     void record_last_gaps(std::int64_t iteration, Time boundary);
 
@@ -161,7 +178,7 @@ class LlmInstance final : public Instance, private BatchView {
     std::int64_t context_ = 0;       ///< sum of computed over decoding sequences
     std::int64_t free_blocks_ = 0;   ///< before the decode blocks of the step in progress
     std::vector<std::int64_t> due_;  ///< by counter modulo block size
-    std::uint64_t due_mask_ = 0;     ///< non-zero entries of due_, when block_size_ <= 64
+    std::uint64_t due_mask_ = 0;     ///< non-zero entries of due_, of use when block_size_ < 64
     std::int64_t next_finish_ = kNever;
     Time last_decode_ = Time::zero();  ///< last boundary that all non-fresh sequences share
     std::int64_t next_rank_ = 0;
@@ -174,10 +191,9 @@ class LlmInstance final : public Instance, private BatchView {
     Time step_start_;
     Time step_end_;
     MacroStep step_;
-    std::int64_t planned_ = 0;        ///< iterations until step_end_
-    std::int64_t step_decodes_ = 0;   ///< sequences decoding in it
-    std::int64_t listed_blocks_ = 0;  ///< blocks taken by a listed decode
-    std::int64_t discarded_ = 0;      ///< sequences that lose the token of its last iteration
+    std::int64_t planned_ = 0;       ///< iterations until step_end_
+    std::int64_t step_decodes_ = 0;  ///< sequences decoding in it
+    std::int64_t discarded_ = 0;     ///< sequences that lose the token of its last iteration
     StepPlan plan_;
     std::vector<std::uint32_t> plan_slots_;  ///< scratch: slots behind the plan's positions
 

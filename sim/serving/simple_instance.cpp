@@ -34,7 +34,7 @@ std::optional<Cause> SimpleInstance::submit(Time now, const Submission& submissi
     return std::nullopt;
 }
 
-void SimpleInstance::start(Time now, std::uint32_t slot) {
+SimpleInstance::Busy SimpleInstance::begin_service(Time now, std::uint32_t slot) {
     Job& job = jobs_[slot];
     job.start = now;
     Duration service = job.service;
@@ -42,7 +42,11 @@ void SimpleInstance::start(Time now, std::uint32_t slot) {
         const Int128 nominal = static_cast<Int128>(service.ps()) * kNominalSpeed;
         service = Duration::picoseconds(static_cast<std::int64_t>((nominal + speed_ / 2) / speed_));
     }
-    const Busy busy{now + service, started_++, slot};
+    return {now + service, started_++, slot};
+}
+
+void SimpleInstance::start(Time now, std::uint32_t slot) {
+    const Busy busy = begin_service(now, slot);
     heap_.push_back(busy);
     std::size_t at = heap_.size() - 1;
     for (; at > 0 && busy < heap_[(at - 1) / 2]; at = (at - 1) / 2) heap_[at] = heap_[(at - 1) / 2];
@@ -64,14 +68,17 @@ void SimpleInstance::sift_down(std::size_t at) {
 
 void SimpleInstance::run(Time now, InstanceHost& host) {
     const std::uint32_t slot = heap_[0].slot;
-    heap_[0] = heap_.back();
-    heap_.pop_back();
-    if (!heap_.empty()) sift_down(0);
     const Job job = jobs_[slot];
     free_slots_.push_back(slot);
     book(job, now);
     ++completed_;
-    if (!waiting_.empty()) start(now, waiting_.pop_front());
+    if (waiting_.empty()) {
+        heap_[0] = heap_.back();
+        heap_.pop_back();
+    } else {
+        heap_[0] = begin_service(now, waiting_.pop_front());
+    }
+    if (!heap_.empty()) sift_down(0);
     host.attempt_completed(now, job.attempt, {job.start, Time::max(), 0, 0});
 }
 

@@ -56,6 +56,8 @@ class SimpleInstance final : public Instance {
         }
     };
 
+    /// A job's service begins; the caller puts the server it keeps busy into the heap.
+    [[nodiscard]] Busy begin_service(Time now, std::uint32_t slot);
     void start(Time now, std::uint32_t slot);
     void book(const Job& job, Time until);
     void sift_down(std::size_t at);

@@ -128,6 +128,19 @@ void mm10(benchmark::State& state) {
     state.counters["of the bare loop"] = ours / bare;
 }
 
+/// Runs first, so that the peak is its own: memory is O(requests in flight), however many there
+/// are.
+void memory(benchmark::State& state) {
+    double rate = 0;
+    for (auto _ : state)
+        rate = requests_per_cpu_second(llm_spec(4, 2.0, 10'000'000, "least-request"));
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    state.counters["requests/CPU-s"] = rate;
+    state.counters["peak MB"] = static_cast<double>(usage.ru_maxrss) / 1000.0;
+}
+
+BENCHMARK(memory)->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK(one_instance)->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK(thousand_instances)->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK(mm10)->Iterations(1)->Unit(benchmark::kMillisecond);

@@ -2,7 +2,7 @@
 /// mean of their means with the exact value, by a confidence interval of Student's t.
 ///
 ///     Replications runs = replicate(kReplications, 200'000, make_spec);
-///     check_covers("wait", runs.estimate(mean_wait), exact, runs.widest());
+///     check_covers("wait", runs.estimate(mean_wait), exact, runs.widest);
 ///
 /// Replication k is one simulation with seed k; each drops its first part from its latencies
 /// (`measure_from` of the spec). Means over a fixed number of requests, all of which end, are

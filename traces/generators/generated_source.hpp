@@ -43,6 +43,7 @@ class GeneratedSource final : public serving::RequestSource {
 
     [[nodiscard]] OptionalTime peek() override { return next_; }
     serving::Arrival take() override;
+    [[nodiscard]] bool answers_completions() const override { return false; }
 
   private:
     void advance();
