@@ -4,11 +4,11 @@
 #include <memory>
 #include <utility>
 
-#include "sim/cell_runner.hpp"
 #include "sim/cluster/components.hpp"
 #include "sim/control/control_plane.hpp"
 #include "sim/core/check.hpp"
 #include "sim/serving/cell.hpp"
+#include "sim/simulation_cells.hpp"
 
 namespace headroom {
 

@@ -12,13 +12,13 @@
 
 namespace headroom::control {
 
-/// One decision of an actor of the control plane. A change, or a wanted change that was blocked; with
-/// all ticks asked for, also the ones that left things as they were.
+/// One decision of an actor of the control plane. A change, or a wanted change that was blocked;
+/// with all ticks asked for, also the ones that left things as they were.
 struct Decision {
     enum class Outcome : std::uint8_t { changed, blocked, unchanged };
     Time time;
-    std::string actor;      ///< "hpa chat", "scheduler", "workload chat", "fault"
-    std::string subject;    ///< what it is about: a workload, pod or node
+    std::string actor;    ///< "hpa chat", "scheduler", "workload chat", "fault"
+    std::string subject;  ///< what it is about: a workload, pod or node
     Outcome outcome = Outcome::changed;
     std::int64_t before = 0;
     std::int64_t wanted = 0;
@@ -29,17 +29,17 @@ struct Decision {
 struct WorkloadResult {
     std::string name;
     std::uint32_t service = 0;
-    metrics::TimeSeries ready_replicas;    ///< points at each change
+    metrics::TimeSeries ready_replicas;  ///< points at each change
     metrics::TimeSeries desired_replicas;
-    std::int64_t scale_ups = 0;            ///< changes of the desired number
+    std::int64_t scale_ups = 0;  ///< changes of the desired number
     std::int64_t scale_downs = 0;
-    std::int64_t reversals = 0;            ///< a change opposite to the one before it
+    std::int64_t reversals = 0;  ///< a change opposite to the one before it
     std::int64_t pods_created = 0;
     std::int64_t pods_deleted = 0;
-    std::int64_t pods_pending = 0;         ///< unscheduled at the end
-    TimeIntegral ready_replica_time;       ///< since measure_from
-    TimeIntegral device_time;              ///< devices held by its pods, since measure_from
-    Money cost;                            ///< its pods' share of node cost, since measure_from
+    std::int64_t pods_pending = 0;    ///< unscheduled at the end
+    TimeIntegral ready_replica_time;  ///< since measure_from
+    TimeIntegral device_time;         ///< devices held by its pods, since measure_from
+    Money cost;                       ///< its pods' share of node cost, since measure_from
     /// Sum over pods that became ready, by phase, and how many did.
     Duration pending_time, image_pull_time, container_start_time, weights_load_time, warm_up_time;
     std::int64_t pods_became_ready = 0;
@@ -49,7 +49,7 @@ struct NodePoolResult {
     std::string name;
     std::int64_t nodes = 0;
     TimeIntegral node_time;
-    TimeIntegral device_time;              ///< devices that exist
+    TimeIntegral device_time;  ///< devices that exist
     TimeIntegral device_allocated_time;
     Money cost;
 };
@@ -58,7 +58,7 @@ struct ControlResults {
     std::vector<WorkloadResult> workloads;
     std::vector<NodePoolResult> pools;
     std::vector<Decision> decisions;
-    Money cost;                            ///< all nodes, since measure_from
+    Money cost;  ///< all nodes, since measure_from
 };
 
 }  // namespace headroom::control

@@ -1,6 +1,7 @@
 /// What the control plane is built from: plain data, filled by the scenario loader or a test, every
-/// name resolved and every default in place. A workload is the set of pods behind one version of one
-/// service (a Deployment); an instance of the data plane is one pod here (groups of pods come later).
+/// name resolved and every default in place. A workload is the set of pods behind one version of
+/// one service (a Deployment); an instance of the data plane is one pod here (groups of pods come
+/// later).
 #pragma once
 
 #include <cstdint>
@@ -21,61 +22,69 @@ enum class InitialState : std::uint8_t { ready, cold };
 /// How a pod gets from scheduled to ready, and away again.
 struct LifecycleSpec {
     Duration container_start = Duration::seconds(2);
-    Duration warm_up = Duration::zero();       ///< after the weights: graph capture, compilation
-    /// Rate of one image pull and of one weights load, at most (decompression, disk); links limit too.
+    Duration warm_up = Duration::zero();  ///< after the weights: graph capture, compilation
+    /// Rate of one image pull and of one weights load, at most (decompression, disk); links limit
+    /// too.
     std::int64_t image_pull_bytes_per_s = 100'000'000;
     std::int64_t weights_load_bytes_per_s = 1'000'000'000;
-    Duration readiness_delay = Duration::zero();  ///< ready until it is an endpoint: probes, propagation
+    Duration readiness_delay =
+        Duration::zero();  ///< ready until it is an endpoint: probes, propagation
     Duration termination_grace = Duration::seconds(30);  ///< then a draining pod is killed
 };
 
 /// How much CPU and memory a pod is seen to use, for resource metrics: base + per-unit shares.
 struct UsageModel {
     MilliCpu cpu_idle{100};
-    MilliCpu cpu_busy{1000};                   ///< added in proportion to the instance's utilisation
+    MilliCpu cpu_busy{1000};  ///< added in proportion to the instance's utilisation
     Bytes memory_idle = mebibytes(512);
     Bytes memory_per_in_flight{0};
 };
 
 struct AutoscalerSpec {
-    PolicyChoice policy;                       ///< of family ScalingPolicy
-    Duration phase;                            ///< offset of its ticks
+    PolicyChoice policy;  ///< of family ScalingPolicy
+    Duration phase;       ///< offset of its ticks
 };
 
 struct WorkloadSpec {
     std::string name;
-    std::uint32_t service = 0;                 ///< index in the data plane
+    std::uint32_t service = 0;  ///< index in the data plane
     std::uint32_t version = 0;
     std::int64_t replicas = 1;
-    cluster::PodSpec pod;                      ///< template
+    cluster::PodSpec pod;  ///< template
     LifecycleSpec lifecycle;
     UsageModel usage;
-    std::vector<double> speed_by_rank;         ///< optional: speed factor of replica i modulo size
+    std::vector<double> speed_by_rank;  ///< optional: speed factor of replica i modulo size
     std::optional<AutoscalerSpec> autoscaler;
 };
 
 struct NodePoolSpec {
     std::string name;
     std::int64_t count = 1;
-    cluster::NodeSpec node;                    ///< template; the name gets "-<i>"
-    std::vector<std::string> zones;            ///< nodes are dealt to them in turn; empty: "zone-a"
+    cluster::NodeSpec node;          ///< template; the name gets "-<i>"
+    std::vector<std::string> zones;  ///< nodes are dealt to them in turn; empty: "zone-a"
 };
 
 struct MetricsPipelineSpec {
     Duration scrape_interval = Duration::seconds(15);
     Duration scrape_phase;
-    Duration delay = Duration::zero();         ///< from scrape to being visible
-    Duration window = Duration::seconds(60);   ///< rates and averages span this
+    Duration delay = Duration::zero();        ///< from scrape to being visible
+    Duration window = Duration::seconds(60);  ///< rates and averages span this
 };
 
 /// An event written in the scenario: what happens to the cluster at a time.
 struct FaultSpec {
-    enum class Kind : std::uint8_t { kill_instance, drain_instance, lose_node, restore_node, set_speed };
+    enum class Kind : std::uint8_t {
+        kill_instance,
+        drain_instance,
+        lose_node,
+        restore_node,
+        set_speed
+    };
     Time at;
     Kind kind = Kind::kill_instance;
-    std::string target;                        ///< workload (an instance of it) or node name
-    std::int64_t index = 0;                    ///< which of the workload's live pods, oldest first
-    double speed = 1.0;                        ///< of set_speed
+    std::string target;      ///< workload (an instance of it) or node name
+    std::int64_t index = 0;  ///< which of the workload's live pods, oldest first
+    double speed = 1.0;      ///< of set_speed
 };
 
 struct ControlSpec {

@@ -1,13 +1,15 @@
 /// ScalingPolicy decides how many replicas a workload should have. The autoscaler host calls it on
-/// its ticks with a ScalingView: the workload, its pods and the metrics that the policy asked for in
-/// metrics(), as the metrics pipeline delivers them (scraped, delayed, averaged over a window). The
-/// policy owns its state (stabilisation logs, forecasts); the view is read-only and lives for the call.
+/// its ticks with a ScalingView: the workload, its pods and the metrics that the policy asked for
+/// in metrics(), as the metrics pipeline delivers them (scraped, delayed, averaged over a window).
+/// The policy owns its state (stabilisation logs, forecasts); the view is read-only and lives for
+/// the call.
 ///
-/// Quantities follow Kubernetes: metric values and resource amounts are in milli-units (int64), times
-/// are those of the simulation, `Time::max()` and negative values mean "never".
+/// Quantities follow Kubernetes: metric values and resource amounts are in milli-units (int64),
+/// times are those of the simulation, `Time::max()` and negative values mean "never".
 ///
 ///     ScalingDecision decide(const ScalingView& view) override {
-///         return {.desired = view.spec_replicas, .outcome = ScalingOutcome::unchanged, .reason = "..."};
+///         return {.desired = view.spec_replicas, .outcome = ScalingOutcome::unchanged, .reason =
+///         "..."};
 ///     }
 #pragma once
 
@@ -35,8 +37,8 @@ struct MetricRequest {
 
 struct PodSample {
     std::int64_t value_milli = 0;
-    Time timestamp;        ///< when it was scraped
-    Duration window;       ///< the span it averages over
+    Time timestamp;   ///< when it was scraped
+    Duration window;  ///< the span it averages over
 };
 
 enum class PodPhase : std::uint8_t { pending, running, succeeded, failed, unknown };
@@ -51,16 +53,16 @@ struct ContainerResources {
 struct ScalingPod {
     std::string name;
     PodPhase phase = PodPhase::running;
-    bool deleted = false;                       ///< has a deletion time
+    bool deleted = false;  ///< has a deletion time
     bool has_ready_condition = true;
     bool ready = false;
     std::optional<Time> start_time;
-    Time ready_transition;                      ///< last change of the Ready condition
+    Time ready_transition;  ///< last change of the Ready condition
     std::vector<ContainerResources> containers;
 };
 
 struct MetricReading {
-    bool available = false;        ///< false: the pipeline has nothing, `error` says why
+    bool available = false;  ///< false: the pipeline has nothing, `error` says why
     std::string error;
     /// Per pod, index into ScalingView::pods; a pod without a sample is missing.
     std::vector<std::optional<PodSample>> pods;
@@ -74,9 +76,9 @@ struct MetricReading {
 
 struct ScalingView {
     Time now;
-    std::int64_t spec_replicas = 0;    ///< what the workload's spec asks for
-    std::int64_t status_replicas = 0;  ///< pods that exist
-    std::vector<ScalingPod> pods;      ///< in creation order
+    std::int64_t spec_replicas = 0;      ///< what the workload's spec asks for
+    std::int64_t status_replicas = 0;    ///< pods that exist
+    std::vector<ScalingPod> pods;        ///< in creation order
     std::vector<MetricReading> metrics;  ///< one per metrics() entry
     /// True when the gateway holds requests because there is no endpoint (scale from zero).
     bool requests_wait = false;
@@ -92,10 +94,10 @@ enum class ScalingOutcome : std::uint8_t {
 };
 
 struct ScalingDecision {
-    std::int64_t desired = 0;      ///< spec_replicas when nothing is to change
-    std::int64_t wanted = 0;       ///< before limits and stabilisation
+    std::int64_t desired = 0;  ///< spec_replicas when nothing is to change
+    std::int64_t wanted = 0;   ///< before limits and stabilisation
     ScalingOutcome outcome = ScalingOutcome::unchanged;
-    std::string reason;            ///< "14 wanted, 8 allowed: policy 100 %/15 s"
+    std::string reason;  ///< "14 wanted, 8 allowed: policy 100 %/15 s"
 };
 
 class ScalingPolicy {

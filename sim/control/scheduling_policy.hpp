@@ -1,6 +1,7 @@
 /// Scheduling as kube-scheduler does it: a profile composes registered filters, scores and a device
 /// chooser; the scheduler host (control/scheduler.hpp) runs the cycle: filter all nodes, score the
-/// feasible ones 0..100 per plugin, normalise, weigh, pick the best, ties by a uniform draw (reservoir).
+/// feasible ones 0..100 per plugin, normalise, weigh, pick the best, ties by a uniform draw
+/// (reservoir).
 ///
 /// Plugins are const and stateless between pods; what they need to precompute for one pod they keep
 /// from prepare() to the end of the cycle. They see the cluster read-only.
@@ -37,7 +38,9 @@ class ScorePlugin {
   public:
     virtual ~ScorePlugin() = default;
     /// Returns false when the plugin takes no part for this pod. `nodes` are the feasible ones.
-    virtual bool prepare(const SchedulingContext&, const std::vector<cluster::NodeId>&) { return true; }
+    virtual bool prepare(const SchedulingContext&, const std::vector<cluster::NodeId>&) {
+        return true;
+    }
     [[nodiscard]] virtual std::int64_t score(const SchedulingContext& context,
                                              cluster::NodeId node) const = 0;
     /// In place; the default leaves scores as they are (already 0..100).

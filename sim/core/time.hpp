@@ -99,6 +99,10 @@ class Time {
     constexpr Time operator+(Duration d) const { return Time{ps_ + d.ps()}; }
     constexpr Time operator-(Duration d) const { return Time{ps_ - d.ps()}; }
     constexpr Duration operator-(Time o) const { return Duration::picoseconds(ps_ - o.ps_); }
+    /// The same, but never past Time::max(): for durations that somebody chose or drew.
+    [[nodiscard]] constexpr Time later_by(Duration d) const {
+        return d.ps() > 0 && ps_ > max().ps_ - d.ps() ? max() : *this + d;
+    }
     constexpr Time& operator+=(Duration d) {
         ps_ += d.ps();
         return *this;

@@ -17,7 +17,7 @@ void BacklogMeter::cross_spans(Time now) {
             span_ = kSpans / 2;
             width_ = width_ * 2;
         }
-        span_end_ += width_;
+        span_end_ = span_end_.later_by(width_);
     }
 }
 

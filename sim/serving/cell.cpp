@@ -191,7 +191,7 @@ void Cell::enter_service(Time now, CallId id) {
     ++next_call_;
     if (service.spec->gateway.timeout) {
         const EventKey key =
-            EventKey::make(now + *service.spec->gateway.timeout, kTimeout, next_call_);
+            EventKey::make(now.later_by(*service.spec->gateway.timeout), kTimeout, next_call_);
         call.timeout = queue_.push(key, {id.index, id.generation});
     }
     dispatch_or_queue(now, id);
@@ -291,15 +291,16 @@ void Cell::send(Time now, CallId id, Endpoints& endpoints) {
     ++service.stats.attempts.arrived;
     occupy(index);
 
-    Duration delay = service.spec->front_end_delay;
+    Time due = now.later_by(service.spec->front_end_delay);
     if (service.spec->jitter) {
-        delay += service.spec->jitter->duration_at(service.jitter.uniform(root.number, draw));
+        due = due.later_by(
+            service.spec->jitter->duration_at(service.jitter.uniform(root.number, draw)));
     }
-    if (delay == Duration::zero()) {
+    if (due == now) {
         deliver(now, attempt_id);
         return;
     }
-    attempt.delivery = queue_.push(EventKey::make(now + delay, kDelivery, attempt.number),
+    attempt.delivery = queue_.push(EventKey::make(due, kDelivery, attempt.number),
                                    {attempt_id.index, attempt_id.generation});
 }
 

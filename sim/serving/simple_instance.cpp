@@ -42,7 +42,7 @@ SimpleInstance::Busy SimpleInstance::begin_service(Time now, std::uint32_t slot)
         const Int128 nominal = static_cast<Int128>(service.ps()) * kNominalSpeed;
         service = Duration::picoseconds(static_cast<std::int64_t>((nominal + speed_ / 2) / speed_));
     }
-    return {now + service, started_++, slot};
+    return {now.later_by(service), started_++, slot};
 }
 
 void SimpleInstance::start(Time now, std::uint32_t slot) {

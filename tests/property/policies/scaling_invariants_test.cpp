@@ -130,6 +130,7 @@ TEST_CASE("Scaling policies: never leave their bounds") {
 
 TEST_CASE("Scaling policies: without metrics the present number stays") {
     for (const auto& [name, entry] : Registry<ScalingPolicy>::instance().entries()) {
+        if (name.starts_with("test-")) continue;  // they exist to misbehave
         INFO(name);
         const auto policy = make(entry);
         if (policy->metrics().empty()) continue;

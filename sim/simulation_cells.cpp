@@ -1,4 +1,4 @@
-#include "sim/cell_runner.hpp"
+#include "sim/simulation_cells.hpp"
 
 #include <algorithm>
 #include <tuple>
