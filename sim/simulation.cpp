@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 #include "sim/cluster/components.hpp"
@@ -75,7 +76,6 @@ class Run {
   public:
     Run(const SimulationSpec& spec, const RunOptions& options)
         : spec_(spec),
-          options_(options),
           cell_infos_(find_cells(spec)),
           cells_(spec, options, cell_infos_),
           control_(spec.control, cells_, spec.seed, spec.measure_from, options.all_decisions),
@@ -200,7 +200,6 @@ class Run {
     }
 
     const SimulationSpec& spec_;
-    const RunOptions& options_;
     std::vector<CellInfo> cell_infos_;
     Cells cells_;
     control::ControlPlane control_;

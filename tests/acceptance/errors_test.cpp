@@ -2,6 +2,7 @@
 // says where, what was expected and what was probably meant.
 #include <boost/iostreams/filter/gzip.hpp>
 #include <boost/iostreams/filtering_stream.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <sstream>
 
@@ -28,7 +29,7 @@ std::string gzip(const std::string& text) {
 /// More than a reader takes in at once, so that the damage comes up while the clock runs.
 std::string long_trace() {
     std::string text = "arrival_s,prompt_tokens,output_tokens\n";
-    for (int i = 0; i < 400'000; ++i) {
+    for (std::int64_t i = 0; i < 400'000; ++i) {
         text += std::to_string(i / 10) + "." + std::to_string(i % 10) + "," +
                 std::to_string(1 + i * 7919 % 500) + "," + std::to_string(1 + i * 104729 % 50) +
                 "\n";
