@@ -181,21 +181,30 @@ std::string pointer_to_text(const nlohmann::json& value, const std::string& text
 /// Every metric that the policy will ask for must exist in the kind it asks for.
 void check_metrics(BuildContext& context, const std::string& pointer, const PolicyChoice& choice) {
     const auto policy = make_policy<control::ScalingPolicy>(choice, PolicyContext{});
-    for (const control::MetricRequest& request : policy->metrics()) {
+    const std::vector<control::MetricRequest> requests = policy->metrics();
+    const std::vector<std::string> faults = policy->metric_faults();
+    const auto& document = context.document.value();
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        const control::MetricRequest& request = requests[i];
         const bool resource = request.kind == control::MetricKind::resource ||
                               request.kind == control::MetricKind::container_resource;
         const control::MetricInfo* info = control::find_metric(request.name);
         const bool is_resource = info != nullptr && info->scope == control::MetricScope::resource;
         const bool is_service = info != nullptr && info->scope == control::MetricScope::service;
         const bool is_pods = request.kind == control::MetricKind::pods;
-        if (info != nullptr && is_resource == resource && !(is_service && is_pods)) continue;
+        if (info != nullptr && is_resource == resource && !(is_service && is_pods)) {
+            if (i >= faults.size() || faults[i].empty()) continue;
+            const std::string metric = fmt::format("{}/metrics/{}", pointer, i);
+            const bool written = document.contains(nlohmann::json::json_pointer(metric));
+            context.complain(written ? metric : pointer, faults[i]);
+            continue;
+        }
         std::vector<std::string> valid;
         for (const control::MetricInfo& candidate : control::all_metrics()) {
             if ((candidate.scope == control::MetricScope::resource) != resource) continue;
             if (is_pods && candidate.scope == control::MetricScope::service) continue;
             valid.emplace_back(candidate.name);
         }
-        const auto& document = context.document.value();
         const nlohmann::json::json_pointer here(pointer);
         std::string at = document.contains(here)
                              ? pointer_to_text(document.at(here), request.name, pointer)

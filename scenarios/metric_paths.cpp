@@ -22,6 +22,8 @@ std::vector<std::string> build_service_paths() {
     }
     add("replicas", {"min", "mean", "max", "final"});
     add("scale_events", {"up", "down", "reversals"});
+    add("pods", {"created", "deleted", "pending", "became_ready"});
+    add("pods.start_s", {"pending", "image_pull", "container_start", "weights_load", "warm_up"});
     add("gpu", {"hours", "busy_fraction", "kv_fraction"});
     std::sort(paths.begin(), paths.end());
     return paths;

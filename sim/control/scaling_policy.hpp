@@ -105,6 +105,9 @@ class ScalingPolicy {
     virtual ~ScalingPolicy() = default;
     /// What decide() wants in ScalingView::metrics, in that order. Asked once.
     [[nodiscard]] virtual std::vector<MetricRequest> metrics() const = 0;
+    /// What is wrong with each of metrics() that the names alone do not tell (a target of a type
+    /// that its source does not take); an empty text where nothing is. A loader refuses them.
+    [[nodiscard]] virtual std::vector<std::string> metric_faults() const { return {}; }
     /// Time between ticks.
     [[nodiscard]] virtual Duration period() const = 0;
     virtual ScalingDecision decide(const ScalingView& view) = 0;

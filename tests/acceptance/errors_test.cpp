@@ -131,6 +131,15 @@ TEST_CASE("errors: unknown policies, metrics, pointers and services name the nea
     CHECK(contains(refused_scenario(small_scenario(), {"--trace", "wep=none.csv"}), "web"));
 }
 
+TEST_CASE("errors: a target that its metric's source does not take is refused") {
+    const std::string err = refused_scenario(
+        small_scenario(),
+        {"--set", R"(/services/web/autoscaling={"policy": "hpa", "max_replicas": 4, "metrics": [
+             {"type": "Pods", "name": "requests_in_flight", "target": {"value": 4}}]})"});
+    CHECK(contains(err, "/services/web/autoscaling"));
+    CHECK(contains(err, "a Pods metric takes a target of type AverageValue"));
+}
+
 TEST_CASE("errors: files that are not there, not JSON or not a scenario") {
     const RunResult r = run({"run", "/nowhere/at/all.json"});
     CHECK(r.exit_code == 2);

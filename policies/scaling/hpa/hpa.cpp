@@ -243,6 +243,12 @@ std::vector<control::MetricRequest> Hpa::metrics() const {
     return requests;
 }
 
+std::vector<std::string> Hpa::metric_faults() const {
+    std::vector<std::string> faults;
+    for (const HpaMetric& metric : metrics_) faults.push_back(metric.invalid);
+    return faults;
+}
+
 Hpa::Combined Hpa::combine_metrics(const ScalingView& view) const {
     Combined best;
     std::size_t failed = 0;

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 /// All numbers, nulls and booleans in objects, by dotted path; what is in lists is not addressable.
 void collect_paths(const Json& value, const std::string& prefix, std::set<std::string>& paths) {
     for (const auto& [key, member] : value.items()) {
-        if (key == "profile" || key == "pods") continue;  // for reading, not for `expect`
+        if (key == "profile") continue;  // for reading, not for `expect`
         const std::string path = prefix.empty() ? key : prefix + "." + key;
         if (member.is_object()) {
             collect_paths(member, path, paths);
