@@ -59,17 +59,30 @@ class VllmV1 final : public serving::BatchingPolicy {
     }
 
     void plan_next_step(const BatchView& view, StepPlan& plan) override {
+        const std::int64_t running = view.running();
+        const bool all_decode = view.decoding() == running && running > 0 &&
+                                running <= max_num_batched_tokens_ &&
+                                view.blocks_due() <= view.free_blocks();
+        if (all_decode && view.waiting() == 0) {  // mostly
+            plan.decode = StepPlan::Decode::all;
+            plan.repeatable = true;
+            plan.arrivals_matter = running < max_num_seqs_ && running < max_num_batched_tokens_;
+            return;
+        }
+        plan_with_prompts(view, plan, all_decode);
+    }
+
+  private:
+    void plan_with_prompts(const BatchView& view, StepPlan& plan, bool all_decode) {
         std::int64_t budget = max_num_batched_tokens_;
         std::int64_t free = view.free_blocks();
         const std::int64_t running = view.running();
-        if (running > 0) {
-            if (view.decoding() == running && running <= budget && view.blocks_due() <= free) {
-                plan.decode = StepPlan::Decode::all;
-                budget -= running;
-                free -= view.blocks_due();
-            } else {
-                schedule_running(view, plan, budget, free);
-            }
+        if (all_decode) {
+            plan.decode = StepPlan::Decode::all;
+            budget -= running;
+            free -= view.blocks_due();
+        } else if (running > 0) {
+            schedule_running(view, plan, budget, free);
         }
         if (plan.preempt.empty()) admit_waiting(view, plan, budget, free);
         plan.repeatable =
@@ -77,7 +90,6 @@ class VllmV1 final : public serving::BatchingPolicy {
         plan.arrivals_matter = view.waiting() == 0 && running < max_num_seqs_ && budget > 0;
     }
 
-  private:
     /// Tokens of a sequence that this step may compute.
     [[nodiscard]] std::int64_t tokens_wanted(std::int64_t uncomputed, std::int64_t budget) const {
         if (long_prefill_token_threshold_ > 0) {

@@ -70,14 +70,14 @@ class EventQueue {
         Payload payload;
     };
 
-    [[nodiscard]] bool empty() const { return heap_.empty(); }
-    [[nodiscard]] std::size_t size() const { return heap_.size(); }
+    [[nodiscard]] bool empty() const { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const { return size_; }
     [[nodiscard]] const EventKey& top_key() const {
-        HEADROOM_DCHECK(!heap_.empty(), "top of an empty queue");
+        HEADROOM_DCHECK(size_ > 0, "top of an empty queue");
         return heap_[0].key;
     }
     [[nodiscard]] const Payload& top() const {
-        HEADROOM_DCHECK(!heap_.empty(), "top of an empty queue");
+        HEADROOM_DCHECK(size_ > 0, "top of an empty queue");
         return slots_[heap_[0].slot].payload;
     }
 
@@ -91,14 +91,14 @@ class EventQueue {
         }
         Slot& s = slots_[slot];
         s.payload = payload;
-        heap_.push_back({key, slot});
-        sift_up(heap_.size() - 1, {key, slot});
+        if (size_ == heap_.size()) heap_.resize(size_ < 16 ? 16 : 2 * size_);
+        sift_up(size_++, {key, slot});
         return {slot, s.generation};
     }
 
     /// Removes and returns the least event.
     Event pop() {
-        HEADROOM_DCHECK(!heap_.empty(), "pop of an empty queue");
+        HEADROOM_DCHECK(size_ > 0, "pop of an empty queue");
         const Node least = heap_[0];
         Event event{least.key, slots_[least.slot].payload};
         remove_at(0);
@@ -108,9 +108,9 @@ class EventQueue {
 
     /// Whether no event but h's comes before `key`. O(1).
     [[nodiscard]] bool none_before(const EventKey& key, EventHandle h) const {
-        if (heap_.empty()) return true;
+        if (size_ == 0) return true;
         if (heap_[0].slot != h.slot) return !(heap_[0].key < key);
-        const std::size_t end = heap_.size() < kArity + 1 ? heap_.size() : kArity + 1;
+        const std::size_t end = size_ < kArity + 1 ? size_ : kArity + 1;
         for (std::size_t i = 1; i < end; ++i) {
             if (heap_[i].key < key) return false;
         }
@@ -134,7 +134,7 @@ class EventQueue {
 
     /// Gives a queued event another key.
     void move(EventHandle h, EventKey key) {
-        HEADROOM_CHECK(contains(h), "move of an event that is gone");
+        HEADROOM_DCHECK(contains(h), "move of an event that is gone");
         const std::size_t at = slots_[h.slot].position;
         const Node node{key, h.slot};
         if (key < heap_[at].key) {
@@ -147,7 +147,7 @@ class EventQueue {
   private:
     struct Node {
         EventKey key;
-        std::uint32_t slot;
+        std::uint32_t slot = EventHandle::kNone;
     };
     struct Slot {
         Payload payload{};
@@ -166,9 +166,8 @@ class EventQueue {
         free_head_ = slot;
     }
     void remove_at(std::size_t at) {
-        const Node last = heap_.back();
-        heap_.pop_back();
-        if (at == heap_.size()) return;
+        const Node last = heap_[--size_];
+        if (at == size_) return;
         if (at > 0 && last.key < heap_[(at - 1) / kArity].key) {
             sift_up(at, last);
         } else {
@@ -203,7 +202,7 @@ class EventQueue {
         return least;
     }
     void sift_down(std::size_t at, const Node& node) {
-        const std::size_t size = heap_.size();
+        const std::size_t size = size_;
         for (;;) {
             const std::size_t first = at * kArity + 1;
             if (first >= size) break;
@@ -217,7 +216,8 @@ class EventQueue {
         place(at, node);
     }
 
-    std::vector<Node> heap_;
+    std::vector<Node> heap_;  ///< the first size_ are in use: no end pointer to subtract
+    std::size_t size_ = 0;
     std::vector<Slot> slots_;
     std::uint32_t free_head_ = EventHandle::kNone;
 };

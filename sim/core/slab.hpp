@@ -4,6 +4,7 @@
 ///
 ///     Slab<Pod, PodTag> pods;
 ///     PodId id = pods.emplace(...);      // O(1), allocates only when a chunk is full
+///     auto [id, pod] = pods.create();    // the same with default values
 ///     pods[id].phase = ...;              // O(1), checks the generation in debug builds
 ///     pods.erase(id);
 ///
@@ -33,22 +34,26 @@ class Slab {
         }
     }
 
+    struct Entry {
+        Id<Tag> id;
+        T& value;
+    };
+
+    /// A record made of the arguments.
     template <class... Args>
     Id<Tag> emplace(Args&&... args) {
-        std::uint32_t index = free_head_;
-        if (index != Id<Tag>::kNone) {
-            free_head_ = slot(index).next_free;
-        } else {
-            index = end_;
-            HEADROOM_CHECK(index != Id<Tag>::kNone, "a slab holds at most 2^32 - 1 records");
-            if ((index & (kChunk - 1)) == 0) chunks_.push_back(std::make_unique<Slot[]>(kChunk));
-            ++end_;
-        }
+        const std::uint32_t index = take_slot();
         Slot& s = slot(index);
         ::new (static_cast<void*>(s.storage)) T(std::forward<Args>(args)...);
-        s.live = true;
-        ++size_;
         return {index, s.generation};
+    }
+    /// A record of its members' default values, to be filled in place: one that is copied here from
+    /// where its members were just written makes the processor wait for those writes.
+    Entry create() {
+        const std::uint32_t index = take_slot();
+        Slot& s = slot(index);
+        T* const record = ::new (static_cast<void*>(s.storage)) T;
+        return {{index, s.generation}, *record};
     }
 
     void erase(Id<Tag> id) {
@@ -100,6 +105,20 @@ class Slab {
         T* value() { return std::launder(reinterpret_cast<T*>(storage)); }
     };
 
+    std::uint32_t take_slot() {
+        std::uint32_t index = free_head_;
+        if (index != Id<Tag>::kNone) {
+            free_head_ = slot(index).next_free;
+        } else {
+            index = end_;
+            HEADROOM_CHECK(index != Id<Tag>::kNone, "a slab holds at most 2^32 - 1 records");
+            if ((index & (kChunk - 1)) == 0) chunks_.push_back(std::make_unique<Slot[]>(kChunk));
+            ++end_;
+        }
+        slot(index).live = true;
+        ++size_;
+        return index;
+    }
     Slot& slot(std::uint32_t index) { return chunks_[index / kChunk][index % kChunk]; }
 
     std::vector<std::unique_ptr<Slot[]>> chunks_;

@@ -6,9 +6,10 @@
 ///
 /// Only integers enter (a double does not compile), so equal digests mean equal decisions, not
 /// nearly equal ones. A record's hash depends on its kind, the number of its words and the place of
-/// each. Two lanes of 64 bits, each adding a widening multiply of two keyed words (folded as in
-/// wyhash) to a rotating sum, so that the multiplications do not wait for each other: about 0.5 ns
-/// a word. Not meant to resist an adversary. Same bits on every machine.
+/// each: the sum of widening products of two keyed words each, NH of Black, Halevi, Krawczyk,
+/// Krovetz and Rogaway, "UMAC: Fast and Secure Message Authentication" (CRYPTO '99), mixed at the
+/// end. The multiplications do not wait for each other: about 0.3 ns a word. Not meant to resist an
+/// adversary. Same bits on every machine.
 #pragma once
 
 #include <concepts>
@@ -30,9 +31,7 @@ class DigestRecord {
     /// `kind` tells records with equal words apart: an enumerator or any number.
     template <class Kind>
     requires std::is_enum_v<Kind> || std::integral<Kind>
-    explicit constexpr DigestRecord(Kind kind)
-        : left_(mix64(static_cast<std::uint64_t>(kind) + kLeftKey)),
-          right_(mix64(static_cast<std::uint64_t>(kind) + kRightKey)) {}
+    explicit constexpr DigestRecord(Kind kind) : kind_(static_cast<std::uint64_t>(kind)) {}
 
     template <std::integral T>
     constexpr DigestRecord& add(T word) {
@@ -56,45 +55,41 @@ class DigestRecord {
     DigestRecord& add(T) = delete;
 
     [[nodiscard]] constexpr Uint128 hash() const {
-        DigestRecord whole = *this;
-        if (words_ % 2 == 1) whole.add_pair(0);  // words_ tells it from a word that is 0
-        const std::uint64_t high = mix64(whole.left_ + words_ * kCountFactor);
-        const std::uint64_t low = mix64(whole.right_ ^ high);
+        Uint128 sum = sum_;
+        if (words_ % 2 == 1) sum += product(first_, 0, words_ - 1);  // words_ tells it from a 0
+        const std::uint64_t shape = words_ * kGolden + kind_;
+        // The upper half of a product hardly sees small words: both halves enter either hash.
+        const auto upper = static_cast<std::uint64_t>(sum >> 64) + shape;
+        const auto lower = static_cast<std::uint64_t>(sum);
+        const std::uint64_t high = mix64(upper ^ (lower << 32 | lower >> 32));
+        const std::uint64_t low = mix64(lower ^ high);
         return static_cast<Uint128>(high) << 64 | low;
     }
 
   private:
-    // Odd constants with about as many ones as zeros: the first digits of the fractions of the
-    // square roots of 2, 3, 5 and 7 (as in SHA-512), made odd.
-    static constexpr std::uint64_t kLeftKey = 0x6a09e667f3bcc909ULL;
-    static constexpr std::uint64_t kRightKey = 0xbb67ae8584caa73bULL;
-    static constexpr std::uint64_t kLeftPairKey = 0x3c6ef372fe94f82bULL;
-    static constexpr std::uint64_t kRightPairKey = 0xa54ff53a5f1d36f1ULL;
-    static constexpr std::uint64_t kCountFactor = 0x9e3779b97f4a7c15ULL;  ///< 2^64 / golden ratio
+    static constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15ULL;  ///< 2^64 / golden ratio
+    /// First digits of the fraction of the square root of 2.
+    static constexpr std::uint64_t kFirstKey = 0x6a09e667f3bcc908ULL;
 
-    static constexpr std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-        const Uint128 product = static_cast<Uint128>(a) * b;
-        return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    /// The key of the word at `place`: a constant where the compiler knows the place.
+    static constexpr std::uint64_t key(std::uint64_t place) {
+        return kFirstKey + (place + 1) * kGolden;
     }
-    static constexpr std::uint64_t rotate(std::uint64_t x, int by) {
-        return x << by | x >> (64 - by);
+    static constexpr Uint128 product(std::uint64_t a, std::uint64_t b, std::uint64_t place) {
+        return static_cast<Uint128>(a + key(place)) * (b + key(place + 1));
     }
     constexpr DigestRecord& add_word(std::uint64_t word) {
         // In a chain of add() the compiler knows the number of words: no branch is left.
         if (words_++ % 2 == 0) {
             first_ = word;
         } else {
-            add_pair(word);
+            sum_ += product(first_, word, words_ - 2);
         }
         return *this;
     }
-    constexpr void add_pair(std::uint64_t second) {
-        left_ = rotate(left_, 23) + fold(first_ ^ kLeftKey, second ^ kLeftPairKey);
-        right_ = rotate(right_, 41) + fold(first_ ^ kRightKey, second ^ kRightPairKey);
-    }
 
-    std::uint64_t left_;
-    std::uint64_t right_;
+    std::uint64_t kind_;
+    Uint128 sum_ = 0;
     std::uint64_t first_ = 0;  ///< of the pair to come, when the number of words is odd
     std::uint64_t words_ = 0;
 };

@@ -43,21 +43,13 @@ void Histogram::allocate(std::size_t octave) {
     chunks_[octave] = std::make_unique<Chunk>();
 }
 
-void Histogram::record_progression(std::int64_t first, std::int64_t step, std::int64_t n,
-                                   std::uint64_t weight) {
-    HEADROOM_DCHECK(first >= 0 && step >= 0 && n >= 0, "a progression of values >= 0 that rises");
-    if (n <= 0 || weight == 0) return;
-    if (step == 0) {
-        record(first, static_cast<std::uint64_t>(n) * weight);
-        return;
-    }
-    HEADROOM_DCHECK(step <= (std::numeric_limits<std::int64_t>::max() - first) / n,
-                    "the end of a progression must fit in 64 bits");
+/// Fills the buckets of a progression that crosses some.
+void Histogram::count_progression(std::int64_t first, std::int64_t step, std::int64_t n,
+                                  std::uint64_t weight) {
     std::int64_t value = first;
     std::int64_t left = n;
-    while (left > 0) {
-        const std::size_t octave = octave_of(value);
-        const std::size_t place = place_of(value);
+    for (;;) {
+        const auto [octave, place] = place_of(value);
         // Those of the values to come that are at most the bucket's last.
         const std::int64_t room = ~value & (width_of(octave) - 1);
         // Mostly the bucket takes all that is left, or a single value: no division then.
@@ -66,14 +58,9 @@ void Histogram::record_progression(std::int64_t first, std::int64_t step, std::i
                                                             : room / step + 1;
         chunk_for(octave)[place] += static_cast<std::uint64_t>(here) * weight;
         left -= here;
+        if (left == 0) return;
         value += here * step;
     }
-    count_ += static_cast<std::uint64_t>(n) * weight;
-    const std::int64_t last = value - step;
-    const Uint128 ends = static_cast<std::uint64_t>(first) + static_cast<std::uint64_t>(last);
-    sum_ += static_cast<Int128>((ends * static_cast<std::uint64_t>(n) >> 1) * weight);
-    min_ = std::min(min_, first);
-    max_ = std::max(max_, last);
 }
 
 void Histogram::merge(const Histogram& other) {
@@ -124,8 +111,7 @@ std::int64_t Histogram::quantile(double q) const {
 
 std::uint64_t Histogram::count_at_most(std::int64_t value) const {
     if (value < 0) return 0;
-    const std::size_t last_octave = octave_of(value);
-    const std::size_t last_place = place_of(value);
+    const auto [last_octave, last_place] = place_of(value);
     std::uint64_t sum = 0;
     for (std::size_t octave = 0; octave <= last_octave; ++octave) {
         if (chunks_[octave] == nullptr) continue;

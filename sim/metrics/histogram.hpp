@@ -39,7 +39,8 @@ class Histogram {
     void record(std::int64_t value, std::uint64_t n = 1) {
         HEADROOM_DCHECK(value >= 0, "a histogram holds values >= 0");
         if (n == 0) return;
-        chunk_for(octave_of(value))[place_of(value)] += n;
+        const Place place = place_of(value);
+        chunk_for(place.octave)[place.bucket] += n;
         count_ += n;
         sum_ += static_cast<Int128>(value) * n;
         if (value < min_) min_ = value;
@@ -48,7 +49,27 @@ class Histogram {
     /// Records first, first + step, ..., n values, each `weight` times, as n calls of record would.
     /// step >= 0; first + n * step must fit. O(buckets touched).
     void record_progression(std::int64_t first, std::int64_t step, std::int64_t n,
-                            std::uint64_t weight = 1);
+                            std::uint64_t weight = 1) {
+        HEADROOM_DCHECK(first >= 0 && step >= 0 && n >= 0,
+                        "a progression of values >= 0 that rises");
+        if (n <= 0 || weight == 0) return;
+        const std::int64_t last = first + (n - 1) * step;
+        HEADROOM_DCHECK(last >= first, "the end of a progression must fit in 64 bits");
+        const Place place = place_of(first);
+        if (place == place_of(last)) {  // mostly
+            chunk_for(place.octave)[place.bucket] += static_cast<std::uint64_t>(n) * weight;
+        } else {
+            count_progression(first, step, n, weight);
+        }
+        count_ += static_cast<std::uint64_t>(n) * weight;
+        // Half of (first + last) n, whole in 65 bits.
+        const Uint128 doubled = static_cast<Uint128>(static_cast<std::uint64_t>(first) +
+                                                     static_cast<std::uint64_t>(last)) *
+                                static_cast<std::uint64_t>(n);
+        sum_ += static_cast<Int128>((doubled >> 1) * weight);
+        if (first < min_) min_ = first;
+        if (last > max_) max_ = last;
+    }
     void merge(const Histogram& other);
     /// Back to empty, keeping the memory.
     void clear();
@@ -91,15 +112,22 @@ class Histogram {
     using Chunk = std::array<std::uint64_t, kBuckets>;
 
     /// Octave 0 holds [0, 128), octave i the values with i + 7 significant bits.
-    static constexpr std::size_t octave_of(std::int64_t value) {
-        const auto low_bits = static_cast<std::uint64_t>(value) | (kBuckets - 1);
-        return static_cast<std::size_t>(std::bit_width(low_bits)) - kBits;
+    struct Place {
+        std::size_t octave;
+        std::size_t bucket;
+        constexpr bool operator==(const Place&) const = default;
+    };
+    static constexpr Place place_of(std::int64_t value) {
+        // The leading kBits + 1 bits of the value; below 256 all of it, so that octaves 0 and 1
+        // share a shift and the top bit tells them apart.
+        const auto bits = static_cast<std::uint64_t>(value);
+        const auto shift =
+            static_cast<std::size_t>(std::bit_width(bits | (2 * kBuckets - 1))) - (kBits + 1);
+        const std::uint64_t leading = bits >> shift;
+        return {shift + (leading >> kBits), leading & (kBuckets - 1)};
     }
     static constexpr unsigned shift_of(std::size_t octave) {
         return static_cast<unsigned>(octave - (octave > 0 ? 1 : 0));
-    }
-    static constexpr std::size_t place_of(std::int64_t value) {
-        return static_cast<std::size_t>(value >> shift_of(octave_of(value))) & (kBuckets - 1);
     }
     static constexpr std::int64_t width_of(std::size_t octave) {
         return std::int64_t{1} << shift_of(octave);
@@ -118,6 +146,8 @@ class Histogram {
         return *chunks_[octave];
     }
     void allocate(std::size_t octave);
+    void count_progression(std::int64_t first, std::int64_t step, std::int64_t n,
+                           std::uint64_t weight);
 
     std::array<std::unique_ptr<Chunk>, kOctaves> chunks_;
     std::uint64_t count_ = 0;

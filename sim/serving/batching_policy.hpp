@@ -93,6 +93,10 @@ struct StepPlan {
     bool arrivals_matter = true;
     std::int64_t spare_blocks = 0;
 
+    /// Whether it is about some sequences in particular, not just "decode all" or "nothing".
+    [[nodiscard]] bool names_sequences() const {
+        return !chunks.empty() || !preempt.empty() || !decode_positions.empty();
+    }
     void clear() {
         preempt.clear();
         chunks.clear();

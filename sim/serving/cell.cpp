@@ -45,7 +45,7 @@ Cell::Cell(const CellConfig& config, const std::vector<ServiceSpec>& specs,
         source->source = source_specs[i].make(config.seed);
         source->answers_completions = source->source->answers_completions();
         sources_.push_back(std::move(source));
-        refresh_source(static_cast<std::uint32_t>(sources_.size() - 1));
+        refresh_source(*sources_.back(), static_cast<std::uint32_t>(sources_.size() - 1));
     }
 }
 
@@ -58,10 +58,16 @@ EventKey Cell::next_key() const {
 }
 
 void Cell::run_next() {
-    position_ = queue_.top_key();
+    run_event();
+}
+
+void Cell::run_event() {
+    const EventKey& key = queue_.top_key();
+    const unsigned event_class = key.event_class();
     const Payload payload = queue_.top();
-    const Time now = position_.time;
-    switch (position_.event_class()) {
+    const Time now = key.time;
+    position_ = key;
+    switch (event_class) {
         case kArrival:
             arrive(now, payload.index);
             break;
@@ -71,19 +77,16 @@ void Cell::run_next() {
             break;
         case kDelivery:
             queue_.pop();
-            deliver(now, {payload.index, payload.generation});
+            arrive_at_instance(now, {payload.index, payload.generation});
             break;
-        case kTimeout: {
+        case kTimeout:
             queue_.pop();
-            const CallId call{payload.index, payload.generation};
-            abandon(now, call);
-            end_call(now, call, Outcome::timed_out, Cause::timeout);
+            time_out(now, {payload.index, payload.generation});
             break;
-        }
         default:
             HEADROOM_CHECK(false, "an event of an unknown class");
     }
-    if (!retired_.empty()) forget_retired();
+    if (interrupted_) retired_.clear();  // whatever retired left a notification
 }
 
 void Cell::run_instance(Time now, std::uint32_t index) {
@@ -92,23 +95,22 @@ void Cell::run_instance(Time now, std::uint32_t index) {
     if (instances_[index] == nullptr) return;  // drained: the record is gone when this event is
     // A batch mostly forms right where the last one ended: without a turn in the queue when nothing
     // else has its turn first.
-    Instance::NextEvent next = record.instance->next_event();
-    if (next.event_class == kBatchForms && next.time == now && notifications_.empty()) {
+    const Instance::NextEvent& next = record.instance->next_event();
+    if (next.event_class == kBatchForms && next.time == now && !interrupted_) {
         const EventKey key = EventKey::make(now, kBatchForms, index);
         if (queue_.none_before(key, record.event)) {
             position_ = key;
             record.instance->run(now, *this);
-            next = record.instance->next_event();
         }
     }
-    reschedule(index, record, next);
+    reschedule(index, record);
 }
 
 bool Cell::run_until(Time limit, std::int64_t most) {
     while (!queue_.empty() && queue_.top_key().time < limit) {
         if (most-- == 0) return false;
-        run_next();
-        if (!notifications_.empty() || !error_.empty()) [[unlikely]]
+        run_event();
+        if (interrupted_) [[unlikely]]
             return false;
     }
     return true;
@@ -117,7 +119,19 @@ bool Cell::run_until(Time limit, std::int64_t most) {
 std::vector<Notification> Cell::take_notifications() {
     std::vector<Notification> taken;
     taken.swap(notifications_);
+    retired_.clear();
+    interrupted_ = !error_.empty();
     return taken;
+}
+
+void Cell::notify(const Notification& notification) {
+    notifications_.push_back(notification);
+    interrupted_ = true;
+}
+
+void Cell::fail(const std::string& error) {
+    if (error_.empty()) error_ = error;
+    interrupted_ = true;
 }
 
 bool Cell::sources_ended() const {
@@ -127,64 +141,40 @@ bool Cell::sources_ended() const {
 
 // ---------------------------------------------------------------- requests arrive
 
-void Cell::refresh_source(std::uint32_t index) {
-    Source& source = *sources_[index];
-    const OptionalTime next = source.source->peek();
-    const Time time = next.or_never();
-    if (time == source.scheduled && source.event.valid() == next.has_value()) return;
-    source.scheduled = time;
-    if (!next) {
-        queue_.cancel(source.event);
-        source.event = {};
-        if (!source.source->error().empty() && error_.empty()) error_ = source.source->error();
-        return;
-    }
-    const EventKey key = EventKey::make(time, kArrival, source.global);
-    if (source.event.valid()) {
-        queue_.move(source.event, key);
-    } else {
-        source.event = queue_.push(key, {index, 0});
-    }
-}
-
 void Cell::arrive(Time now, std::uint32_t index) {
     Source& source = *sources_[index];
     const Arrival arrival = source.source->take();
     source.scheduled = Time::max();  // whatever comes next, also at this very time, is new
-    refresh_source(index);
+    refresh_source(source, index);
     ++arrived_;
     last_activity_ = now;
-    Service& service = *services_[source.service];
-    ++service.stats.requests.arrived;
+    ++services_[source.service]->stats.requests.arrived;
 
-    const RootId root = roots_.emplace();
-    RootRequest& request = roots_[root];
-    request.number = source.next_number++;
-    request.arrival = now;
-    request.source = source.global;
-    request.user = arrival.user;
-    request.attributes = arrival.attributes;
-    enter_service(now, new_call(now, root, CallId::none(), source.service, arrival.prompt.count(),
-                                arrival.output.count()));
+    const auto [id, root] = roots_.create();
+    root.number = source.next_number++;
+    root.arrival = now;
+    root.source = source.global;
+    root.user = arrival.user;
+    root.attributes = arrival.attributes;
+    enter_service(now, new_call(now, {id, root}, CallId::none(), source.service,
+                                {arrival.prompt.count(), arrival.output.count()}));
 }
 
-CallId Cell::new_call(Time now, RootId root, CallId parent, std::uint32_t service,
-                      std::int64_t prompt, std::int64_t output) {
-    const CallId id = calls_.emplace();
-    Call& call = calls_[id];
-    call.root = root;
+Cell::LiveCall Cell::new_call(Time now, const LiveRoot& root, CallId parent, std::uint32_t service,
+                              const Lengths& lengths) {
+    const auto [id, call] = calls_.create();
+    call.root = root.id;
     call.parent = parent;
-    call.service = service;
     call.arrival = now;
-    call.prompt = static_cast<std::int32_t>(prompt);
-    call.output = static_cast<std::int32_t>(output);
-    call.number = roots_[root].calls++;
-    return id;
+    call.prompt = static_cast<std::int32_t>(lengths.prompt);
+    call.output = static_cast<std::int32_t>(lengths.output);
+    call.service = service;
+    call.number = root.root.calls++;
+    return {id, call, root.root, *services_[service]};
 }
 
-void Cell::enter_service(Time now, CallId id) {
-    Call& call = calls_[id];
-    Service& service = *services_[call.service];
+void Cell::enter_service(Time now, const LiveCall& live) {
+    Service& service = live.service;
     ++service.stats.calls.arrived;
     service.stats.last_arrival = now;
     service.stats.backlog.change(now, 1);
@@ -192,15 +182,15 @@ void Cell::enter_service(Time now, CallId id) {
     if (service.spec->gateway.timeout) {
         const EventKey key =
             EventKey::make(now.later_by(*service.spec->gateway.timeout), kTimeout, next_call_);
-        call.timeout = queue_.push(key, {id.index, id.generation});
+        live.call.timeout = queue_.push(key, {live.id.index, live.id.generation});
     }
-    dispatch_or_queue(now, id);
+    dispatch_or_queue(now, live);
 }
 
 // ---------------------------------------------------------------- gateway and router
 
-Cell::Endpoints* Cell::choose_version(const Call& call) {
-    Service& service = *services_[call.service];
+Cell::Endpoints* Cell::choose_version(const LiveCall& live) {
+    Service& service = live.service;
     if (service.versions.size() == 1) {
         Endpoints& only = *service.versions[0];
         return only.open.empty() || only.weight == 0 ? nullptr : &only;
@@ -210,10 +200,9 @@ Cell::Endpoints* Cell::choose_version(const Call& call) {
         if (!version->open.empty()) total += version->weight;
     }
     if (total == 0) return nullptr;
-    const RootRequest& root = roots_[call.root];
-    auto draw = static_cast<std::int64_t>(
-        service.version_split.below(static_cast<std::uint64_t>(total), root.number,
-                                    static_cast<std::uint64_t>(root.source) << 32 | call.number));
+    auto draw = static_cast<std::int64_t>(service.version_split.below(
+        static_cast<std::uint64_t>(total), live.root.number,
+        static_cast<std::uint64_t>(live.root.source) << 32 | live.call.number));
     for (const auto& version : service.versions) {
         if (version->open.empty()) continue;
         draw -= version->weight;
@@ -222,27 +211,26 @@ Cell::Endpoints* Cell::choose_version(const Call& call) {
     return nullptr;
 }
 
-void Cell::dispatch_or_queue(Time now, CallId id) {
-    Call& call = calls_[id];
-    Service& service = *services_[call.service];
+void Cell::dispatch_or_queue(Time now, const LiveCall& live) {
+    Service& service = live.service;
     if (service.queued == 0) {
-        if (Endpoints* endpoints = choose_version(call)) {
-            send(now, id, *endpoints);
+        if (Endpoints* endpoints = choose_version(live)) {
+            send(now, live, *endpoints);
             return;
         }
     }
     const std::int64_t limit = service.spec->gateway.queue_limit;
     if (limit >= 0 && service.queued >= limit) {
-        end_call(now, id, Outcome::rejected, Cause::gateway_queue_full);
+        end_call(now, live, Outcome::rejected, Cause::gateway_queue_full);
         return;
     }
-    call.queued = true;
-    service.queue.push_back(id);
+    live.call.queued = true;
+    service.queue.push_back(live.id);
     ++service.queued;
     if (service.endpoints == 0 && !service.notified) {
         service.notified = true;
         count_unserved(service);
-        notifications_.push_back({now, Notification::Kind::request_waits, {service.global, 0}});
+        notify({now, Notification::Kind::request_waits, {service.global, 0}});
     }
 }
 
@@ -254,276 +242,108 @@ void Cell::dispatch_queued(Time now, std::uint32_t local) {
             service.queue.pop_front();
             continue;
         }
-        Endpoints* endpoints = choose_version(calls_[id]);
+        const LiveCall next = live(id);
+        Endpoints* endpoints = choose_version(next);
         if (endpoints == nullptr) return;
         service.queue.pop_front();
         --service.queued;
-        calls_[id].queued = false;
-        send(now, id, *endpoints);
+        next.call.queued = false;
+        send(now, next, *endpoints);
     }
     service.queue.clear();
 }
 
-void Cell::send(Time now, CallId id, Endpoints& endpoints) {
-    Call& call = calls_[id];
-    Service& service = *services_[call.service];
-    const RootRequest& root = roots_[call.root];
-    const std::uint64_t draw = static_cast<std::uint64_t>(root.source) << 32 |
-                               static_cast<std::uint64_t>(call.number) << 8 |
-                               std::min<std::uint64_t>(call.attempts, 255);
+namespace {
+
+/// Tells the draws made for one attempt from those for any other of the same root request.
+std::uint64_t draw_of(const RootRequest& root, const Call& call) {
+    return static_cast<std::uint64_t>(root.source) << 32 |
+           static_cast<std::uint64_t>(call.number) << 8 |
+           std::min<std::uint64_t>(call.attempts, 255);
+}
+
+}  // namespace
+
+void Cell::send(Time now, const LiveCall& live, Endpoints& endpoints) {
+    Call& call = live.call;
+    const ServiceSpec& spec = *live.service.spec;
+    const std::uint64_t draw = draw_of(live.root, call);
     const std::int64_t position =
-        endpoints.router->pick(endpoints, {root.number, draw, root.attributes});
+        endpoints.router->pick(endpoints, {live.root.number, draw, live.root.attributes});
     HEADROOM_DCHECK(position >= 0 && position < endpoints.size(), "a router picked no endpoint");
     const std::uint32_t index = endpoints.open[static_cast<std::size_t>(position)];
     InstanceRecord& record = *instances_[index];
     if (const auto cause = record.instance->refuses(call.prompt, call.output)) {
-        end_call(now, id, Outcome::rejected, *cause);
+        end_call(now, live, Outcome::rejected, *cause);
         return;
     }
-    const AttemptId attempt_id = attempts_.emplace();
-    Attempt& attempt = attempts_[attempt_id];
-    attempt.call = id;
+    const auto [id, attempt] = attempts_.create();
+    attempt.call = live.id;
     attempt.number = next_attempt_++;
     attempt.instance = index;
-    call.attempt = attempt_id;
+    call.attempt = id;
     call.instance = record.key.ordinal;
     ++call.attempts;
-    ++service.stats.attempts.arrived;
-    occupy(index);
+    ++live.service.stats.attempts.arrived;
+    occupy(index, record);
 
-    Time due = now.later_by(service.spec->front_end_delay);
-    if (service.spec->jitter) {
+    Time due = now.later_by(spec.front_end_delay);
+    if (spec.jitter) {
         due = due.later_by(
-            service.spec->jitter->duration_at(service.jitter.uniform(root.number, draw)));
+            spec.jitter->duration_at(live.service.jitter.uniform(live.root.number, draw)));
     }
     if (due == now) {
-        deliver(now, attempt_id);
+        deliver(now, {id, attempt}, live, record);
         return;
     }
-    attempt.delivery = queue_.push(EventKey::make(due, kDelivery, attempt.number),
-                                   {attempt_id.index, attempt_id.generation});
+    attempt.delivery =
+        queue_.push(EventKey::make(due, kDelivery, attempt.number), {id.index, id.generation});
 }
 
-void Cell::deliver(Time now, AttemptId id) {
+/// The front end is done with an attempt, later than it was sent.
+void Cell::arrive_at_instance(Time now, AttemptId id) {
     Attempt& attempt = attempts_[id];
     attempt.delivery = {};
-    const CallId call_id = attempt.call;
+    const LiveCall call = live(attempt.call);
     if (instances_[attempt.instance] == nullptr) {  // killed while the request was on its way
-        end_attempt(now, id, Outcome::failed);
-        retry_or_fail(now, call_id);
+        end_attempt(now, {id, attempt}, call, Outcome::failed);
+        retry_or_fail(now, call);
         return;
     }
-    const Call& call = calls_[call_id];
-    const RootRequest& root = roots_[call.root];
-    Submission submission;
-    submission.attempt = id;
-    submission.prompt = call.prompt;
-    submission.output = call.output;
-    submission.priority = root.attributes.priority;
-    submission.request = root.number;
-    submission.draw = static_cast<std::uint64_t>(root.source) << 32 |
-                      static_cast<std::uint64_t>(call.number) << 8 |
-                      std::min<std::uint64_t>(call.attempts, 255);
-    const std::uint32_t index = attempt.instance;
-    const auto cause = instances_[index]->instance->submit(now, submission, attempt.slot);
-    if (cause) {
-        end_attempt(now, id, Outcome::rejected);
-        end_call(now, call_id, Outcome::rejected, *cause);
-        return;
-    }
-    reschedule(index);
+    deliver(now, {id, attempt}, call, *instances_[attempt.instance]);
 }
 
-void Cell::retry_or_fail(Time now, CallId id) {
-    const Call& call = calls_[id];
-    const std::int64_t most = services_[call.service]->spec->gateway.max_attempts;
-    if (static_cast<std::int64_t>(call.attempts) < most) {
-        dispatch_or_queue(now, id);
+void Cell::deliver(Time now, const LiveAttempt& attempt, const LiveCall& live,
+                   InstanceRecord& record) {
+    const Submission submission{.attempt = attempt.id,
+                                .prompt = live.call.prompt,
+                                .output = live.call.output,
+                                .priority = live.root.attributes.priority,
+                                .draw = draw_of(live.root, live.call),
+                                .request = live.root.number};
+    if (const auto cause = record.instance->submit(now, submission, attempt.attempt.slot)) {
+        end_attempt(now, attempt, live, Outcome::rejected);
+        end_call(now, live, Outcome::rejected, *cause);
+        return;
+    }
+    reschedule(attempt.attempt.instance, record);
+}
+
+void Cell::retry_or_fail(Time now, const LiveCall& live) {
+    const std::int64_t most = live.service.spec->gateway.max_attempts;
+    if (static_cast<std::int64_t>(live.call.attempts) < most) {
+        dispatch_or_queue(now, live);
     } else {
-        end_call(now, id, Outcome::failed, Cause::instance_lost);
+        end_call(now, live, Outcome::failed, Cause::instance_lost);
     }
 }
 
-// ---------------------------------------------------------------- requests end
-
-void Cell::attempt_completed(Time now, AttemptId id, const AttemptReport& report) {
-    const CallId call_id = attempts_[id].call;
-    Call& call = calls_[call_id];
-    call.first_scheduled = report.first_scheduled;
-    call.first_token = report.first_token;
-    call.generated = static_cast<std::int32_t>(report.output_tokens);
-    call.preemptions = report.preemptions;
-    end_attempt(now, id, Outcome::completed);
-    continue_call(now, call_id);
-}
-
-void Cell::end_attempt(Time now, AttemptId id, Outcome outcome) {
-    const Attempt& attempt = attempts_[id];
-    const std::uint32_t instance = attempt.instance;
-    Call& call = calls_[attempt.call];
-    services_[call.service]->stats.attempts.end(outcome);
-    call.attempt = AttemptId::none();
-    attempts_.erase(id);
-    if (instances_[instance] != nullptr) vacate(now, instance);
-}
-
-/// Takes back whatever a call is waiting for, for it is about to end.
-void Cell::abandon(Time now, CallId id) {
-    Call& call = calls_[id];
-    if (call.queued) {
-        call.queued = false;
-        --services_[call.service]->queued;
-    }
-    if (call.attempt.valid()) {
-        const AttemptId attempt_id = call.attempt;
-        const Attempt& attempt = attempts_[attempt_id];
-        if (attempt.delivery.valid()) {
-            queue_.cancel(attempt.delivery);
-        } else {
-            const std::uint32_t index = attempt.instance;
-            const AttemptReport report =
-                instances_[index]->instance->report(position_, attempt.slot);
-            call.first_scheduled = report.first_scheduled;
-            call.first_token = report.first_token;
-            call.generated = static_cast<std::int32_t>(report.output_tokens);
-            call.preemptions = report.preemptions;
-            instances_[index]->instance->abort(position_, attempt.slot);
-            reschedule(index);
-        }
-        end_attempt(now, attempt_id, Outcome::timed_out);
-    }
-    if (call.child.valid()) {
-        const CallId child = call.child;
-        abandon(now, child);
-        settle(now, child, Outcome::timed_out, Cause::timeout);
-    }
-}
-
-void Cell::continue_call(Time now, CallId id) {
-    Call& call = calls_[id];
-    const auto& further = services_[call.service]->spec->calls;
-    if (call.next_child == further.size()) {
-        end_call(now, id, Outcome::completed, Cause::none);
-        return;
-    }
-    const std::uint32_t service = local_[further[call.next_child++]];
-    const CallId child = new_call(now, call.root, id, service, call.prompt, call.output);
-    calls_[id].child = child;
+void Cell::call_further(Time now, const LiveCall& live, std::uint32_t service) {
+    const Call& call = live.call;
+    const LiveCall child =
+        new_call(now, {call.root, live.root}, live.id, service, {call.prompt, call.output});
+    live.call.child = child.id;
     enter_service(now, child);
-}
-
-void Cell::end_call(Time now, CallId id, Outcome outcome, Cause cause) {
-    const CallId parent = calls_[id].parent;
-    const RootId root = calls_[id].root;
-    settle(now, id, outcome, cause);
-    if (!parent.valid()) {
-        end_root(now, root, outcome);
-        return;
-    }
-    calls_[parent].child = CallId::none();
-    if (outcome == Outcome::completed) {
-        continue_call(now, parent);
-    } else {
-        end_call(now, parent, outcome, cause);
-    }
-}
-
-/// Counts, records and forgets a call; its parent and root are the caller's affair.
-void Cell::settle(Time now, CallId id, Outcome outcome, Cause cause) {
-    Call& call = calls_[id];
-    Service& service = *services_[call.service];
-    if (call.timeout.valid()) queue_.cancel(call.timeout);
-    service.stats.calls.end(outcome);
-    if (outcome != Outcome::completed) ++service.stats.causes[static_cast<std::size_t>(cause)];
-    service.stats.backlog.change(now, -1);
-    service.stats.sojourn += now - call.arrival;
-    if (call.arrival >= config_.measure_from) record(now, call, service, outcome);
-    hash_outcome(call, now, outcome, cause);
-    if (config_.keep_rows) add_row(call, now, outcome, cause);
-    calls_.erase(id);
-}
-
-void Cell::record(Time now, const Call& call, Service& service, Outcome outcome) {
-    record_slo(now, call, service, outcome);
-    if (outcome != Outcome::completed) return;
-    ServiceStats& stats = service.stats;
-    ++stats.measured_completed;
-    stats.e2e.record((now - call.arrival).ps());
-    stats.queue.record((call.first_scheduled - call.arrival).ps());
-    if (call.first_token == Time::max()) return;
-    stats.prompt_tokens += call.prompt;
-    stats.output_tokens += call.generated;
-    stats.ttft.record((call.first_token - call.arrival).ps());
-    // The engine's last token: with calls to further services the response comes later.
-    if (call.generated > 1 && call.next_child == 0) {
-        stats.tpot.record((now - call.first_token).ps() / (call.generated - 1));
-    }
-}
-
-void Cell::record_slo(Time now, const Call& call, Service& service, Outcome outcome) {
-    const SloSpec& slo = service.spec->slo;
-    if (!slo.any()) return;
-    bool good = outcome == Outcome::completed;
-    if (slo.e2e && now - call.arrival > *slo.e2e) good = false;
-    if (slo.ttft && call.first_token != Time::max() &&
-        call.first_token - call.arrival > *slo.ttft) {
-        good = false;
-    }
-    if (slo.tpot && call.generated > 1 && call.next_child == 0 &&
-        (now - call.first_token).ps() / (call.generated - 1) > slo.tpot->ps()) {
-        good = false;
-    }
-    ++(good ? service.stats.slo_good : service.stats.slo_missed);
-}
-
-void Cell::hash_outcome(const Call& call, Time finish, Outcome outcome, Cause cause) {
-    const RootRequest& root = roots_[call.root];
-    metrics::DigestRecord record(outcome);
-    record.add(root.number)
-        .add(static_cast<std::uint64_t>(root.source) << 32 | services_[call.service]->global)
-        .add(static_cast<std::uint64_t>(call.number) << 32 | call.instance)
-        .add(call.arrival)
-        .add(call.first_scheduled)
-        .add(call.first_token)
-        .add(finish)
-        .add(static_cast<std::uint64_t>(call.prompt) << 32 |
-             static_cast<std::uint32_t>(call.generated))
-        .add(static_cast<std::uint64_t>(call.preemptions) << 32 | call.attempts << 8 |
-             static_cast<std::uint32_t>(cause));
-    digest_.add(record);
-}
-
-void Cell::add_row(const Call& call, Time finish, Outcome outcome, Cause cause) {
-    const RootRequest& root = roots_[call.root];
-    RequestRow row;
-    row.id = root.number;
-    row.source = root.source;
-    row.service = services_[call.service]->global;
-    row.instance = call.instance;
-    row.preemptions = call.preemptions;
-    row.arrival = call.arrival;
-    row.first_scheduled = call.first_scheduled;
-    row.first_token = call.first_token;
-    row.finish = finish;
-    row.prompt_tokens = call.prompt;
-    row.output_tokens = call.generated;
-    row.outcome = outcome;
-    row.cause = cause;
-    row.attempts = call.attempts;
-    rows_.push_back(row);
-}
-
-void Cell::end_root(Time now, RootId id, Outcome outcome) {
-    last_activity_ = now;
-    const RootRequest& root = roots_[id];
-    const std::uint32_t index = source_of_[root.source];
-    const std::uint32_t user = root.user;
-    roots_.erase(id);
-    Source& source = *sources_[index];
-    services_[source.service]->stats.requests.end(outcome);
-    if (!source.answers_completions) return;
-    source.source->completed({now, user, outcome});
-    refresh_source(index);
 }
 
 }  // namespace headroom::serving

@@ -94,42 +94,74 @@ class Cell final : private InstanceHost {
     struct Source;
     struct InstanceRecord;
 
+    // A record with its id and those around it, looked up once and handed on. They refer into the
+    // slabs: good until the record ends.
+    struct LiveRoot {
+        RootId id;
+        RootRequest& root;
+    };
+    struct LiveCall {
+        CallId id;
+        Call& call;
+        RootRequest& root;
+        Service& service;
+    };
+    struct LiveAttempt {
+        AttemptId id;
+        Attempt& attempt;
+    };
+    struct Lengths {
+        std::int64_t prompt;
+        std::int64_t output;
+    };
+
     void attempt_completed(Time now, AttemptId attempt, const AttemptReport& report) override;
 
+    inline void run_event();
     void run_instance(Time now, std::uint32_t index);
     void arrive(Time now, std::uint32_t source);
-    void refresh_source(std::uint32_t source);
-    inline CallId new_call(Time now, RootId root, CallId parent, std::uint32_t service,
-                           std::int64_t prompt, std::int64_t output);
-    inline void enter_service(Time now, CallId call);
-    inline void dispatch_or_queue(Time now, CallId call);
-    [[nodiscard]] inline Endpoints* choose_version(const Call& call);
-    void send(Time now, CallId call, Endpoints& endpoints);
-    void deliver(Time now, AttemptId attempt);
-    void retry_or_fail(Time now, CallId call);
+    inline void refresh_source(Source& source, std::uint32_t index);
+    [[nodiscard]] inline LiveCall live(CallId call);
+    inline LiveCall new_call(Time now, const LiveRoot& root, CallId parent, std::uint32_t service,
+                             const Lengths& lengths);
+    inline void enter_service(Time now, const LiveCall& live);
+    inline void dispatch_or_queue(Time now, const LiveCall& live);
+    [[nodiscard]] inline Endpoints* choose_version(const LiveCall& live);
     void dispatch_queued(Time now, std::uint32_t service);
-    inline void end_attempt(Time now, AttemptId attempt, Outcome outcome);
-    void abandon(Time now, CallId call);
-    void continue_call(Time now, CallId call);
-    void end_call(Time now, CallId call, Outcome outcome, Cause cause);
-    inline void settle(Time now, CallId call, Outcome outcome, Cause cause);
-    inline void record(Time now, const Call& call, Service& service, Outcome outcome);
-    inline void record_slo(Time now, const Call& call, Service& service, Outcome outcome);
-    void add_row(const Call& call, Time finish, Outcome outcome, Cause cause);
-    void hash_outcome(const Call& call, Time finish, Outcome outcome, Cause cause);
-    inline void end_root(Time now, RootId root, Outcome outcome);
+    void send(Time now, const LiveCall& live, Endpoints& endpoints);
+    void arrive_at_instance(Time now, AttemptId attempt);
+    inline void deliver(Time now, const LiveAttempt& attempt, const LiveCall& live,
+                        InstanceRecord& record);
+    void retry_or_fail(Time now, const LiveCall& live);
+    void call_further(Time now, const LiveCall& live, std::uint32_t service);
+
+    static void take_over(Call& call, const AttemptReport& report);
+    void end_attempt(Time now, const LiveAttempt& attempt, const LiveCall& live, Outcome outcome);
+    void time_out(Time now, CallId call);
+    void abandon(Time now, const LiveCall& live);
+    void continue_call(Time now, const LiveCall& live);
+    void end_call(Time now, const LiveCall& live, Outcome outcome, Cause cause);
+    inline void settle(Time now, const LiveCall& live, Outcome outcome, Cause cause);
+    inline void record(Time now, const LiveCall& live, Outcome outcome);
+    inline void record_slo(Time now, const LiveCall& live, Outcome outcome);
+    void add_row(const LiveCall& live, Time finish, Outcome outcome, Cause cause);
+    void hash_outcome(const LiveCall& live, Time finish, Outcome outcome, Cause cause);
+    inline void end_root(Time now, const LiveRoot& live, Outcome outcome);
 
     void stand_at(Time now);
-    void reschedule(std::uint32_t instance);
-    void reschedule(std::uint32_t index, InstanceRecord& record, const Instance::NextEvent& next);
-    void open_endpoint(std::uint32_t instance);
-    void close_endpoint(std::uint32_t instance);
-    void occupy(std::uint32_t instance);
-    void vacate(Time now, std::uint32_t instance);
-    void remove_instance(Time now, std::uint32_t instance);
-    void forget_retired();
+    inline void reschedule(std::uint32_t index, InstanceRecord& record);
+    void reschedule_rarely(std::uint32_t index, InstanceRecord& record);
+    void open_endpoint(std::uint32_t index, InstanceRecord& record);
+    void close_endpoint(std::uint32_t index, InstanceRecord& record);
+    inline void occupy(std::uint32_t index, InstanceRecord& record);
+    inline void vacate(Time now, std::uint32_t index, InstanceRecord& record);
+    void vacate_draining_or_full(Time now, std::uint32_t index, InstanceRecord& record);
+    void remove_instance(Time now, std::uint32_t index);
+    void notify(const Notification& notification);
     void count_unserved(Service& service);
+    void book_lifetime(const InstanceRecord& record, Time until);
     [[nodiscard]] std::uint32_t index_of(InstanceKey key) const;
+    void fail(const std::string& error);
     [[nodiscard]] Service& service_of(std::uint32_t global_index);
     [[nodiscard]] const Service& service_of(std::uint32_t global_index) const;
 
@@ -161,6 +193,7 @@ class Cell final : private InstanceHost {
     std::int64_t unserved_ = 0;  ///< services whose next request would notify
 
     std::vector<Notification> notifications_;
+    bool interrupted_ = false;  ///< a notification or an error was left: run_until stops
     std::vector<AttemptId> lost_;
     metrics::Digest digest_;
     std::vector<RequestRow> rows_;

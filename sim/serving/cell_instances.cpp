@@ -46,6 +46,7 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
     record->service = local_[key.service];
     record->version = version;
     record->added = now;
+    record->max_in_flight = service.spec->gateway.max_in_flight_per_instance;
     if (engine.llm) {
         record->kv_blocks = engine.llm->kv_blocks;
         auto policy = make_policy<BatchingPolicy>(
@@ -63,11 +64,12 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
         record->instance = std::make_unique<SimpleInstance>(*engine.simple, service.service_times,
                                                             speed, recorder);
     }
+    InstanceRecord& added = *record;
     instances_.push_back(std::move(record));
     ++service.endpoints;
     service.notified = false;
     count_unserved(service);
-    open_endpoint(index);
+    open_endpoint(index, added);
     dispatch_queued(now, local_[key.service]);
 }
 
@@ -78,7 +80,7 @@ void Cell::drain_instance(Time now, InstanceKey key) {
     HEADROOM_CHECK(!record.draining, "an instance is drained once");
     record.draining = true;
     ++draining_;
-    close_endpoint(index);
+    close_endpoint(index, record);
     Service& service = *services_[record.service];
     --service.endpoints;
     count_unserved(service);
@@ -94,7 +96,7 @@ void Cell::kill_instance(Time now, InstanceKey key) {
     if (record.draining) {
         --draining_;
     } else {
-        close_endpoint(index);
+        close_endpoint(index, record);
         --service.endpoints;
     }
     lost_.clear();
@@ -109,14 +111,11 @@ void Cell::kill_instance(Time now, InstanceKey key) {
     }
     if (record.event.valid()) queue_.cancel(record.event);
     record.event = {};
-    service.stats.instance_time +=
-        now - std::max(record.added, std::min(now, config_.measure_from));
-    service.stats.kv_capacity_time.add(
-        record.kv_blocks, now - std::max(record.added, std::min(now, config_.measure_from)));
+    book_lifetime(record, now);
     service.instance_by_ordinal[key.ordinal] = kNone;
     instances_[index].reset();
     count_unserved(service);
-    for (const CallId call : calls) retry_or_fail(now, call);
+    for (const CallId call : calls) retry_or_fail(now, live(call));
     dispatch_queued(now, local);
 }
 
@@ -130,8 +129,9 @@ void Cell::set_version_weight(Time now, std::uint32_t service, std::uint32_t ver
 void Cell::set_speed(Time now, InstanceKey key, SpeedPpm speed) {
     stand_at(now);
     const std::uint32_t index = index_of(key);
-    instances_[index]->instance->set_speed(now, speed);
-    reschedule(index);
+    InstanceRecord& record = *instances_[index];
+    record.instance->set_speed(now, speed);
+    reschedule(index, record);
 }
 
 InstanceLoad Cell::instance_load(Time now, InstanceKey key) const {
@@ -149,28 +149,19 @@ ServiceLoad Cell::service_load(Time, std::uint32_t index) const {
 
 // ---------------------------------------------------------------- instances and endpoints
 
-void Cell::reschedule(std::uint32_t index) {
-    InstanceRecord& record = *instances_[index];
-    reschedule(index, record, record.instance->next_event());
-}
-
-void Cell::reschedule(std::uint32_t index, InstanceRecord& record,
-                      const Instance::NextEvent& next) {
-    if (next.time == Time::max()) {
-        if (record.event.valid()) queue_.cancel(record.event);
+/// An instance that begins or ceases to wait for an event.
+void Cell::reschedule_rarely(std::uint32_t index, InstanceRecord& record) {
+    if (record.event.valid()) {
+        queue_.cancel(record.event);
         record.event = {};
         return;
     }
-    if (!record.event.valid()) {
-        record.event = queue_.push(EventKey::make(next.time, next.event_class, index), {index, 0});
-    } else if (!(next == record.scheduled)) {
-        queue_.move(record.event, EventKey::make(next.time, next.event_class, index));
-    }
-    record.scheduled = next;
+    const Instance::NextEvent& next = record.instance->next_event();
+    record.scheduled = EventKey::make(next.time, next.event_class, index);
+    record.event = queue_.push(record.scheduled, {index, 0});
 }
 
-void Cell::open_endpoint(std::uint32_t index) {
-    InstanceRecord& record = *instances_[index];
+void Cell::open_endpoint(std::uint32_t index, InstanceRecord& record) {
     if (record.open || record.draining) return;
     record.open = true;
     Endpoints& endpoints = *services_[record.service]->versions[record.version];
@@ -182,8 +173,7 @@ void Cell::open_endpoint(std::uint32_t index) {
     ++endpoints.changes;
 }
 
-void Cell::close_endpoint(std::uint32_t index) {
-    InstanceRecord& record = *instances_[index];
+void Cell::close_endpoint(std::uint32_t index, InstanceRecord& record) {
     if (!record.open) return;
     record.open = false;
     Endpoints& endpoints = *services_[record.service]->versions[record.version];
@@ -191,26 +181,22 @@ void Cell::close_endpoint(std::uint32_t index) {
     ++endpoints.changes;
 }
 
-void Cell::occupy(std::uint32_t index) {
-    InstanceRecord& record = *instances_[index];
-    ++record.in_flight;
-    const std::int64_t limit = services_[record.service]->spec->gateway.max_in_flight_per_instance;
-    if (limit >= 0 && record.in_flight >= limit) close_endpoint(index);
-}
-
-void Cell::vacate(Time now, std::uint32_t index) {
-    InstanceRecord& record = *instances_[index];
-    --record.in_flight;
+void Cell::vacate_draining_or_full(Time now, std::uint32_t index, InstanceRecord& record) {
     if (record.draining) {
         if (record.in_flight == 0) remove_instance(now, index);
-        return;
-    }
-    const std::int64_t limit = services_[record.service]->spec->gateway.max_in_flight_per_instance;
-    if (limit >= 0 && record.in_flight < limit) {
+    } else if (record.in_flight < record.max_in_flight) {
         const std::uint32_t service = record.service;
-        open_endpoint(index);
+        open_endpoint(index, record);
         dispatch_queued(now, service);
     }
+}
+
+/// Books an instance's time in the data plane, as far as it is measured.
+void Cell::book_lifetime(const InstanceRecord& record, Time until) {
+    ServiceStats& stats = services_[record.service]->stats;
+    const Duration counted = until - std::max(record.added, std::min(until, config_.measure_from));
+    stats.instance_time += counted;
+    stats.kv_capacity_time.add(record.kv_blocks, counted);
 }
 
 /// A drained instance leaves. It may be running this very event: it is destroyed after it.
@@ -220,17 +206,11 @@ void Cell::remove_instance(Time now, std::uint32_t index) {
     if (record.event.valid()) queue_.cancel(record.event);
     record.event = {};
     record.instance->finish(position_);
-    const Duration counted = now - std::max(record.added, std::min(now, config_.measure_from));
-    service.stats.instance_time += counted;
-    service.stats.kv_capacity_time.add(record.kv_blocks, counted);
+    book_lifetime(record, now);
     service.instance_by_ordinal[record.key.ordinal] = kNone;
     --draining_;
-    notifications_.push_back({now, Notification::Kind::drained, record.key});
+    notify({now, Notification::Kind::drained, record.key});
     retired_.push_back(std::move(instances_[index]));
-}
-
-void Cell::forget_retired() {
-    retired_.clear();
 }
 
 /// Keeps unserved_, the number of services whose next request would leave a notification.
@@ -248,34 +228,26 @@ void Cell::finish(Time end) {
     for (auto& record : instances_) {
         if (record == nullptr) continue;
         record->instance->finish(position_);
-        Service& service = *services_[record->service];
-        const Duration counted = end - std::max(record->added, std::min(end, config_.measure_from));
-        service.stats.instance_time += counted;
-        service.stats.kv_capacity_time.add(record->kv_blocks, counted);
+        book_lifetime(*record, end);
     }
-    calls_.for_each([this, end](CallId, Call& call) {
-        Service& service = *services_[call.service];
-        service.stats.sojourn += end - call.arrival;
+    calls_.for_each([this, end](CallId id, Call& call) {
+        const LiveCall live{id, call, roots_[call.root], *services_[call.service]};
+        ServiceStats& stats = live.service.stats;
+        stats.sojourn += end - call.arrival;
         if (call.attempt.valid() && !attempts_[call.attempt].delivery.valid()) {
             const Attempt& attempt = attempts_[call.attempt];
             if (instances_[attempt.instance] != nullptr) {
-                const AttemptReport report =
-                    instances_[attempt.instance]->instance->report(position_, attempt.slot);
-                call.first_scheduled = report.first_scheduled;
-                call.first_token = report.first_token;
-                call.generated = static_cast<std::int32_t>(report.output_tokens);
-                call.preemptions = report.preemptions;
+                take_over(call,
+                          instances_[attempt.instance]->instance->report(position_, attempt.slot));
             }
         }
-        const SloSpec& slo = service.spec->slo;
+        const SloSpec& slo = live.service.spec->slo;
         const bool late_token =
             slo.ttft && call.first_token == Time::max() && end - call.arrival > *slo.ttft;
         const bool late_end = slo.e2e && end - call.arrival > *slo.e2e;
-        if (call.arrival >= config_.measure_from && (late_token || late_end)) {
-            ++service.stats.slo_missed;
-        }
-        hash_outcome(call, Time::max(), Outcome::in_flight, Cause::none);
-        if (config_.keep_rows) add_row(call, Time::max(), Outcome::in_flight, Cause::none);
+        if (call.arrival >= config_.measure_from && (late_token || late_end)) ++stats.slo_missed;
+        hash_outcome(live, Time::max(), Outcome::in_flight, Cause::none);
+        if (config_.keep_rows) add_row(live, Time::max(), Outcome::in_flight, Cause::none);
     });
     for (auto& service : services_) {
         service->stats.backlog.advance(end);

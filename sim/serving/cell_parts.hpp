@@ -1,4 +1,4 @@
-/// The parts of a Cell that its two source files share: what it keeps per service, per version, per
+/// The parts of a Cell that its source files share: what it keeps per service, per version, per
 /// source and per instance. Private to serving/cell*.cpp.
 #pragma once
 
@@ -17,11 +17,12 @@ struct Cell::InstanceRecord {
     InstanceKey key;
     std::uint32_t service = 0;  ///< local index
     std::uint32_t version = 0;
-    std::int64_t in_flight = 0;  ///< attempts sent and not ended
+    std::int64_t in_flight = 0;       ///< attempts sent and not ended
+    std::int64_t max_in_flight = -1;  ///< the gateway's limit; -1: none
     std::int64_t kv_blocks = 0;
     Time added;
     EventHandle event;
-    Instance::NextEvent scheduled;
+    EventKey scheduled;  ///< key of `event`
     bool draining = false;
     bool open = false;  ///< in its version's list of endpoints
 };
@@ -77,5 +78,57 @@ struct Cell::Source {
     Time scheduled = Time::max();
     std::uint64_t next_number = 0;
 };
+
+// What every event passes through: inline, for a call costs as much as its work.
+
+Cell::LiveCall Cell::live(CallId id) {
+    Call& call = calls_[id];
+    return {id, call, roots_[call.root], *services_[call.service]};
+}
+
+/// Puts a source's next request into the queue of events.
+void Cell::refresh_source(Source& source, std::uint32_t index) {
+    const OptionalTime next = source.source->peek();
+    const Time time = next.or_never();
+    if (time == source.scheduled && source.event.valid() == next.has_value()) return;
+    source.scheduled = time;
+    if (!next) {
+        queue_.cancel(source.event);
+        source.event = {};
+        if (!source.source->error().empty()) fail(source.source->error());
+        return;
+    }
+    const EventKey key = EventKey::make(time, kArrival, source.global);
+    if (source.event.valid()) {
+        queue_.move(source.event, key);
+    } else {
+        source.event = queue_.push(key, {index, 0});
+    }
+}
+
+/// Puts what an instance awaits into the queue of events.
+void Cell::reschedule(std::uint32_t index, InstanceRecord& record) {
+    const Instance::NextEvent& next = record.instance->next_event();
+    if ((next.time == Time::max()) == record.event.valid()) {
+        reschedule_rarely(index, record);
+        return;
+    }
+    const EventKey key = EventKey::make(next.time, next.event_class, index);
+    if (key == record.scheduled || !record.event.valid()) return;
+    queue_.move(record.event, key);
+    record.scheduled = key;
+}
+
+void Cell::occupy(std::uint32_t index, InstanceRecord& record) {
+    ++record.in_flight;
+    if (record.max_in_flight >= 0 && record.in_flight >= record.max_in_flight) {
+        close_endpoint(index, record);
+    }
+}
+
+void Cell::vacate(Time now, std::uint32_t index, InstanceRecord& record) {
+    --record.in_flight;
+    if (record.draining || record.max_in_flight >= 0) vacate_draining_or_full(now, index, record);
+}
 
 }  // namespace headroom::serving

@@ -86,7 +86,8 @@ class Instance {
     virtual void abort(const EventKey& position, std::uint32_t slot) = 0;
     [[nodiscard]] virtual AttemptReport report(const EventKey& position,
                                                std::uint32_t slot) const = 0;
-    [[nodiscard]] virtual NextEvent next_event() const = 0;
+    /// What is due next in it; time Time::max(): nothing.
+    [[nodiscard]] const NextEvent& next_event() const { return next_event_; }
     /// Runs the event that next_event() named.
     virtual void run(Time now, InstanceHost& host) = 0;
     /// Everything in it is lost now; appends the attempts in the order queue last, running first.
@@ -95,6 +96,14 @@ class Instance {
     [[nodiscard]] virtual InstanceLoad load(const EventKey& position) const = 0;
     /// The run ends: records what is in progress up to now. Nothing may follow but report().
     virtual void finish(const EventKey& position) = 0;
+
+  protected:
+    void await(Time time, EventClass event_class) { next_event_ = {time, event_class}; }
+    void await_nothing() { next_event_ = {}; }
+    [[nodiscard]] bool awaits_nothing() const { return next_event_.time == Time::max(); }
+
+  private:
+    NextEvent next_event_;
 };
 
 }  // namespace headroom::serving

@@ -21,6 +21,7 @@
 
 #include "sim/core/ring_buffer.hpp"
 #include "sim/serving/batching_policy.hpp"
+#include "sim/serving/block_phases.hpp"
 #include "sim/serving/instance.hpp"
 #include "sim/serving/service_spec.hpp"
 #include "sim/serving/step_math.hpp"
@@ -39,7 +40,6 @@ class LlmInstance final : public Instance, private BatchView {
                                 std::uint32_t& slot) override;
     void abort(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
-    [[nodiscard]] NextEvent next_event() const override;
     void run(Time now, InstanceHost& host) override;
     void kill(const EventKey& position, std::vector<AttemptId>& lost) override;
     void set_speed(Time now, SpeedPpm speed) override;
@@ -50,7 +50,7 @@ class LlmInstance final : public Instance, private BatchView {
     enum class Stage : std::uint8_t { unused, waiting, prefilling, decoding };
 
     struct Sequence {
-        AttemptId attempt;
+        AttemptId attempt{};
         std::int64_t prompt = 0;
         std::int64_t last_known = 0;  ///< known tokens when finished: prompt + output
         std::int64_t computed = 0;    ///< decoding: when iteration_ was `joined`
@@ -60,7 +60,7 @@ class LlmInstance final : public Instance, private BatchView {
         std::int64_t chunk = 0;   ///< prompt tokens in the iteration in progress
         std::int64_t rank = 0;
         std::int64_t phase = 0;  ///< while decoding: counter modulo block size of its next block
-        Time submitted;
+        Time submitted{};
         Time first_scheduled = Time::max();
         Time first_token = Time::max();
         Time last_token = Time::max();  ///< while decoding only if `fresh`
@@ -69,11 +69,11 @@ class LlmInstance final : public Instance, private BatchView {
         Stage stage = Stage::unused;
         bool aborted = false;
         bool discarded = false;  ///< aborted in mid-iteration: that one's token is lost
-        bool fresh = false;      ///< its last token came outside the last decode iteration
+        bool fresh = false;      ///< decoding, and its last token did not come at last_decode_
     };
-    struct Finished {
-        AttemptId attempt;
-        AttemptReport report;
+    struct Running {
+        std::int64_t finish_at;  ///< value of the counter, kNever while unknown
+        std::uint32_t slot;
     };
     /// Where a position lies in the macro-step in progress.
     struct Progress {
@@ -81,66 +81,36 @@ class LlmInstance final : public Instance, private BatchView {
         std::int64_t formed = 0;  ///< iterations whose blocks are taken
     };
 
-    /// Blocks that a run of iterations takes: their number, and the sums of j and of j^2 over
-    /// them, where j counts the iterations before the one that takes the block.
-    struct TakenBlocks {
-        std::int64_t count = 0;
-        std::int64_t sum_j = 0;
-        std::int64_t sum_j2 = 0;
-    };
-
     // BatchView
     [[nodiscard]] SequenceView running_at(std::int64_t position) const override;
     [[nodiscard]] SequenceView waiting_at(std::int64_t position) const override;
-    void refresh_view();
+    inline void refresh_view();
 
-    /// n / block_size and n modulo block_size for n >= 0; a shift where the size is a power of two.
-    [[nodiscard]] std::int64_t blocks_in(std::int64_t n) const {
-        return block_shift_ >= 0 ? n >> block_shift_ : n / block_size_;
-    }
-    [[nodiscard]] std::int64_t phase_of(std::int64_t n) const {
-        return n - blocks_in(n) * block_size_;
-    }
-    [[nodiscard]] std::int64_t blocks_due_now() const {
-        return due_[static_cast<std::size_t>(phase_of(iteration_))];
-    }
-    [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const {
-        return blocks_in(tokens + block_size_ - 1);
-    }
     /// Tokens computed by a decoding sequence once the counter stands at `iteration`.
     [[nodiscard]] static std::int64_t computed_at(const Sequence& s, std::int64_t iteration) {
         return s.computed + (iteration - s.joined);
     }
     [[nodiscard]] SequenceView view_of(const Sequence& s) const;
     [[nodiscard]] Progress progress_at(const EventKey& position) const;
-    template <class Fn>
-    void for_each_due(std::int64_t reach, Fn&& fn) const;
-    /// Blocks that decode iterations with counters iteration_ .. iteration_ + count - 1 take.
-    [[nodiscard]] TakenBlocks blocks_taken(std::int64_t count) const;
-    /// Those of the step in progress once `formed` of its iterations took theirs.
-    [[nodiscard]] TakenBlocks blocks_of_step(std::int64_t formed) const {
-        const bool all = plan_.decode == StepPlan::Decode::all && step_decodes_ > 0;
-        return all ? blocks_taken(formed) : TakenBlocks{};
+    /// Blocks that decode iterations of the step in progress take, once `formed` took theirs.
+    [[nodiscard]] BlockPhases::Taken blocks_of_step(std::int64_t formed) const {
+        return all_decode_ ? phases_.taken(iteration_, formed) : BlockPhases::Taken{};
     }
-    /// Most iterations whose blocks leave at least `spare` free.
-    [[nodiscard]] std::int64_t iterations_until_kv_short(std::int64_t spare,
-                                                         std::int64_t at_most) const;
 
     void form_step(Time now);
     void apply_plan(Time now);
     void preempt(Sequence& s, std::uint32_t slot);
-    [[nodiscard]] IterationShape shape_of_plan();
+    inline void shape_the_step();
     [[nodiscard]] bool decodes_in_step(std::uint32_t slot) const;
     void truncate(Time now);
     void complete_step(Time now, InstanceHost& host);
-    void advance_all_decodes(std::int64_t blocks);
+    inline void advance_all_decodes(std::int64_t blocks);
     void advance_listed_decodes(Time now);
-    void end_chunks_and_finish(Time now);
-    bool end_chunk(Time now, std::uint32_t slot, std::int64_t& finish_at);
-    void complete(std::uint32_t slot);
+    inline void end_chunks(Time now);
+    inline std::int64_t end_chunk(Time now, std::uint32_t slot);
+    inline void finish_sequences();
     void remove_aborted();
-    void add_due(Sequence& s);
-    void remove_due(Sequence& s);
+    void leave_cache(Sequence& s);
     void add_decoding(Sequence& s);
     void remove_decoding(Sequence& s);
     void collect_fresh();
@@ -151,9 +121,11 @@ class LlmInstance final : public Instance, private BatchView {
 
     /// Records `done` iterations of the step in progress, and busy time and KV use up to `until`,
     /// by when `formed` iterations had taken `taken` blocks.
-    void account(std::int64_t done, std::int64_t formed, const TakenBlocks& taken, Time until);
-    void account_gaps(std::int64_t done);
-    void account_kv(const TakenBlocks& taken, Time until);
+    inline void account(std::int64_t done, std::int64_t formed, const BlockPhases::Taken& taken,
+                        Time until);
+    inline void account_gaps(std::int64_t done);
+    void account_uneven_gaps(std::int64_t done);
+    inline void account_kv(const BlockPhases::Taken& taken, Time until);
     void account_slowly(std::int64_t done, std::int64_t formed, Time until);
     void record_last_gaps(std::int64_t iteration, Time boundary);
 
@@ -162,37 +134,33 @@ class LlmInstance final : public Instance, private BatchView {
     std::uint64_t entity_;
     SpeedPpm speed_;
     InstanceRecorder recorder_;
-    std::int64_t block_size_;
-    int block_shift_ = -1;  ///< log2 of it, -1 when it is no power of two
 
     std::vector<Sequence> sequences_;
     std::vector<std::uint32_t> free_slots_;
     RingBuffer<std::uint32_t> waiting_;
-    std::vector<std::uint32_t> running_;   ///< in order of admission
-    std::vector<std::int64_t> finish_at_;  ///< beside running_: counter value, kNever if unknown
-    std::vector<std::uint32_t> fresh_;     ///< decoding sequences whose `fresh` is set
-    std::vector<Finished> finished_;
+    std::vector<Running> running_;      ///< in order of admission
+    std::vector<std::uint32_t> fresh_;  ///< decoding sequences whose `fresh` is set
+    std::vector<std::uint32_t> over_;   ///< its first over_count_: finished by this very event
+    std::size_t over_count_ = 0;
 
     std::int64_t iteration_ = 0;  ///< decode iterations completed
     std::int64_t decoding_ = 0;
-    std::int64_t context_ = 0;       ///< sum of computed over decoding sequences
-    std::int64_t free_blocks_ = 0;   ///< before the decode blocks of the step in progress
-    std::vector<std::int64_t> due_;  ///< by counter modulo block size
-    std::uint64_t due_mask_ = 0;     ///< non-zero entries of due_, of use when block_size_ < 64
+    std::int64_t context_ = 0;      ///< sum of computed over decoding sequences
+    std::int64_t free_blocks_ = 0;  ///< before the decode blocks of the step in progress
+    BlockPhases phases_;            ///< when the decoding sequences take blocks
     std::int64_t next_finish_ = kNever;
-    Time last_decode_ = Time::zero();  ///< last boundary that all non-fresh sequences share
+    Time last_decode_ = Time::zero();  ///< last token of all decoding sequences that are not fresh
     std::int64_t next_rank_ = 0;
     std::int64_t leaving_ = 0;  ///< running sequences that are aborted
 
     // The step in progress.
     bool stepping_ = false;
-    bool forming_ = false;
-    Time form_time_;
     Time step_start_;
-    Time step_end_;
     MacroStep step_;
-    std::int64_t planned_ = 0;       ///< iterations until step_end_
+    IterationShape shape_;           ///< of its first iteration
+    std::int64_t planned_ = 0;       ///< iterations until its end
     std::int64_t step_decodes_ = 0;  ///< sequences decoding in it
+    bool all_decode_ = false;        ///< every decoding sequence, and at least one
     std::int64_t discarded_ = 0;     ///< sequences that lose the token of its last iteration
     StepPlan plan_;
     std::vector<std::uint32_t> plan_slots_;  ///< scratch: slots behind the plan's positions

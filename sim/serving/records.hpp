@@ -17,20 +17,20 @@ using CallId = Id<struct CallTag>;
 
 struct RootRequest {
     std::uint64_t number = 0;  ///< within its source
-    Time arrival;
+    Time arrival{};
     std::uint32_t source = 0;
     std::uint32_t user = 0;
     std::uint32_t calls = 0;  ///< made so far
-    RequestAttributes attributes;
+    RequestAttributes attributes{};
 };
 
 struct Call {
-    RootId root;
-    CallId parent;      ///< none for the root's own call
-    CallId child;       ///< the call to a further service that it waits for
-    AttemptId attempt;  ///< in progress; none while it waits at the gateway
-    EventHandle timeout;
-    Time arrival;
+    RootId root{};
+    CallId parent{};      ///< none for the root's own call
+    CallId child{};       ///< the call to a further service that it waits for
+    AttemptId attempt{};  ///< in progress; none while it waits at the gateway
+    EventHandle timeout{};
+    Time arrival{};
     Time first_scheduled = Time::max();
     Time first_token = Time::max();
     std::int32_t prompt = 1;
@@ -47,8 +47,8 @@ struct Call {
 static_assert(sizeof(Call) <= 128, "a call is a hot record: two cache lines");
 
 struct Attempt {
-    CallId call;
-    EventHandle delivery;        ///< still on its way to the instance
+    CallId call{};
+    EventHandle delivery{};      ///< still on its way to the instance
     std::uint64_t number = 0;    ///< within the cell: orders deliveries
     std::uint32_t instance = 0;  ///< index within the cell
     std::uint32_t slot = 0;      ///< within the instance, once delivered

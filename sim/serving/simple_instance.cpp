@@ -51,6 +51,15 @@ void SimpleInstance::start(Time now, std::uint32_t slot) {
     std::size_t at = heap_.size() - 1;
     for (; at > 0 && busy < heap_[(at - 1) / 2]; at = (at - 1) / 2) heap_[at] = heap_[(at - 1) / 2];
     heap_[at] = busy;
+    await_soonest();
+}
+
+void SimpleInstance::await_soonest() {
+    if (heap_.empty()) {
+        await_nothing();
+    } else {
+        await(heap_[0].end, kStepEnd);
+    }
 }
 
 void SimpleInstance::sift_down(std::size_t at) {
@@ -79,6 +88,7 @@ void SimpleInstance::run(Time now, InstanceHost& host) {
         heap_[0] = begin_service(now, waiting_.pop_front());
     }
     if (!heap_.empty()) sift_down(0);
+    await_soonest();
     host.attempt_completed(now, job.attempt, {job.start, Time::max(), 0, 0});
 }
 
@@ -96,6 +106,7 @@ void SimpleInstance::abort(const EventKey& position, std::uint32_t slot) {
                                  [slot](const Busy& busy) { return busy.slot == slot; });
     heap_.erase(at);
     for (std::size_t i = heap_.size() / 2; i-- > 0;) sift_down(i);
+    await_soonest();
     if (!waiting_.empty()) start(now, waiting_.pop_front());
 }
 

@@ -31,9 +31,6 @@ class SimpleInstance final : public Instance {
                                 std::uint32_t& slot) override;
     void abort(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
-    [[nodiscard]] NextEvent next_event() const override {
-        return heap_.empty() ? NextEvent{} : NextEvent{heap_[0].end, kStepEnd};
-    }
     void run(Time now, InstanceHost& host) override;
     void kill(const EventKey& position, std::vector<AttemptId>& lost) override;
     void set_speed(Time, SpeedPpm speed) override { speed_ = speed; }
@@ -61,6 +58,7 @@ class SimpleInstance final : public Instance {
     void start(Time now, std::uint32_t slot);
     void book(const Job& job, Time until);
     void sift_down(std::size_t at);
+    void await_soonest();
 
     const SimpleEngineSpec& spec_;
     RandomStream service_times_;

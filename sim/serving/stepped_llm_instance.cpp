@@ -75,10 +75,7 @@ std::optional<Cause> SteppedLlmInstance::submit(Time now, const Submission& subm
     s.rank = next_rank_++;
     sequences_.push_back(s);
     waiting_.push_back(slot);
-    if (!iterating_ && !forming_) {
-        forming_ = true;
-        due_ = now;
-    }
+    if (awaits_nothing()) await(now, kBatchForms);
     return std::nullopt;
 }
 
@@ -107,12 +104,6 @@ void SteppedLlmInstance::remove_aborted() {
 
 // ---------------------------------------------------------------- one iteration
 
-Instance::NextEvent SteppedLlmInstance::next_event() const {
-    if (iterating_) return {due_, kStepEnd};
-    if (forming_) return {due_, kBatchForms};
-    return {};
-}
-
 void SteppedLlmInstance::run(Time now, InstanceHost& host) {
     if (iterating_) {
         end_iteration(now, host);
@@ -126,7 +117,7 @@ void SteppedLlmInstance::hold_blocks_for(Sequence& s, std::int64_t tokens) const
 }
 
 void SteppedLlmInstance::form_iteration(Time now) {
-    forming_ = false;
+    await_nothing();
     IterationShape shape;
     do {
         plan_.clear();
@@ -138,7 +129,7 @@ void SteppedLlmInstance::form_iteration(Time now) {
     const IterationCost cost = scaled(spec_.latency->iteration_cost(shape), speed_);
     iterating_ = true;
     start_ = now;
-    due_ = now + cost.at(shape.context_tokens);
+    await(now + cost.at(shape.context_tokens), kStepEnd);
 }
 
 IterationShape SteppedLlmInstance::start_work(Time now) {
@@ -220,8 +211,9 @@ void SteppedLlmInstance::end_iteration(Time now, InstanceHost& host) {
     }
     for (const std::uint32_t slot : finished) std::erase(running_, slot);
     if (!running_.empty() || !waiting_.empty()) {
-        forming_ = true;
-        due_ = now;
+        await(now, kBatchForms);
+    } else {
+        await_nothing();
     }
     for (const std::uint32_t slot : finished) {
         ++completed_;

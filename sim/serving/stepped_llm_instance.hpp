@@ -26,7 +26,6 @@ class SteppedLlmInstance final : public Instance, private BatchView {
                                 std::uint32_t& slot) override;
     void abort(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
-    [[nodiscard]] NextEvent next_event() const override;
     void run(Time now, InstanceHost& host) override;
     void kill(const EventKey& position, std::vector<AttemptId>& lost) override;
     void set_speed(Time now, SpeedPpm speed) override;
@@ -76,9 +75,7 @@ class SteppedLlmInstance final : public Instance, private BatchView {
     std::int64_t next_rank_ = 0;
 
     bool iterating_ = false;
-    bool forming_ = false;
     Time start_;  ///< of the iteration in progress
-    Time due_;    ///< its end, or when a batch forms
     StepPlan plan_;
 
     std::int64_t completed_ = 0;

@@ -14,9 +14,9 @@ struct Golden {
     const char* digest;
 };
 constexpr Golden kGolden[] = {
-    {"quickstart", "0b050515028e866325acb09ee42ee5dd"},
-    {"three-cells", "530c2d1ad3df5924b91e0169836723a9"},
-    {"kv-pressure", "67bb570233959ac865e2ba5f200bae6a"},
+    {"quickstart", "7eae968ca7d4dccc7f6e51e2a644b9c3"},
+    {"three-cells", "2bede7aea60962ea7eb00ab4f419eae3"},
+    {"kv-pressure", "442648b53d8e75afbae4faeea2dcc8da"},
 };
 
 std::string digest_of(const std::string& summary) {

@@ -78,9 +78,9 @@ TEST_CASE("trace info: says what is in a trace") {
     const std::string sample = HEADROOM_SOURCE_DIR "/traces/samples/azure-like.csv";
     const RunResult table = run({"trace", "info", sample});
     CHECK(table.exit_code == 0);
-    CHECK(contains(table.out, "599 requests, format csv"));
+    CHECK(contains(table.out, "579 requests, format csv"));
     const auto json = nlohmann::json::parse(run({"trace", "info", sample, "-o", "json"}).out);
-    CHECK(json["requests"] == 599);
+    CHECK(json["requests"] == 579);
     CHECK(json["prompt_tokens"]["max"] > json["prompt_tokens"]["p50"]);
 
     const TemporaryDirectory scratch;

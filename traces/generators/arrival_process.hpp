@@ -5,7 +5,7 @@
 /// Every process here is a renewal process of unit rate (its gaps have mean 1: exponential, gamma,
 /// Weibull or constant) looked at through a clock that runs at the wanted rate: arrival i lies
 /// where the integral of the rate over time, counted from arrival i-1, reaches gap i. Each arrival
-/// so uses exactly one uniform number, of index i, and two rate profiles see the same randomness.
+/// so uses exactly one uniform number, draw i, and two rate profiles see the same randomness.
 /// (Time change of a point process: Daley and Vere-Jones, An Introduction to the Theory of Point
 /// Processes, 2nd ed., section 7.4.) The first gap starts at time 0, as if request -1 came then.
 ///

@@ -13,34 +13,38 @@ RandomStream source_stream(std::uint64_t seed, const std::string& source, const 
 
 GeneratedSource::GeneratedSource(GeneratedConfig config)
     : arrivals_(std::move(config.arrivals)),
-      prompt_stream_(source_stream(config.seed, config.name, "prompt")),
-      output_stream_(source_stream(config.seed, config.name, "output")),
-      prompt_(std::move(config.prompt)),
-      output_(std::move(config.output)),
+      prompts_(std::move(config.prompt), source_stream(config.seed, config.name, "prompt")),
+      outputs_(std::move(config.output), source_stream(config.seed, config.name, "output")),
       attributes_(config.attributes),
       end_(config.end.value_or(Time::max())),
-      limit_(config.limit ? static_cast<std::uint64_t>(*config.limit)
-                          : std::numeric_limits<std::uint64_t>::max()) {
+      left_(config.limit.value_or(std::numeric_limits<std::int64_t>::max())) {
     HEADROOM_CHECK(arrivals_ != nullptr, "a generated source needs an arrival process");
-    advance();
+    draw_ahead();
 }
 
-void GeneratedSource::advance() {
-    next_ = taken_ < limit_ ? arrivals_->next() : Time::max();
-    if (next_ < end_) return;
-    next_ = Time::max();
-    limit_ = taken_;
+void GeneratedSource::draw_ahead() {
+    next_ = 0;
+    drawn_ = 0;
+    for (; drawn_ < kAhead && left_ > 0; ++drawn_, --left_) {
+        const Time time = arrivals_->next();
+        if (time >= end_) {
+            left_ = 0;
+            break;
+        }
+        ahead_[drawn_].time = time;
+    }
+    for (std::size_t i = 0; i < drawn_; ++i) ahead_[i].prompt = prompts_.next();
+    for (std::size_t i = 0; i < drawn_; ++i) ahead_[i].output = outputs_.next();
 }
 
 serving::Arrival GeneratedSource::take() {
-    HEADROOM_DCHECK(next_ != Time::max(), "take() without a next request");
-    const serving::Arrival arrival{.time = next_,
-                                   .prompt = prompt_.draw(prompt_stream_, taken_),
-                                   .output = output_.draw(output_stream_, taken_),
-                                   .attributes = attributes_};
-    ++taken_;
-    advance();
-    return arrival;
+    HEADROOM_DCHECK(next_ < drawn_, "take() without a next request");
+    const Drawn request = ahead_[next_++];
+    if (next_ == drawn_) draw_ahead();
+    return {.time = request.time,
+            .prompt = request.prompt,
+            .output = request.output,
+            .attributes = attributes_};
 }
 
 }  // namespace headroom::traces

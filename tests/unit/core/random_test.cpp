@@ -53,6 +53,12 @@ TEST_CASE("RandomStream: a pair holds what two single draws return") {
     }
 }
 
+TEST_CASE("UniformSequence: gives the draws of one index in their order") {
+    const RandomStream stream{7, "sequence"};
+    UniformSequence draws(stream, 5);
+    for (std::uint64_t draw = 0; draw < 101; ++draw) CHECK(draws.next() == stream.uniform(5, draw));
+}
+
 TEST_CASE("RandomStream: another seed, name, index or draw gives other numbers") {
     const RandomStream stream{1, "a"};
     CHECK(stream.bits(0) != RandomStream(2, "a").bits(0));

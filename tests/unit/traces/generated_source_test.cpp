@@ -24,9 +24,9 @@ TEST_CASE("GeneratedSource: the first requests are as recorded") {
         got.push_back({a.time.ps(), a.prompt.count(), a.output.count()});
     }
     CHECK(got == std::vector<std::vector<std::int64_t>>{{77909119761, 2486, 438},
-                                                        {242599171644, 1036, 396},
-                                                        {301753845072, 202, 91},
-                                                        {350565340806, 1314, 12}});
+                                                        {176703114560, 590, 88},
+                                                        {187330293373, 377, 398},
+                                                        {236142851694, 1282, 56}});
 }
 
 TEST_CASE("GeneratedSource: ends before its end and after its limit") {

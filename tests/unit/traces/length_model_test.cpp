@@ -130,5 +130,27 @@ TEST_CASE("LengthModel: durations have the mean and cv asked for, whatever their
     }
 }
 
+TEST_CASE("LengthSequence: equals the model at each draw, whatever the distribution") {
+    std::vector<LengthModel> models = {
+        LengthModel(Distribution::lognormal(6.63, 0.99), 1, 8192),
+        LengthModel(Distribution::lognormal(5.02, 0.86), 20, 300),
+        LengthModel(Distribution::gamma(0.2, 500)),
+        LengthModel(Distribution::exponential(3)),
+        LengthModel(Distribution::uniform(0.4, 2.6)),
+        LengthModel(Distribution::lognormal(30, 1)),  // beyond 32 bits
+        LengthModel(Distribution::fixed(17)),
+    };
+    for (const LengthPreset& preset : length_presets()) models.push_back(preset.prompt);
+    const RandomStream stream{9, "lengths"};
+    for (const LengthModel& model : models) {
+        LengthSequence lengths(model, stream);
+        std::int64_t differing = 0;
+        for (std::uint64_t i = 0; i < 50'000; ++i) {
+            if (lengths.next() != model.draw(stream, 0, i)) ++differing;
+        }
+        CHECK(differing == 0);
+    }
+}
+
 }  // namespace
 }  // namespace headroom::traces

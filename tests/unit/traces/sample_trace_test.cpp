@@ -45,7 +45,7 @@ TEST_CASE("Samples: azure-like.csv reads back as the requests that made it") {
     }
     CHECK_FALSE(trace->peek().has_value());
     CHECK(trace->error().empty());
-    CHECK(count == 599);
+    CHECK(count == 579);
 }
 
 TEST_CASE("TraceWriter: attributes survive the way through a file") {

@@ -1,0 +1,97 @@
+#include "sim/serving/block_phases.hpp"
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/core/random.hpp"
+#include "tests/catch.hpp"
+
+using namespace headroom;
+using serving::BlockPhases;
+
+namespace {
+
+/// Sequences by their computed tokens, advanced one iteration at a time.
+class CountedOneByOne {
+  public:
+    CountedOneByOne(std::int64_t block_size, std::vector<std::int64_t> computed)
+        : block_size_(block_size), computed_(std::move(computed)) {}
+
+    /// Blocks that the next iteration takes.
+    std::int64_t step() {
+        std::int64_t taken = 0;
+        for (std::int64_t& computed : computed_) {
+            if (computed % block_size_ == 0) ++taken;
+            ++computed;
+        }
+        return taken;
+    }
+
+  private:
+    std::int64_t block_size_;
+    std::vector<std::int64_t> computed_;
+};
+
+}  // namespace
+
+TEST_CASE("BlockPhases: closed forms equal the count one iteration at a time") {
+    const RandomStream random{11, "block phases"};
+    for (std::uint64_t seed = 0; seed < 400; ++seed) {
+        std::uint64_t draw = 0;
+        const auto below = [&](std::uint64_t n) {
+            return static_cast<std::int64_t>(random.below(n, seed, draw++));
+        };
+        constexpr std::int64_t kSizes[] = {1, 2, 3, 16, 20, 63, 64, 100, 128};
+        const std::int64_t block_size = kSizes[below(9)];
+        const std::int64_t joined = below(1000);
+        const std::int64_t sequences = 1 + below(6);
+        BlockPhases phases(block_size);
+        std::vector<std::int64_t> computed;
+        for (std::int64_t i = 0; i < sequences; ++i) {
+            computed.push_back(1 + below(500));
+            phases.add(phases.phase_of(computed.back(), joined));
+        }
+        // One that joined and left again leaves no trace.
+        phases.add(phases.phase_of(77, joined));
+        phases.remove(phases.phase_of(77, joined));
+
+        const std::int64_t iterations = 1 + below(static_cast<std::uint64_t>(5 * block_size));
+        const std::int64_t room = below(20);
+        CountedOneByOne slow(block_size, computed);
+        BlockPhases::Taken expected;
+        std::int64_t fits = 0;
+        for (std::int64_t j = 0; j < iterations; ++j) {
+            const std::int64_t taken = slow.step();
+            CHECK(phases.due(joined + j) == taken);
+            expected.count += taken;
+            expected.sum_j += taken * j;
+            expected.sum_j2 += taken * j * j;
+            if (expected.count <= room) fits = j + 1;
+        }
+        INFO("seed " << seed << ", block size " << block_size << ", iterations " << iterations);
+        const BlockPhases::Taken taken = phases.taken(joined, iterations);
+        CHECK(taken.count == expected.count);
+        CHECK(taken.sum_j == expected.sum_j);
+        CHECK(taken.sum_j2 == expected.sum_j2);
+        CHECK(phases.iterations_within(joined, room, sequences, iterations) == fits);
+    }
+}
+
+TEST_CASE("BlockPhases: blocks for a number of tokens, for any block size") {
+    for (const std::int64_t size : {1, 7, 16, 64, 100}) {
+        const BlockPhases phases(size);
+        for (std::int64_t tokens = 0; tokens < 300; ++tokens) {
+            CHECK(phases.blocks_for(tokens) == (tokens + size - 1) / size);
+            CHECK(phases.phase_of(tokens) == tokens % size);
+        }
+    }
+}
+
+TEST_CASE("BlockPhases: without room no iteration fits, with enough all do") {
+    BlockPhases phases(16);
+    phases.add(3);
+    CHECK(phases.iterations_within(0, -1, 1, 100) == 0);
+    CHECK(phases.iterations_within(0, 0, 1, 100) == 3);
+    CHECK(phases.iterations_within(0, 1, 1, 100) == 19);
+    CHECK(phases.iterations_within(0, 1000, 1, 100) == 100);
+}
