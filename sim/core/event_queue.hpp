@@ -116,6 +116,7 @@ class EventQueue {
         }
         return true;
     }
+    [[nodiscard]] bool is_top(EventHandle h) const { return size_ > 0 && heap_[0].slot == h.slot; }
     [[nodiscard]] bool contains(EventHandle h) const {
         return h.valid() && slots_[h.slot].generation == h.generation;
     }

@@ -55,8 +55,8 @@ class Histogram {
         if (n <= 0 || weight == 0) return;
         const std::int64_t last = first + (n - 1) * step;
         HEADROOM_DCHECK(last >= first, "the end of a progression must fit in 64 bits");
-        const Place place = place_of(first);
-        if (place == place_of(last)) {  // mostly
+        if (share_bucket(first, last)) {  // mostly
+            const Place place = place_of(first);
             chunk_for(place.octave)[place.bucket] += static_cast<std::uint64_t>(n) * weight;
         } else {
             count_progression(first, step, n, weight);
@@ -115,16 +115,22 @@ class Histogram {
     struct Place {
         std::size_t octave;
         std::size_t bucket;
-        constexpr bool operator==(const Place&) const = default;
     };
-    static constexpr Place place_of(std::int64_t value) {
-        // The leading kBits + 1 bits of the value; below 256 all of it, so that octaves 0 and 1
-        // share a shift and the top bit tells them apart.
+    /// By how much to shift a value so that its leading kBits + 1 bits remain; below 256 all of it,
+    /// so that octaves 0 and 1 share a shift and the top bit tells them apart.
+    static constexpr std::size_t shift_to_leading(std::int64_t value) {
         const auto bits = static_cast<std::uint64_t>(value);
-        const auto shift =
-            static_cast<std::size_t>(std::bit_width(bits | (2 * kBuckets - 1))) - (kBits + 1);
-        const std::uint64_t leading = bits >> shift;
+        return static_cast<std::size_t>(std::bit_width(bits | (2 * kBuckets - 1))) - (kBits + 1);
+    }
+    static constexpr Place place_of(std::int64_t value) {
+        const std::size_t shift = shift_to_leading(value);
+        const std::uint64_t leading = static_cast<std::uint64_t>(value) >> shift;
         return {shift + (leading >> kBits), leading & (kBuckets - 1)};
+    }
+    /// Whether the values from `first` to `last` >= first lie in one bucket.
+    static constexpr bool share_bucket(std::int64_t first, std::int64_t last) {
+        const std::size_t shift = shift_to_leading(first);
+        return first >> shift == last >> shift;
     }
     static constexpr unsigned shift_of(std::size_t octave) {
         return static_cast<unsigned>(octave - (octave > 0 ? 1 : 0));

@@ -1,16 +1,17 @@
 /// BlockPhases: when the decoding sequences of an engine take their next KV blocks.
 ///
 /// Every decoding sequence computes one token an iteration, so it takes a block every `block_size`
-/// iterations: at those whose counter is its *phase*, modulo block_size. Kept is only how many
-/// sequences have each phase, which answers in closed form how many blocks a run of iterations
-/// takes, when (as sums, for integrals over time), and how far the free blocks last.
+/// iterations: at those whose number is its *phase*, modulo block_size. Kept is only how many
+/// sequences have each phase, which answers in closed form how many blocks the iterations to come
+/// take, when (as sums, for integrals over time), and how far the free blocks last.
 ///
 ///     BlockPhases phases(16);
-///     phases.add(phases.phase_of(iteration + 3));      // its next block: three iterations ahead
-///     phases.taken(iteration, 20).count;               // 2: after 3 and after 19
+///     const auto phase = phases.join(13);      // 13 tokens computed: its next block comes at j =
+///     3 phases.taken(20).count;                  // 2: at j = 3 and at j = 19 phases.advance(20);
+///     // those iterations are over phases.leave(phase);
 ///
-/// add, remove and due are O(1), the others O(phases in use), at most O(block_size). No allocation
-/// after construction.
+/// join, leave, advance and due are O(1), the others O(phases in use), at most O(block_size). No
+/// allocation after construction.
 #pragma once
 
 #include <algorithm>
@@ -25,8 +26,8 @@ namespace headroom::serving {
 
 class BlockPhases {
   public:
-    /// Blocks that a run of iterations takes: their number, and the sums of j and of j^2 over
-    /// them, where j counts the iterations of the run before the one that takes the block.
+    /// Blocks that the next iterations take: their number, and the sums of j and of j^2 over them,
+    /// where j counts the iterations before the one that takes the block.
     struct Taken {
         std::int64_t count = 0;
         std::int64_t sum_j = 0;
@@ -49,31 +50,41 @@ class BlockPhases {
         return whole_blocks(tokens + block_size_ - 1);
     }
     /// n modulo block_size, for n >= 0.
-    [[nodiscard]] std::int64_t phase_of(std::int64_t n) const {
-        return n - whole_blocks(n) * block_size_;
-    }
-    /// The phase of a sequence that has `computed` tokens when the counter stands at `joined`.
-    [[nodiscard]] std::int64_t phase_of(std::int64_t computed, std::int64_t joined) const {
-        // It takes a block at counter i when computed + (i - joined) is a multiple of the size.
-        const std::int64_t ahead = joined - computed;
-        return ahead >= 0 ? phase_of(ahead) : phase_of(block_size_ - phase_of(-ahead));
+    [[nodiscard]] std::int64_t within_block(std::int64_t n) const {
+        return shift_ >= 0 ? n & (block_size_ - 1) : n % block_size_;
     }
 
-    void add(std::int64_t phase) { change(phase, 1); }
-    void remove(std::int64_t phase) { change(phase, -1); }
-
-    /// Blocks that the iteration with this counter takes.
-    [[nodiscard]] std::int64_t due(std::int64_t iteration) const {
-        return due_[static_cast<std::size_t>(phase_of(iteration))];
+    /// A sequence of which `computed` tokens are in the cache decodes from now on. Its phase.
+    [[nodiscard]] std::int64_t join(std::int64_t computed) {
+        const std::int64_t into_block = within_block(computed);
+        const std::int64_t ahead = into_block == 0 ? 0 : block_size_ - into_block;
+        const std::int64_t phase = within_block(now_ + ahead);
+        change(phase, 1);
+        return phase;
     }
-    /// Blocks that `count` iterations take, the first with counter `iteration`.
-    [[nodiscard]] Taken taken(std::int64_t iteration, std::int64_t count) const {
-        if (count == 1) return {due(iteration), 0, 0};
-        const std::int64_t start = phase_of(iteration);
+    void leave(std::int64_t phase) { change(phase, -1); }
+    /// A sequence is left out of the next iteration. Its new phase.
+    [[nodiscard]] std::int64_t delay(std::int64_t phase) {
+        leave(phase);
+        const std::int64_t later = within_block(phase + 1);
+        change(later, 1);
+        return later;
+    }
+    /// `count` iterations are over.
+    void advance(std::int64_t count) { now_ = within_block(now_ + count); }
+
+    /// Blocks that the next iteration takes, and the one j later.
+    [[nodiscard]] std::int64_t due() const { return due_[static_cast<std::size_t>(now_)]; }
+    [[nodiscard]] std::int64_t due_after(std::int64_t j) const {
+        return due_[static_cast<std::size_t>(within_block(now_ + j))];
+    }
+    /// Blocks that the next `count` iterations take.
+    [[nodiscard]] Taken taken(std::int64_t count) const {
+        if (count == 1) return {due(), 0, 0};
         const std::int64_t cycles = whole_blocks(count);
         const std::int64_t rest = count - cycles * block_size_;
         const std::int64_t reach = cycles > 0 ? block_size_ : rest;
-        // A phase whose first block is the run's j-th takes blocks at j + k * block_size for all
+        // A phase whose first block comes at j takes blocks at j + k * block_size for all
         // k < cycles, and one more if j lies within the rest.
         const std::int64_t pairs = cycles * (cycles - 1) / 2;
         const std::int64_t sum = block_size_ * pairs;
@@ -81,7 +92,7 @@ class BlockPhases {
         const std::int64_t past = cycles * block_size_;
         Taken taken;
         const auto visit = [&](std::int64_t j) {
-            const std::int64_t n = due_[static_cast<std::size_t>(start + j)];
+            const std::int64_t n = due_[static_cast<std::size_t>(now_ + j)];
             const std::int64_t more = j < rest ? n : 0;
             taken.count += n * cycles + more;
             taken.sum_j += n * (cycles * j + sum) + more * (j + past);
@@ -89,7 +100,7 @@ class BlockPhases {
                 n * (j * (cycles * j + 2 * sum) + sum2) + more * (j + past) * (j + past);
         };
         if (block_size_ < 64) {
-            const std::uint64_t turned = mask_ >> start | mask_ << (block_size_ - start);
+            const std::uint64_t turned = mask_ >> now_ | mask_ << (block_size_ - now_);
             for (auto left = turned & ((1ULL << reach) - 1); left != 0; left &= left - 1) {
                 visit(std::countr_zero(left));
             }
@@ -98,10 +109,9 @@ class BlockPhases {
         }
         return taken;
     }
-    /// Iterations from `iteration` on whose blocks fit into `room`, at most `at_most`, of
-    /// `sequences` decoding ones.
-    [[nodiscard]] std::int64_t iterations_within(std::int64_t iteration, std::int64_t room,
-                                                 std::int64_t sequences,
+    /// How many of the next iterations find their blocks in `room`, at most `at_most`, where
+    /// `sequences` have joined.
+    [[nodiscard]] std::int64_t iterations_within(std::int64_t room, std::int64_t sequences,
                                                  std::int64_t at_most) const {
         if ((whole_blocks(at_most) + 1) * sequences <= room) return at_most;
         if (room < 0) return 0;
@@ -109,7 +119,7 @@ class BlockPhases {
         const std::int64_t cycles = room / sequences;
         room -= cycles * sequences;
         std::int64_t count = cycles * block_size_;
-        for (auto phase = static_cast<std::size_t>(phase_of(iteration)); count < at_most; ++phase) {
+        for (auto phase = static_cast<std::size_t>(now_); count < at_most; ++phase) {
             room -= due_[phase];
             if (room < 0) break;
             ++count;
@@ -128,6 +138,7 @@ class BlockPhases {
     }
 
     std::int64_t block_size_;
+    std::int64_t now_ = 0;           ///< phase of the next iteration
     int shift_ = -1;                 ///< log2 of it, -1 when it is no power of two
     std::vector<std::int64_t> due_;  ///< sequences by phase, twice over: no wrapping around
     std::uint64_t mask_ = 0;         ///< phases in use, of use when block_size_ < 64

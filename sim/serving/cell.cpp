@@ -58,6 +58,7 @@ EventKey Cell::next_key() const {
 }
 
 void Cell::run_next() {
+    left_ = 0;
     run_event();
 }
 
@@ -91,24 +92,35 @@ void Cell::run_event() {
 
 void Cell::run_instance(Time now, std::uint32_t index) {
     InstanceRecord& record = *instances_[index];
-    record.instance->run(now, *this);
-    if (instances_[index] == nullptr) return;  // drained: the record is gone when this event is
-    // A batch mostly forms right where the last one ended: without a turn in the queue when nothing
-    // else has its turn first.
-    const Instance::NextEvent& next = record.instance->next_event();
-    if (next.event_class == kBatchForms && next.time == now && !interrupted_) {
-        const EventKey key = EventKey::make(now, kBatchForms, index);
-        if (queue_.none_before(key, record.event)) {
-            position_ = key;
-            record.instance->run(now, *this);
+    for (;;) {
+        record.instance->run(now, *this);
+        if (instances_[index] == nullptr) return;  // drained: the record goes when this event has
+        // A batch mostly forms right where the last one ended: without a turn in the queue when
+        // nothing else has its turn first.
+        const Instance::NextEvent& next = record.instance->next_event();
+        if (next.event_class == kBatchForms && next.time == now && !interrupted_) {
+            const EventKey key = EventKey::make(now, kBatchForms, index);
+            if (queue_.none_before(key, record.event)) {
+                position_ = key;
+                record.instance->run(now, *this);
+            }
         }
+        reschedule(index, record);
+        // Often its next event is the next of all: the loop of events would come back here.
+        if (left_ <= 0 || interrupted_ || !queue_.is_top(record.event)) return;
+        if (queue_.top_key().time >= limit_) return;
+        --left_;
+        position_ = queue_.top_key();
+        now = position_.time;
     }
-    reschedule(index, record);
 }
 
 bool Cell::run_until(Time limit, std::int64_t most) {
+    limit_ = limit;
+    left_ = most;
     while (!queue_.empty() && queue_.top_key().time < limit) {
-        if (most-- == 0) return false;
+        if (left_ == 0) return false;
+        --left_;
         run_event();
         if (interrupted_) [[unlikely]]
             return false;

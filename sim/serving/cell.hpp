@@ -181,7 +181,9 @@ class Cell final : private InstanceHost {
     std::vector<std::unique_ptr<InstanceRecord>> retired_;  ///< gone, may still be on the stack
 
     EventQueue<Payload> queue_;
-    EventKey position_;  ///< of the event being run
+    EventKey position_;      ///< of the event being run
+    Time limit_;             ///< of run_until, while it runs
+    std::int64_t left_ = 0;  ///< events that it may still run
     Slab<RootRequest, struct RootTag> roots_;
     Slab<Call, struct CallTag> calls_;
     Slab<Attempt, struct AttemptTag> attempts_;

@@ -14,20 +14,18 @@ LlmInstance::LlmInstance(const LlmEngineSpec& spec, std::unique_ptr<BatchingPoli
       entity_(entity),
       speed_(speed),
       recorder_(recorder),
-      free_blocks_(spec.kv_blocks),
       phases_(spec.block_size) {
     HEADROOM_CHECK(spec.kv_blocks >= 1, "an engine needs KV blocks");
     numbers_.block_size = spec.block_size;
     numbers_.total_blocks = spec.kv_blocks;
+    numbers_.free_blocks = spec.kv_blocks;
 }
 
 // ---------------------------------------------------------------- what a policy sees
 
 void LlmInstance::refresh_view() {
-    numbers_.free_blocks = free_blocks_;
     numbers_.running = static_cast<std::int64_t>(running_.size());
-    numbers_.decoding = decoding_;
-    numbers_.blocks_due = phases_.due(iteration_);
+    numbers_.blocks_due = phases_.due();
     numbers_.waiting = static_cast<std::int64_t>(waiting_.size());
 }
 
@@ -191,16 +189,18 @@ void LlmInstance::form_step(Time now) {
         std::int64_t most = std::min(next_finish_ - iteration_, MacroStep::kMaxIterations);
         if (cost.valid_until != std::numeric_limits<std::int64_t>::max()) {
             const std::int64_t room = cost.valid_until - shape_.context_tokens;
-            most = std::min(most, std::max<std::int64_t>(1, (room + decoding_ - 1) / decoding_));
+            most = std::min(most, std::max<std::int64_t>(
+                                      1, (room + numbers_.decoding - 1) / numbers_.decoding));
         }
         planned_ = std::max<std::int64_t>(
-            1, phases_.iterations_within(iteration_, free_blocks_ - plan_.spare_blocks, decoding_,
-                                         most));
+            1, phases_.iterations_within(numbers_.free_blocks - plan_.spare_blocks,
+                                         numbers_.decoding, most));
         while (!step_.fits(planned_)) planned_ = (planned_ + 1) / 2;
     }
     stepping_ = true;
     discarded_ = 0;
     step_start_ = now;
+    even_gaps_ = all_decode_ && fresh_.empty() && last_decode_ == now;
     await(now + Duration::picoseconds(step_.offset(planned_)), kStepEnd);
 }
 
@@ -252,10 +252,10 @@ void LlmInstance::apply_plan(Time now) {
                        "a chunk goes past the known tokens");
         s.chunk = chunk.tokens;
         const std::int64_t blocks = std::max(s.blocks, phases_.blocks_for(chunk.reserve_tokens));
-        free_blocks_ -= blocks - s.blocks;
+        numbers_.free_blocks -= blocks - s.blocks;
         s.blocks = blocks;
     }
-    HEADROOM_CHECK(free_blocks_ >= 0, "a plan takes more KV blocks than are free");
+    HEADROOM_CHECK(numbers_.free_blocks >= 0, "a plan takes more KV blocks than are free");
 }
 
 void LlmInstance::shape_the_step() {
@@ -269,9 +269,9 @@ void LlmInstance::shape_the_step() {
         if (s.computed + s.chunk == s.known) ++shape.sampled_tokens;
     }
     if (plan_.decode == StepPlan::Decode::all) {
-        shape.decode_sequences = decoding_;
+        shape.decode_sequences = numbers_.decoding;
         shape.context_tokens = context_;
-        HEADROOM_CHECK(free_blocks_ >= phases_.due(iteration_),
+        HEADROOM_CHECK(numbers_.free_blocks >= phases_.due(),
                        "a decode takes more KV blocks than are free");
     } else if (plan_.decode == StepPlan::Decode::listed) {
         const std::size_t first = plan_.preempt.size() + plan_.chunks.size();
@@ -279,9 +279,9 @@ void LlmInstance::shape_the_step() {
             const std::int64_t computed = computed_at(sequences_[plan_slots_[i]], iteration_);
             ++shape.decode_sequences;
             shape.context_tokens += computed;
-            if (phases_.phase_of(computed) == 0) --free_blocks_;
+            if (phases_.within_block(computed) == 0) --numbers_.free_blocks;
         }
-        HEADROOM_CHECK(free_blocks_ >= 0, "a decode takes more KV blocks than are free");
+        HEADROOM_CHECK(numbers_.free_blocks >= 0, "a decode takes more KV blocks than are free");
     }
     shape.sampled_tokens += shape.decode_sequences;
 }
@@ -319,8 +319,9 @@ void LlmInstance::complete_step(Time now, InstanceHost& host) {
 }
 
 void LlmInstance::advance_all_decodes(std::int64_t blocks) {
-    free_blocks_ -= blocks;
+    numbers_.free_blocks -= blocks;
     iteration_ += planned_;
+    phases_.advance(planned_);
     context_ += step_decodes_ * planned_;
 }
 
@@ -342,13 +343,12 @@ void LlmInstance::advance_listed_decodes(Time now) {
             ++context_;
             continue;
         }
-        phases_.remove(s.phase);
         ++s.joined;
-        s.phase = phases_.phase_of(s.computed, s.joined);
-        phases_.add(s.phase);
+        s.phase = phases_.delay(s.phase);
         ++finish_at;
     }
     ++iteration_;
+    phases_.advance(1);
     refresh_next_finish();
 }
 
@@ -380,7 +380,7 @@ std::int64_t LlmInstance::end_chunk(Time now, std::uint32_t slot) {
         return kNever;
     }
     // All but its newest token is computed (also when a recomputation was cut there): it decodes.
-    if (decoding_ == 0) last_decode_ = s.last_token;
+    if (numbers_.decoding == 0) last_decode_ = s.last_token;
     if (last_decode_ != s.last_token) {
         s.fresh = true;
         fresh_.push_back(slot);
@@ -418,7 +418,7 @@ void LlmInstance::leave_cache(Sequence& s) {
     if (s.stage == Stage::decoding) {
         remove_decoding(s);
     } else {
-        free_blocks_ += s.blocks;
+        numbers_.free_blocks += s.blocks;
     }
 }
 
@@ -436,18 +436,17 @@ void LlmInstance::record_first_token(Sequence& s, Time now) {
 void LlmInstance::add_decoding(Sequence& s) {
     s.stage = Stage::decoding;
     s.joined = iteration_;
-    s.phase = phases_.phase_of(s.computed, s.joined);
-    phases_.add(s.phase);
-    ++decoding_;
+    s.phase = phases_.join(s.computed);
+    ++numbers_.decoding;
     context_ += s.computed;
 }
 
 void LlmInstance::remove_decoding(Sequence& s) {
-    phases_.remove(s.phase);
-    --decoding_;
+    phases_.leave(s.phase);
+    --numbers_.decoding;
     const std::int64_t computed = computed_at(s, iteration_);
     context_ -= computed;
-    free_blocks_ += phases_.blocks_for(computed);
+    numbers_.free_blocks += phases_.blocks_for(computed);
     s.known = computed + 1;
     if (!s.fresh) s.last_token = last_decode_;
 }
@@ -522,7 +521,7 @@ void LlmInstance::account(std::int64_t done, std::int64_t formed, const BlockPha
 }
 
 void LlmInstance::account_gaps(std::int64_t done) {
-    if (discarded_ == 0 && fresh_.empty() && last_decode_ == step_start_ && all_decode_) {
+    if (even_gaps_ && discarded_ == 0) {
         // Mostly every last token came right where the step began: all gaps are iterations.
         recorder_.stats->itl.record_progression(step_.duration_of(0), step_.slope * step_.growth,
                                                 done, static_cast<std::uint64_t>(step_decodes_));
@@ -534,7 +533,7 @@ void LlmInstance::account_gaps(std::int64_t done) {
 void LlmInstance::account_kv(const BlockPhases::Taken& taken, Time until) {
     // A block taken at iteration j is held from offset(j) on, a quadratic in j: so the sums of j
     // and j^2 over all blocks taken are enough.
-    const std::int64_t used = spec_.kv_blocks - free_blocks_ + taken.count;
+    const std::int64_t used = spec_.kv_blocks - numbers_.free_blocks + taken.count;
     Int128 held = static_cast<Int128>(used) * (until - step_start_).ps();
     if (taken.sum_j > 0) held -= step_.offset_sum(taken.sum_j, taken.sum_j2);
     recorder_.stats->kv_block_time.add_ps(held);

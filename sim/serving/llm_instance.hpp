@@ -94,7 +94,7 @@ class LlmInstance final : public Instance, private BatchView {
     [[nodiscard]] Progress progress_at(const EventKey& position) const;
     /// Blocks that decode iterations of the step in progress take, once `formed` took theirs.
     [[nodiscard]] BlockPhases::Taken blocks_of_step(std::int64_t formed) const {
-        return all_decode_ ? phases_.taken(iteration_, formed) : BlockPhases::Taken{};
+        return all_decode_ ? phases_.taken(formed) : BlockPhases::Taken{};
     }
 
     void form_step(Time now);
@@ -144,10 +144,10 @@ class LlmInstance final : public Instance, private BatchView {
     std::size_t over_count_ = 0;
 
     std::int64_t iteration_ = 0;  ///< decode iterations completed
-    std::int64_t decoding_ = 0;
-    std::int64_t context_ = 0;      ///< sum of computed over decoding sequences
-    std::int64_t free_blocks_ = 0;  ///< before the decode blocks of the step in progress
-    BlockPhases phases_;            ///< when the decoding sequences take blocks
+    std::int64_t context_ = 0;    ///< sum of computed over decoding sequences
+    // numbers_ of BatchView holds the free blocks (before the decode blocks of the step in
+    // progress) and the number of decoding sequences.
+    BlockPhases phases_;  ///< when the decoding sequences take blocks
     std::int64_t next_finish_ = kNever;
     Time last_decode_ = Time::zero();  ///< last token of all decoding sequences that are not fresh
     std::int64_t next_rank_ = 0;
@@ -161,6 +161,7 @@ class LlmInstance final : public Instance, private BatchView {
     std::int64_t planned_ = 0;       ///< iterations until its end
     std::int64_t step_decodes_ = 0;  ///< sequences decoding in it
     bool all_decode_ = false;        ///< every decoding sequence, and at least one
+    bool even_gaps_ = false;         ///< and each got its last token where the step began
     std::int64_t discarded_ = 0;     ///< sequences that lose the token of its last iteration
     StepPlan plan_;
     std::vector<std::uint32_t> plan_slots_;  ///< scratch: slots behind the plan's positions

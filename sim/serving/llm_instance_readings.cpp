@@ -40,7 +40,7 @@ InstanceLoad LlmInstance::load(const EventKey& position) const {
     load.running = static_cast<std::int64_t>(running_.size()) - leaving_;
     load.in_flight = load.waiting + load.running;
     load.kv_total_blocks = spec_.kv_blocks;
-    load.kv_used_blocks = spec_.kv_blocks - free_blocks_;
+    load.kv_used_blocks = spec_.kv_blocks - numbers_.free_blocks;
     load.completed = completed_;
     load.prompt_tokens = prompt_tokens_;
     load.output_tokens = output_tokens_;
@@ -51,7 +51,7 @@ InstanceLoad LlmInstance::load(const EventKey& position) const {
         load.busy += position.time - step_start_;
         if (all_decode_) {
             const Progress progress = progress_at(position);
-            load.kv_used_blocks += phases_.taken(iteration_, progress.formed).count;
+            load.kv_used_blocks += phases_.taken(progress.formed).count;
             load.output_tokens += step_decodes_ * progress.done;
         }
     }
@@ -104,13 +104,13 @@ void LlmInstance::record_last_gaps(std::int64_t iteration, Time boundary) {
 
 void LlmInstance::account_slowly(std::int64_t done, std::int64_t formed, Time until) {
     // The step in which measuring starts, once per instance: iteration by iteration.
-    std::int64_t used = spec_.kv_blocks - free_blocks_;
+    std::int64_t used = spec_.kv_blocks - numbers_.free_blocks;
     for (std::int64_t j = 0; j < formed; ++j) {
         const Time start = step_start_ + Duration::picoseconds(step_.offset(j));
         const Time boundary =
             j < done ? step_start_ + Duration::picoseconds(step_.offset(j + 1)) : until;
         if (all_decode_) {
-            used += phases_.due(iteration_ + j);
+            used += phases_.due_after(j);
         }
         if (boundary <= recorder_.measure_from) continue;
         const Time from = std::max(start, recorder_.measure_from);

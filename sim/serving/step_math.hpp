@@ -37,9 +37,9 @@ struct MacroStep {
     /// Whether offset(j) stays below 2^62 ps (53 days).
     [[nodiscard]] bool fits(std::int64_t j) const {
         // Mostly the last iteration is below 2^45 ps (35 s): at most 2^16 of them are below 2^61.
-        if (((fixed | slope | (context + growth * j)) >> 31) == 0 && duration_of(j) >> 45 == 0) {
-            return true;
-        }
+        const std::int64_t last_context = context + growth * j;
+        const bool small = (slope | last_context) >> 31 == 0 && fixed >> 45 == 0;
+        if (small && duration_of(j) >> 45 == 0) return true;
         const Int128 value =
             static_cast<Int128>(j) * fixed +
             static_cast<Int128>(slope) * (static_cast<Int128>(j) * context +
@@ -65,9 +65,8 @@ struct MacroStep {
     }
     /// Sum of offset(j) over some values of j, given the sums of j and of j^2.
     [[nodiscard]] Int128 offset_sum(std::int64_t sum_j, std::int64_t sum_j2) const {
-        return static_cast<Int128>(fixed) * sum_j +
-               slope * (static_cast<Int128>(context) * sum_j +
-                        static_cast<Int128>(growth) * ((sum_j2 - sum_j) / 2));
+        return static_cast<Int128>(duration_of(0)) * sum_j +
+               static_cast<Int128>(slope * growth) * ((sum_j2 - sum_j) / 2);
     }
 };
 
