@@ -16,6 +16,8 @@
 #include <limits>
 #include <optional>
 
+#include "sim/core/check.hpp"
+
 namespace headroom::inline core {
 
 __extension__ typedef __int128 Int128;
@@ -45,7 +47,17 @@ class Duration {
     }
 
     /// Nearest picosecond, halves away from zero; saturates; NaN is a programmer error.
-    [[nodiscard]] static Duration from_seconds(double s);
+    [[nodiscard]] static constexpr Duration from_seconds(double s) {
+        HEADROOM_CHECK(s == s, "a duration cannot be NaN");
+        constexpr double kLimit = 9.2e18;
+        const double ps = s * static_cast<double>(kPerSecond);
+        if (ps >= kLimit) return max();
+        if (ps <= -kLimit) return -max();
+        // llround without the call: the part behind the point is exact, as is the sum.
+        const auto whole = static_cast<std::int64_t>(ps);
+        const double rest = ps - static_cast<double>(whole);
+        return Duration{whole + (rest >= 0.5 ? 1 : 0) - (rest <= -0.5 ? 1 : 0)};
+    }
 
     [[nodiscard]] constexpr std::int64_t ps() const { return ps_; }
     /// For reports only: no double may decide anything inside the simulation.
@@ -87,7 +99,9 @@ class Time {
         return Time{std::numeric_limits<std::int64_t>::max()};
     }
     /// Nearest picosecond after the start of the run, as Duration::from_seconds.
-    [[nodiscard]] static Time from_seconds(double s);
+    [[nodiscard]] static constexpr Time from_seconds(double s) {
+        return zero() + Duration::from_seconds(s);
+    }
     /// The longest horizon a run may have: 100 days, which leaves room for sums past the end.
     [[nodiscard]] static constexpr Time horizon_limit() { return zero() + Duration::hours(2400); }
 

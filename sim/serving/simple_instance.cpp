@@ -64,10 +64,11 @@ void SimpleInstance::await_soonest() {
 
 void SimpleInstance::sift_down(std::size_t at) {
     const Busy moved = heap_[at];
+    const std::size_t size = heap_.size();
     for (;;) {
         std::size_t child = 2 * at + 1;
-        if (child >= heap_.size()) break;
-        if (child + 1 < heap_.size() && heap_[child + 1] < heap_[child]) ++child;
+        if (child >= size) break;
+        if (child + 1 < size && heap_[child + 1] < heap_[child]) ++child;
         if (!(heap_[child] < moved)) break;
         heap_[at] = heap_[child];
         at = child;
