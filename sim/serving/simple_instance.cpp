@@ -37,12 +37,7 @@ std::optional<Cause> SimpleInstance::submit(Time now, const Submission& submissi
 SimpleInstance::Busy SimpleInstance::begin_service(Time now, std::uint32_t slot) {
     Job& job = jobs_[slot];
     job.start = now;
-    Duration service = job.service;
-    if (speed_ != kNominalSpeed) {
-        const Int128 nominal = static_cast<Int128>(service.ps()) * kNominalSpeed;
-        service = Duration::picoseconds(static_cast<std::int64_t>((nominal + speed_ / 2) / speed_));
-    }
-    return {now.later_by(service), started_++, slot};
+    return {now.later_by(scaled(job.service, speed_)), started_++, slot};
 }
 
 void SimpleInstance::start(Time now, std::uint32_t slot) {

@@ -55,13 +55,16 @@ class LatencyModel {
 using SpeedPpm = std::int64_t;
 inline constexpr SpeedPpm kNominalSpeed = 1'000'000;
 
-[[nodiscard]] inline IterationCost scaled(IterationCost cost, SpeedPpm speed) {
+/// What takes `d` at nominal speed, to the nearest picosecond; saturates.
+[[nodiscard]] inline Duration scaled(Duration d, SpeedPpm speed) {
+    if (speed == kNominalSpeed) return d;
+    const Int128 ps = (static_cast<Int128>(d.ps()) * kNominalSpeed + speed / 2) / speed;
+    return ps < Duration::max().ps() ? Duration::picoseconds(static_cast<std::int64_t>(ps))
+                                     : Duration::max();
+}
+[[nodiscard]] inline IterationCost scaled(const IterationCost& cost, SpeedPpm speed) {
     if (speed == kNominalSpeed) return cost;
-    const auto divide = [speed](Duration d) {
-        const Int128 numerator = static_cast<Int128>(d.ps()) * kNominalSpeed + speed / 2;
-        return Duration::picoseconds(static_cast<std::int64_t>(numerator / speed));
-    };
-    return {divide(cost.fixed), divide(cost.per_context_token), cost.valid_until};
+    return {scaled(cost.fixed, speed), scaled(cost.per_context_token, speed), cost.valid_until};
 }
 
 }  // namespace headroom::serving

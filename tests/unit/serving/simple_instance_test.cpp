@@ -146,6 +146,14 @@ TEST_CASE("SimpleInstance: a new speed holds for services that start later") {
     CHECK(rig.completed == std::vector<Completed>{{0, 2, 0}, {1, 6, 2}, {2, 6.5, 6}});
 }
 
+TEST_CASE("SimpleInstance: a service slowed beyond all time never ends") {
+    Rig rig({1, Distribution::fixed(1e6), -1});
+    rig.instance.set_speed(at(0), 1);
+    CHECK_FALSE(rig.submit(0, 0));
+    CHECK(rig.instance.next_event().time == Time::max());
+    CHECK(rig.instance.load(EventKey{at(5), 0}).running == 1);
+}
+
 TEST_CASE("SimpleInstance: a service time depends on the request and attempt alone") {
     const auto ends = [](std::vector<std::uint32_t> order) {
         Rig rig({3, Distribution::exponential(1.0), -1});
