@@ -8,8 +8,8 @@
 /// nearly equal ones. A record's hash depends on its kind, the number of its words and the place of
 /// each: the sum of widening products of two keyed words each, NH of Black, Halevi, Krawczyk,
 /// Krovetz and Rogaway, "UMAC: Fast and Secure Message Authentication" (CRYPTO '99), mixed at the
-/// end. The multiplications do not wait for each other: about 0.3 ns a word. Not meant to resist an
-/// adversary. Same bits on every machine.
+/// end. The multiplications do not wait for each other. Not meant to resist an adversary. Same bits
+/// on every machine.
 #pragma once
 
 #include <concepts>

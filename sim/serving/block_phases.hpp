@@ -6,9 +6,10 @@
 /// take, when (as sums, for integrals over time), and how far the free blocks last.
 ///
 ///     BlockPhases phases(16);
-///     const auto phase = phases.join(13);      // 13 tokens computed: its next block comes at j =
-///     3 phases.taken(20).count;                  // 2: at j = 3 and at j = 19 phases.advance(20);
-///     // those iterations are over phases.leave(phase);
+///     const auto phase = phases.join(13);  // 13 tokens computed: takes a block at j = 3
+///     phases.taken(20).count;              // 2: at j = 3 and at j = 19
+///     phases.advance(20);                  // those iterations are over
+///     phases.leave(phase);
 ///
 /// join, leave, advance and due are O(1), the others O(phases in use), at most O(block_size). No
 /// allocation after construction.

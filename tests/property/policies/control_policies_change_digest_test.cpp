@@ -53,8 +53,8 @@ void add_pool(SimulationSpec& spec, const std::string& name, std::int64_t count,
     spec.control.pools.push_back(pool);
 }
 
-/// "mixed-fleet": two workloads of unlike pods come cold onto nodes of three sizes in three zones;
-/// pods with another size follow them where a node fails.
+/// "mixed-fleet": two workloads of unlike pods come cold onto nodes of three sizes in three zones,
+/// and a node is lost.
 SimulationSpec mixed_fleet(PolicyChoice scheduling) {
     SimulationSpec spec;
     spec.name = "mixed-fleet";
@@ -79,7 +79,7 @@ SimulationSpec mixed_fleet(PolicyChoice scheduling) {
     return spec;
 }
 
-/// "surge": a service of which the load triples, for ten minutes.
+/// "surge": a service of which the load is three times as high in the first ten minutes.
 SimulationSpec surge(std::optional<PolicyChoice> scaling) {
     SimulationSpec spec;
     spec.name = "surge";
@@ -149,7 +149,7 @@ TEST_CASE("Arrival processes: each gives its own digest, at the same rate of 20 
         if (for_tests(name)) continue;
         PolicyChoice choice = choose<ArrivalProcess>(name);
         for (const ParameterSpec& spec : entry.specs) {
-            if (spec.name == "rate" || spec.name == "mean_rate" || spec.name == "base_rate") {
+            if (spec.name == "rate") {
                 choice.parameters.set(spec.name, {20.0});
             } else if (spec.name == "cv" && !choice.parameters.given("gaps")) {
                 choice.parameters.set(spec.name, {2.0});
