@@ -64,8 +64,8 @@ class LengthModel {
 
 /// LengthSequence: the lengths model.at(u) for the draws 0, 1, 2, ... of a stream, faster: (0, 1)
 /// is cut into cells, and where both ends of a cell have one length, so has all of it, for at()
-/// never falls. A cell is looked at when a draw first meets it. next() is O(1), as dear as at() only
-/// where the ends differ; 32 KiB.
+/// never falls. A cell is looked at when a draw first meets it. next() is O(1), as dear as at()
+/// only where the ends differ; 32 KiB.
 class LengthSequence {
   public:
     LengthSequence(LengthModel model, RandomStream stream);
