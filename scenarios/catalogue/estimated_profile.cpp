@@ -125,12 +125,12 @@ EstimateResult make_estimated(const Catalogue& catalogue, const EstimateRequest&
     }
 
     EstimatedProfile profile;
-    serving::EstimateOptions options;
+    serving::TransformerOptions options;
     options.engine = engine;
     options.host_per_iteration = request.host_per_iteration;
     options.host_per_sequence = request.host_per_sequence;
-    profile.latency =
-        std::make_shared<const serving::EstimatedLatency>(model->shape, gpu->spec, options);
+    profile.latency = std::make_shared<const serving::TransformerLatency>(
+        model->shape, std::make_shared<const serving::EstimatedOperators>(gpu->spec), options);
     profile.info = {"estimated", profile_name(*model, *gpu, engine), error_band(gpu->spec)};
     profile.limits = limits;
     profile.kv_blocks = room.blocks;

@@ -16,7 +16,8 @@
 #include <string>
 
 #include "scenarios/catalogue/catalogue.hpp"
-#include "sim/serving/latency/estimated_latency.hpp"
+#include "sim/serving/latency/estimated_operators.hpp"
+#include "sim/serving/latency/transformer_latency.hpp"
 #include "sim/serving/service_spec.hpp"
 
 namespace headroom::scenarios {
@@ -46,7 +47,7 @@ struct EstimateRequest {
 };
 
 struct EstimatedProfile {
-    std::shared_ptr<const serving::EstimatedLatency> latency;
+    std::shared_ptr<const serving::TransformerLatency> latency;
     serving::ProfileInfo info;
     EngineLimits limits;
     std::int64_t kv_blocks = 0;

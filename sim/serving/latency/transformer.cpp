@@ -92,6 +92,16 @@ void add_feed_forward(const TransformerShape& s, std::int64_t tp, std::vector<Ge
     }
 }
 
+/// base^n by squaring: the same products in the same order everywhere.
+[[nodiscard]] double power(double base, std::int64_t n) {
+    double result = 1;
+    for (; n > 0; n >>= 1) {
+        if ((n & 1) != 0) result *= base;
+        base *= base;
+    }
+    return result;
+}
+
 }  // namespace
 
 bool splits_over(const TransformerShape& shape, std::int64_t tp) {
@@ -182,14 +192,31 @@ Gemm lm_head_gemm(const TransformerShape& shape, std::int64_t tp) {
     return {padded_vocabulary(shape, tp), shape.hidden, 1, 1, 0, false};
 }
 
+double touched_experts(const Gemm& gemm, std::int64_t tokens) {
+    const double experts = static_cast<double>(gemm.experts);
+    const double missed = 1.0 - static_cast<double>(gemm.rows_per_token) / experts;
+    return experts * (1.0 - power(missed, tokens));
+}
+
+GemmWork gemm_work(const Gemm& gemm, std::int64_t tokens, DType dtype) {
+    const double n = static_cast<double>(gemm.n);
+    const double k = static_cast<double>(gemm.k);
+    const double rows = static_cast<double>(tokens * gemm.rows_per_token);
+    const double activation = static_cast<double>(kActivationBytes);
+    const double value = gemm.quantised ? static_cast<double>(bytes_of(dtype)) : activation;
+    const double matrices = gemm.experts > 0 ? touched_experts(gemm, tokens) : 1.0;
+    return {2.0 * rows * n * k, matrices * n * k * value, rows * k * value + rows * n * activation};
+}
+
 std::vector<ElementwiseKernel> elementwise_kernels(const TransformerShape& shape,
                                                    const EngineShape& engine) {
     const std::int64_t tp = engine.tp;
     const std::int64_t a = kActivationBytes;
     const std::int64_t h = shape.hidden;
     std::vector<ElementwiseKernel> out;
-    out.push_back({2 * h * a, 1});                     // embedding
-    out.push_back({4 * h * a, 2 * shape.layers + 1});  // norm + residual: two read, two written
+    out.push_back({2 * h * a, 1, ElementwiseKind::norm});  // embedding
+    // Norm + residual: two read, two written.
+    out.push_back({4 * h * a, 2 * shape.layers + 1, ElementwiseKind::norm});
 
     // Rotary embedding and KV append: q, k, v read, q, k written, k and v written to the cache.
     const std::int64_t heads = shape.query_heads / tp;
@@ -202,19 +229,20 @@ std::vector<ElementwiseKernel> elementwise_kernels(const TransformerShape& shape
     } else {
         rotated = (2 * heads + 3 * kv_heads_per_rank(shape, tp)) * shape.head_size;
     }
-    out.push_back({rotated * a + cached, shape.layers});
+    out.push_back({rotated * a + cached, shape.layers, ElementwiseKind::rotary});
 
     const std::int64_t touched = ffn_inputs(shape) + 1;
     if (const std::int64_t dense = dense_layers(shape); dense > 0) {
-        out.push_back({touched * (shape.ffn / tp) * a, dense});
+        out.push_back({touched * (shape.ffn / tp) * a, dense, ElementwiseKind::activation});
     }
     if (shape.moe) {
         const MixtureOfExperts& m = *shape.moe;
         const std::int64_t sparse = shape.layers - m.dense_layers;
         const std::int64_t width = (m.active + m.shared_experts) * m.expert_ffn / tp;
-        out.push_back({2 * m.experts * a, sparse});       // choice of experts
-        out.push_back({touched * width * a, sparse});     // activation
-        out.push_back({(m.active + 1) * h * a, sparse});  // sum over experts
+        out.push_back({2 * m.experts * a, sparse, ElementwiseKind::routing});
+        out.push_back({touched * width * a, sparse, ElementwiseKind::activation});
+        // The sum over experts.
+        out.push_back({(m.active + 1) * h * a, sparse, ElementwiseKind::routing});
     }
     return out;
 }
@@ -230,6 +258,20 @@ double decode_attention_flop(const TransformerShape& shape, std::int64_t tp) {
     if (!shape.latent) return prefill_attention_flop(shape, tp);
     const std::int64_t size = 2 * shape.latent->kv_rank + shape.latent->rope_size;
     return 2.0 * static_cast<double>(shape.layers * (shape.query_heads / tp) * size);
+}
+
+AttentionWork attention_work(const TransformerShape& shape, const EngineShape& engine) {
+    AttentionWork work;
+    work.layers = shape.layers;
+    work.query_heads = shape.query_heads / engine.tp;
+    work.kv_heads = kv_heads_per_rank(shape, engine.tp);
+    work.head_size = shape.head_size;
+    work.latent = shape.latent.has_value();
+    work.kv_bytes_per_token =
+        static_cast<double>(kv_bytes_per_token(shape, engine.kv_dtype, engine.tp).count());
+    work.prefill_flop = prefill_attention_flop(shape, engine.tp);
+    work.decode_flop = decode_attention_flop(shape, engine.tp);
+    return work;
 }
 
 }  // namespace headroom::serving

@@ -139,10 +139,24 @@ struct Gemm {
 /// The product over the sampled tokens.
 [[nodiscard]] Gemm lm_head_gemm(const TransformerShape& shape, std::int64_t tp);
 
+/// Flop and bytes of one launch over `tokens` tokens (count ignored): of a mixture of experts the
+/// weights of those experts that the tokens touch when the router is even, E (1 - (1 - a/E)^T).
+struct GemmWork {
+    double flop = 0;
+    double weight_bytes = 0;
+    double activation_bytes = 0;  ///< input read, output written
+};
+[[nodiscard]] GemmWork gemm_work(const Gemm& gemm, std::int64_t tokens, DType dtype);
+/// Those experts.
+[[nodiscard]] double touched_experts(const Gemm& gemm, std::int64_t tokens);
+
+enum class ElementwiseKind { norm, rotary, activation, routing, sampling };
+
 /// A memory-bound kernel: bytes moved a token, launched `count` times an iteration.
 struct ElementwiseKernel {
     std::int64_t bytes_per_token = 0;
     std::int64_t count = 0;
+    ElementwiseKind kind = ElementwiseKind::norm;
 };
 [[nodiscard]] std::vector<ElementwiseKernel> elementwise_kernels(const TransformerShape& shape,
                                                                  const EngineShape& engine);
@@ -151,5 +165,19 @@ struct ElementwiseKernel {
 /// in a prefill, and in a decode step (latent attention decodes in the compressed space).
 [[nodiscard]] double prefill_attention_flop(const TransformerShape& shape, std::int64_t tp);
 [[nodiscard]] double decode_attention_flop(const TransformerShape& shape, std::int64_t tp);
+
+/// The attention of one rank, all layers together.
+struct AttentionWork {
+    std::int64_t layers = 0;
+    std::int64_t query_heads = 0;  ///< of this rank
+    std::int64_t kv_heads = 0;     ///< of this rank; with latent attention every query has its own
+    std::int64_t head_size = 0;
+    bool latent = false;
+    double kv_bytes_per_token = 0;
+    double prefill_flop = 0;  ///< for one pair of a query token and a token it attends to
+    double decode_flop = 0;   ///< likewise
+};
+[[nodiscard]] AttentionWork attention_work(const TransformerShape& shape,
+                                           const EngineShape& engine);
 
 }  // namespace headroom::serving

@@ -4,9 +4,11 @@
 #include <iostream>
 
 #include "sim/control/scaling_policy.hpp"
+#include "sim/serving/latency/measured_operators.hpp"
 #include "tests/catch.hpp"
 #include "tests/rig.hpp"
 #include "tests/scale.hpp"
+#include "tests/unit/serving/latency/fixtures.hpp"
 
 namespace headroom::tests {
 namespace {
@@ -85,6 +87,15 @@ std::vector<Arrival> random_arrivals(Draws& draws, std::int64_t count, std::int6
     return arrivals;
 }
 
+/// A measured profile: lines between knots of the context, so that macro-steps end at knots too.
+std::shared_ptr<const serving::LatencyModel> tabulated_latency() {
+    using namespace serving::tests;
+    static const auto model = std::make_shared<const serving::TransformerLatency>(
+        kLlama8b, std::make_shared<const serving::MeasuredOperators>(synthetic_tables(), h100()),
+        options(1));
+    return model;
+}
+
 serving::ServiceSpec random_service(Draws& draws, const std::string& name, std::int64_t longest) {
     const bool v0 = draws.one_in(3);
     const std::int64_t block_size = draws.one_in(4) ? draws.between(1, 80) : 16;
@@ -111,6 +122,8 @@ serving::ServiceSpec random_service(Draws& draws, const std::string& name, std::
     if (draws.one_in(3)) {
         service.versions[0].engine.llm->latency = std::make_shared<serving::LinearLatency>(
             serving::LinearCoefficients{Duration::microseconds(6500), {}, {}, {}, {}});
+    } else if (draws.one_in(3)) {
+        service.versions[0].engine.llm->latency = tabulated_latency();
     }
     const char* routers[] = {"round-robin", "random", "least-request", "two-choice",
                              "test-least-kv"};

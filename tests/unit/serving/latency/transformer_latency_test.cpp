@@ -1,94 +1,16 @@
-#include "sim/serving/latency/estimated_latency.hpp"
-
-#include <cstdlib>
+#include "sim/serving/latency/transformer_latency.hpp"
 
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/serving/latency/fixtures.hpp"
 
 using namespace headroom;
 using namespace headroom::serving;
+using namespace headroom::serving::tests;
 
-namespace {
-
-const TransformerShape kLlama8b{32, 4096, 14336, 32, 8, 128, 128256};
-const TransformerShape kLlama70b{80, 8192, 28672, 64, 8, 128, 128256};
-
-TransformerShape qwen3_30b_a3b() {
-    TransformerShape shape{48, 2048, 0, 32, 4, 128, 151936};
-    shape.moe = MixtureOfExperts{128, 8, 768, 0, 0};
-    return shape;
-}
-
-TransformerShape deepseek_v3() {
-    TransformerShape shape{61, 7168, 18432, 128, 128, 128, 129280};
-    shape.moe = MixtureOfExperts{256, 8, 2048, 1, 3};
-    shape.latent = LatentAttention{1536, 512, 128, 64, 128};
-    return shape;
-}
-
-GpuSpec h100() {
-    GpuSpec gpu;
-    gpu.memory = mebibytes(80'998);
-    gpu.memory_bytes_per_s = 3.35e12;
-    gpu.bf16_flops = 989e12;
-    gpu.fp8_flops = 1978e12;
-    gpu.link_bytes_per_s = 450e9;
-    gpu.link = LinkKind::nvlink;
-    gpu.compute_capability = 90;
-    return gpu;
-}
-
-EstimateOptions options(std::int64_t tp, DType dtype = DType::bf16) {
-    EstimateOptions o;
-    o.engine.tp = tp;
-    o.engine.dtype = dtype;
-    o.engine.max_num_batched_tokens = 2048;
-    o.engine.max_num_seqs = 256;
-    return o;
-}
-
-IterationShape decode(std::int64_t sequences, std::int64_t context_each) {
-    IterationShape shape;
-    shape.decode_sequences = sequences;
-    shape.context_tokens = sequences * context_each;
-    shape.sampled_tokens = sequences;
-    return shape;
-}
-
-IterationShape prefill(std::int64_t tokens, std::int64_t before) {
-    IterationShape shape;
-    shape.prefill_tokens = tokens;
-    shape.prefill_attention_doubled = tokens * (2 * before + tokens);
-    shape.prefill_chunks = 1;
-    shape.sampled_tokens = 1;
-    return shape;
-}
-
-Duration time_of(const LatencyModel& model, const IterationShape& shape) {
-    return model.iteration_cost(shape).at(shape.context_tokens);
-}
-
-double microseconds(Duration d) {
-    return d.to_seconds() * 1e6;
-}
-
-}  // namespace
-
-TEST_CASE("EstimatedLatency: a matrix product is a launch plus the slower of compute and memory") {
-    const Gemm gate_up{28672, 4096, 1};
-    // One token: 2 (28672 4096 + 4096 + 28672) B over 0.8 * 3.35 TB/s = 87.666 us, and 3 us.
-    CHECK(gemm_seconds(gate_up, 1, h100(), DType::bf16) * 1e6 == Approx(90.666).epsilon(1e-5));
-    // 8192 tokens: 2 * 8192 * 28672 * 4096 flop over 0.6 * 989 TFLOP/s = 3242.6 us, and 3 us.
-    CHECK(gemm_seconds(gate_up, 8192, h100(), DType::bf16) * 1e6 == Approx(3245.6).epsilon(1e-4));
-    // fp8 halves the weights and the input, doubles the rate; the output stays bf16.
-    CHECK(gemm_seconds(gate_up, 1, h100(), DType::fp8) * 1e6 ==
-          Approx(3 + (28672.0 * 4096 + 4096 + 2 * 28672) / 2.68e6).epsilon(1e-9));
-    CHECK(gemm_seconds(gate_up, 8192, h100(), DType::fp8) * 1e6 ==
-          Approx(3 + 3242.57 * 989 / 1978).epsilon(1e-4));
-}
-
-TEST_CASE("EstimatedLatency: one decode step of llama-3.1-8b on an H100 is the sum done by hand") {
-    const EstimatedLatency model(kLlama8b, h100(), options(1));
+TEST_CASE(
+    "TransformerLatency: one decode step of llama-3.1-8b on an H100 is the sum done by hand") {
+    const TransformerLatency model = estimate(kLlama8b, h100(), options(1));
     const OperatorBreakdown parts = model.breakdown(decode(1, 1000));
     const double bw = 0.80 * 3.35e12;
     // Per layer: 6144x4096, 4096x4096, 28672x4096, 4096x14336 weights and a row in and out of each.
@@ -111,8 +33,8 @@ TEST_CASE("EstimatedLatency: one decode step of llama-3.1-8b on an H100 is the s
     CHECK(parts.total().to_seconds() == Approx(1.0 / 132).epsilon(0.02));
 }
 
-TEST_CASE("EstimatedLatency: prefill attention is causal flop at half the bf16 rate") {
-    const EstimatedLatency model(kLlama8b, h100(), options(1));
+TEST_CASE("TransformerLatency: prefill attention is causal flop at half the bf16 rate") {
+    const TransformerLatency model = estimate(kLlama8b, h100(), options(1));
     // 32 layers, 4 * 32 * 128 flop a pair, 1000 (3000 + 500) pairs.
     const double seconds = 32 * 4.0 * 32 * 128 * 1000 * 3500 / (0.5 * 989e12);
     const OperatorBreakdown parts = model.breakdown(prefill(1000, 3000));
@@ -120,12 +42,12 @@ TEST_CASE("EstimatedLatency: prefill attention is causal flop at half the bf16 r
     CHECK(parts.decode_attention == Duration::zero());
 }
 
-TEST_CASE("EstimatedLatency: an all-reduce scales with the link") {
-    const EstimatedLatency nvlink(kLlama8b, h100(), options(2));
+TEST_CASE("TransformerLatency: an all-reduce scales with the link") {
+    const TransformerLatency nvlink = estimate(kLlama8b, h100(), options(2));
     GpuSpec slow = h100();
     slow.link = LinkKind::pcie;
     slow.link_bytes_per_s = 45e9;
-    const EstimatedLatency pcie(kLlama8b, slow, options(2));
+    const TransformerLatency pcie = estimate(kLlama8b, slow, options(2));
     const IterationShape shape = prefill(2048, 0);
     const double bytes = 2048.0 * 4096 * 2;
     const double gather = 128256.0 * 2;  // logits of one token
@@ -136,10 +58,10 @@ TEST_CASE("EstimatedLatency: an all-reduce scales with the link") {
 }
 
 TEST_CASE(
-    "EstimatedLatency: the parts add up to the iteration's time, inside and past the tables") {
+    "TransformerLatency: the parts add up to the iteration's time, inside and past the tables") {
     const RandomStream random{7, "test/estimated-latency"};
     for (const TransformerShape& shape : {kLlama8b, kLlama70b, qwen3_30b_a3b(), deepseek_v3()}) {
-        const EstimatedLatency model(shape, h100(), options(4));
+        const TransformerLatency model = estimate(shape, h100(), options(4));
         for (std::uint64_t i = 0; i < 300; ++i) {
             IterationShape s;
             s.decode_sequences = static_cast<std::int64_t>(random.below(700, i, 0));
@@ -154,11 +76,11 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("EstimatedLatency: time never falls as tokens, batch or context grow") {
+TEST_CASE("TransformerLatency: time never falls as tokens, batch or context grow") {
     const RandomStream random{11, "test/estimated-latency"};
     for (const TransformerShape& shape : {kLlama8b, kLlama70b, qwen3_30b_a3b(), deepseek_v3()}) {
         for (const DType dtype : {DType::bf16, DType::fp8}) {
-            const EstimatedLatency model(shape, h100(), options(2, dtype));
+            const TransformerLatency model = estimate(shape, h100(), options(2, dtype));
             for (std::uint64_t i = 0; i < 500; ++i) {
                 IterationShape s;
                 s.decode_sequences = static_cast<std::int64_t>(random.below(400, i, 0));
@@ -186,7 +108,7 @@ TEST_CASE("EstimatedLatency: time never falls as tokens, batch or context grow")
 }
 
 TEST_CASE(
-    "EstimatedLatency: tensor parallelism conserves the flop and the weights of the products") {
+    "TransformerLatency: tensor parallelism conserves the flop and the weights of the products") {
     TransformerShape moe = qwen3_30b_a3b();
     for (const TransformerShape& shape : {kLlama8b, kLlama70b, moe}) {
         const auto sum = [&shape](std::int64_t tp) {
@@ -209,17 +131,8 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("EstimatedLatency: a mixture of experts reads the experts its tokens touch") {
-    const Gemm experts{1536, 2048, 1, 8, 128};
-    const double one = 1536.0 * 2048 * 2;
-    CHECK(gemm_work(experts, 1, DType::bf16).weight_bytes == Approx(8 * one));
-    CHECK(gemm_work(experts, 2, DType::bf16).weight_bytes == Approx((16 - 0.5) * one));
-    CHECK(gemm_work(experts, 4096, DType::bf16).weight_bytes == Approx(128 * one));
-    CHECK(gemm_work(experts, 10, DType::bf16).flop == Approx(10 * 8 * one));
-}
-
-TEST_CASE("EstimatedLatency: the context slope is whole picoseconds, rounded down") {
-    const EstimatedLatency model(kLlama8b, h100(), options(1));
+TEST_CASE("TransformerLatency: the context slope is whole picoseconds, rounded down") {
+    const TransformerLatency model = estimate(kLlama8b, h100(), options(1));
     const IterationCost cost = model.iteration_cost(decode(8, 500));
     // 131072 B over 2.68 TB/s = 48,907.46 ps
     CHECK(cost.per_context_token == Duration::picoseconds(48'907));
@@ -227,10 +140,10 @@ TEST_CASE("EstimatedLatency: the context slope is whole picoseconds, rounded dow
     CHECK(model.iteration_cost({}).fixed == Duration::milliseconds(1));  // the host alone
 }
 
-TEST_CASE("EstimatedLatency: fp8 and more GPUs are faster, and not by more than they can be") {
-    const EstimatedLatency bf16(kLlama70b, h100(), options(4));
-    const EstimatedLatency fp8(kLlama70b, h100(), options(4, DType::fp8));
-    const EstimatedLatency wide(kLlama70b, h100(), options(8));
+TEST_CASE("TransformerLatency: fp8 and more GPUs are faster, and not by more than they can be") {
+    const TransformerLatency bf16 = estimate(kLlama70b, h100(), options(4));
+    const TransformerLatency fp8 = estimate(kLlama70b, h100(), options(4, DType::fp8));
+    const TransformerLatency wide = estimate(kLlama70b, h100(), options(8));
     for (const std::int64_t batch : {1, 16, 128}) {
         const double base = time_of(bf16, decode(batch, 1000)).to_seconds();
         const double quantised = time_of(fp8, decode(batch, 1000)).to_seconds();
@@ -242,20 +155,10 @@ TEST_CASE("EstimatedLatency: fp8 and more GPUs are faster, and not by more than 
     }
 }
 
-TEST_CASE("EstimatedLatency: the error band is narrow only for Hopper with NVLink") {
-    CHECK(error_band(h100()) == 0.15);
-    GpuSpec pcie = h100();
-    pcie.link = LinkKind::pcie;
-    CHECK(error_band(pcie) == 0.25);
-    GpuSpec ampere = h100();
-    ampere.compute_capability = 80;
-    CHECK(error_band(ampere) == 0.25);
-}
-
-TEST_CASE("EstimatedLatency: the picoseconds are the same with every compiler") {
+TEST_CASE("TransformerLatency: the picoseconds are the same with every compiler") {
     // Golden values: any change of them changes digests of scenarios that use an estimate.
-    const EstimatedLatency dense(kLlama8b, h100(), options(1));
-    const EstimatedLatency sparse(deepseek_v3(), h100(), options(8, DType::fp8));
+    const TransformerLatency dense = estimate(kLlama8b, h100(), options(1));
+    const TransformerLatency sparse = estimate(deepseek_v3(), h100(), options(8, DType::fp8));
     CHECK(time_of(dense, decode(32, 1000)).ps() == 9'407'432'583);
     CHECK(time_of(dense, prefill(2000, 100)).ps() == 56'008'096'297);
     CHECK(time_of(sparse, decode(32, 1000)).ps() == 26'856'332'413);
