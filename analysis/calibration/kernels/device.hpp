@@ -1,0 +1,70 @@
+/// What the ops share on one device: stream, library handles, sizes, buffers, and errors that say
+/// which call failed. For CUDA translation units only.
+#pragma once
+
+#include <cublasLt.h>
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+struct cudnnContext;  // cudnnHandle_t is a pointer to it
+
+namespace headroom::kernels {
+
+class DeviceError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+/// Throws DeviceError("<call>: <what CUDA says>") unless the call succeeded.
+void require(cudaError_t status, const char* call);
+void require(cublasStatus_t status, const char* call);
+#define HEADROOM_CUDA(call) ::headroom::kernels::require((call), #call)
+
+struct Context {
+    cudaStream_t stream = nullptr;
+    cublasLtHandle_t cublaslt = nullptr;
+    cudnnContext* cudnn = nullptr;  ///< null: the library is not there, its ops are left out
+    int multiprocessors = 0;
+    std::size_t l2_bytes = 0;
+    std::size_t rotate_bytes = 0;  ///< distinct inputs that a timed case needs: 3 times the L2
+};
+
+/// Device memory, freed with the object. Move only.
+class Buffer {
+  public:
+    Buffer() = default;
+    explicit Buffer(std::size_t bytes);
+    Buffer(Buffer&& other) noexcept;
+    Buffer& operator=(Buffer&& other) noexcept;
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    ~Buffer();
+
+    [[nodiscard]] void* data() const { return data_; }
+    template <class T>
+    [[nodiscard]] T* as() const {
+        return static_cast<T*>(data_);
+    }
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    void poison(cudaStream_t stream) const;  ///< every byte 0xff
+    void upload(const void* host, std::size_t bytes, cudaStream_t stream) const;
+    void download(void* host, std::size_t bytes, cudaStream_t stream) const;  ///< and waits
+
+  private:
+    void* data_ = nullptr;
+    std::size_t bytes_ = 0;
+};
+
+/// Fills a buffer on the device with bf16 normal numbers of the given standard deviation, or with
+/// fp8 (e4m3) ones, the same for the same seed.
+void fill_bf16(const Buffer& buffer, std::uint64_t seed, float deviation, cudaStream_t stream);
+void fill_fp8(const Buffer& buffer, std::uint64_t seed, float deviation, cudaStream_t stream);
+
+/// How many copies of `bytes_per_copy` hold Context::rotate_bytes, at least 1, at most 64.
+[[nodiscard]] int copies_for(const Context& context, std::size_t bytes_per_copy);
+
+}  // namespace headroom::kernels
