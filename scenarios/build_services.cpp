@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "scenarios/build.hpp"
-#include "scenarios/catalogue/estimated_profile.hpp"
+#include "scenarios/catalogue/profile.hpp"
 #include "scenarios/nearest_name.hpp"
 #include "sim/serving/latency/linear_latency.hpp"
 #include "traces/generators/length_model.hpp"
@@ -76,8 +76,8 @@ std::int64_t integer_or(const Parameters& parameters, std::string_view name, std
     return parameters.given(name) ? parameters.integer(name) : other;
 }
 
-bool is_estimated(const Parameters& profile) {
-    return profile.find("kind") != nullptr && profile.text("kind") == "estimated";
+bool is_of_catalogue(const Parameters& profile) {
+    return profile.find("kind") != nullptr && profile.text("kind") != "linear";
 }
 
 void set_linear(const Parameters& profile, serving::LlmEngineSpec& engine) {
@@ -131,14 +131,21 @@ bool names_are_known(BuildContext& context, const std::string& pointer, const Pa
     return model_known && gpu_known && profile.given("model") && profile.given("gpu");
 }
 
-void set_estimated(BuildContext& context, const std::string& pointer, const Parameters& parameters,
-                   serving::LlmEngineSpec& engine, Duration& front_end) {
+ProfileKind kind_of(const std::string& name) {
+    const std::vector<std::string>& names = profile_kind_names();
+    return static_cast<ProfileKind>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
+void set_from_catalogue(BuildContext& context, const std::string& pointer,
+                        const Parameters& parameters, serving::LlmEngineSpec& engine,
+                        Duration& front_end) {
     const Parameters& profile = parameters.object("profile");
     const GpuEntry& gpu = *context.catalogue.find_gpu(profile.text("gpu"));
     const auto dtype_of = [&](const char* field) {
         return profile.text(field) == "fp8" ? serving::DType::fp8 : serving::DType::bf16;
     };
-    EstimateRequest request;
+    ProfileRequest request;
+    request.kind = kind_of(profile.text("kind"));
     request.model = profile.text("model");
     request.gpu = profile.text("gpu");
     request.tp = profile.integer("tensor_parallel");
@@ -154,12 +161,12 @@ void set_estimated(BuildContext& context, const std::string& pointer, const Para
     if (parameters.given("max_model_len") && !own_blocks) {
         request.max_model_len = parameters.integer("max_model_len");
     }
-    EstimateResult estimate = make_estimated(context.catalogue, request);
-    if (!estimate.profile) return context.complain(pointer + "/profile", estimate.error);
-    engine.latency = estimate.profile->latency;
-    engine.profile = estimate.profile->info;
-    if (!own_blocks) engine.kv_blocks = estimate.profile->kv_blocks;
-    front_end = estimate.profile->front_end;
+    const ProfileResult made = make_profile(context.catalogue, request);
+    if (!made.profile) return context.complain(pointer + "/profile", made.error);
+    engine.latency = made.profile->latency;
+    engine.profile = made.profile->info;
+    if (!own_blocks) engine.kv_blocks = made.profile->kv_blocks;
+    front_end = made.profile->front_end;
     if (!parameters.given("max_model_len")) {
         const ModelEntry& model = *context.catalogue.find_model(request.model);
         engine.max_model_len = std::min(model.max_model_len, engine.kv_blocks * engine.block_size);
@@ -180,11 +187,11 @@ serving::LlmEngineSpec build_llm(BuildContext& context, const std::string& point
         engine.kv_blocks = parameters.integer("num_gpu_blocks") - 1;
     }
     if (profile == nullptr || !profile->given()) return engine;
-    const bool estimated = is_estimated(object_of(*profile));
-    const bool known = !estimated || names_are_known(context, pointer, object_of(*profile));
+    const bool of_catalogue = is_of_catalogue(object_of(*profile));
+    const bool known = !of_catalogue || names_are_known(context, pointer, object_of(*profile));
     if (!known || !context.clean(pointer)) return engine;
-    if (estimated) {
-        set_estimated(context, pointer, parameters, engine, front_end);
+    if (of_catalogue) {
+        set_from_catalogue(context, pointer, parameters, engine, front_end);
         return engine;
     }
     set_linear(object_of(*profile), engine);
@@ -292,7 +299,7 @@ EngineNeeds engine_needs(const BuildContext& context, const Parameters& version)
     EngineNeeds needs;
     if (!version.given("engine")) return needs;
     const Parameters& engine = version.object("engine");
-    if (!engine.given("profile") || !is_estimated(engine.object("profile"))) return needs;
+    if (!engine.given("profile") || !is_of_catalogue(engine.object("profile"))) return needs;
     const Parameters& profile = engine.object("profile");
     if (!profile.given("model") || !profile.given("gpu")) return needs;
     const ModelEntry* model = context.catalogue.find_model(profile.text("model"));

@@ -13,9 +13,10 @@ namespace {
 
 constexpr double kHorizonSeconds = 8'640'000;  // Time::horizon_limit()
 
-ParameterSpec estimated_profile_format() {
+/// A profile of the catalogue: of the kind `name`, "best" for the best there is.
+ParameterSpec catalogue_profile_format(const char* name, const char* help) {
     return ParameterSpec::object(
-        "estimated",
+        name,
         {ParameterSpec::text("model", "", "a model of the catalogue").required(),
          ParameterSpec::text("gpu", "", "a GPU of the catalogue").required(),
          ParameterSpec::integer("tensor_parallel", 1, "GPUs of one instance")
@@ -24,12 +25,13 @@ ParameterSpec estimated_profile_format() {
          ParameterSpec::choice("dtype", {"bf16", "fp8"}, "bf16", "of the weights"),
          ParameterSpec::choice("kv_cache_dtype", {"bf16", "fp8"}, "bf16", "of the KV cache"),
          ParameterSpec::duration("host_per_iteration", Duration::milliseconds(1),
-                                 "time of the host in an iteration")
+                                 "time of the host in an iteration (an observed profile has its "
+                                 "own)")
              .at_most(10),
          ParameterSpec::duration("host_per_sequence", Duration::microseconds(5),
                                  "and for each sequence of it")
              .at_most(10)},
-        "from first principles, with the error band that the report states");
+        help);
 }
 
 ParameterSpec linear_profile_format() {
@@ -45,13 +47,21 @@ ParameterSpec linear_profile_format() {
         "five coefficients: c0 + c1 P + c2 D + c3 K + c4 A");
 }
 
+std::vector<ParameterSpec> profile_formats() {
+    return {catalogue_profile_format("best", "measured, else observed, else estimated"),
+            catalogue_profile_format("measured", "from the kernel benchmark on this GPU"),
+            catalogue_profile_format("observed", "fitted to a serving engine's log"),
+            catalogue_profile_format(
+                "estimated", "from first principles, with the error band that the report states"),
+            linear_profile_format()};
+}
+
 ParameterSpec engine_format() {
     const serving::LlmEngineSpec defaults;
     return ParameterSpec::object(
                "engine",
-               {ParameterSpec::tagged("profile", "kind",
-                                      {estimated_profile_format(), linear_profile_format()},
-                                      "estimated", "how long an iteration takes"),
+               {ParameterSpec::tagged("profile", "kind", profile_formats(), "best",
+                                      "how long an iteration takes"),
                 policy_format<serving::BatchingPolicy>("batching", "policy", "vllm-v1",
                                                        "what enters the next iteration"),
                 ParameterSpec::integer("block_size", defaults.block_size, "of the KV cache")

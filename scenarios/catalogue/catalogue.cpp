@@ -1,9 +1,11 @@
 #include "scenarios/catalogue/catalogue.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
 #include "scenarios/catalogue/catalogue_reader.hpp"
+#include "scenarios/nearest_name.hpp"
 #include "sim/core/check.hpp"
 
 namespace headroom::scenarios {
@@ -28,6 +30,32 @@ template <class Map>
     return names;
 }
 
+/// The JSON files of a folder, sorted; none where there is no folder.
+[[nodiscard]] std::vector<std::string> profile_paths(const std::filesystem::path& folder) {
+    std::vector<std::string> paths;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+        if (entry.path().extension() == ".json") paths.push_back(entry.path().string());
+    }
+    std::sort(paths.begin(), paths.end());
+    return paths;
+}
+
+void check_names(const ProfileFile& profile, const Catalogue& catalogue, Diagnostics& diagnostics) {
+    const auto check = [&](const char* kind, const char* pointer, const std::string& name,
+                           const std::vector<std::string>& known) {
+        if (std::find(known.begin(), known.end(), name) != known.end()) return;
+        diagnostics.push_back({{profile.path, 0},
+                               pointer,
+                               std::string("expected a ") + kind + " of the catalogue, found \"" +
+                                   name + "\"" + did_you_mean(nearest_name(name, known))});
+    };
+    check("GPU", "/gpu", profile.gpu, catalogue.gpu_names());
+    if (profile.observed) {
+        check("model", "/model", profile.observed->model, catalogue.model_names());
+    }
+}
+
 }  // namespace
 
 std::filesystem::path Catalogue::default_directory() {
@@ -46,9 +74,19 @@ std::optional<Catalogue> Catalogue::load(const std::filesystem::path& directory,
     for (ModelEntry& model : read_models((directory / "models.json").string(), diagnostics)) {
         catalogue.models_.emplace(model.id, std::move(model));
     }
+    for (NetworkEntry& network :
+         read_networks((directory / "networks.json").string(), diagnostics)) {
+        catalogue.networks_.emplace(network.id, std::move(network));
+    }
     const std::string types = (directory / "instance_types.json").string();
     for (InstanceTypeEntry& type : read_instance_types(types, catalogue.gpu_names(), diagnostics)) {
         catalogue.instance_types_.emplace(type.id, std::move(type));
+    }
+    for (const std::string& path : profile_paths(directory / "profiles")) {
+        std::optional<ProfileFile> profile = read_profile(path, diagnostics);
+        if (!profile) continue;
+        check_names(*profile, catalogue, diagnostics);
+        catalogue.profiles_.push_back(std::move(*profile));
     }
     if (diagnostics.size() != before) return std::nullopt;
     return catalogue;
@@ -62,6 +100,10 @@ const ModelEntry* Catalogue::find_model(std::string_view id) const {
     return find_in(models_, id);
 }
 
+const NetworkEntry* Catalogue::find_network(std::string_view id) const {
+    return find_in(networks_, id);
+}
+
 const InstanceTypeEntry* Catalogue::find_instance_type(std::string_view id) const {
     return find_in(instance_types_, id);
 }
@@ -72,6 +114,10 @@ std::vector<std::string> Catalogue::gpu_names() const {
 
 std::vector<std::string> Catalogue::model_names() const {
     return names_of(models_);
+}
+
+std::vector<std::string> Catalogue::network_names() const {
+    return names_of(networks_);
 }
 
 std::vector<std::string> Catalogue::instance_type_names() const {

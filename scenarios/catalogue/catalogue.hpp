@@ -1,6 +1,7 @@
 /// Catalogue: the GPUs, models and cloud instance types that a scenario may name, read from
-/// gpus.json, models.json and instance_types.json of one folder. Facts only, each with its source;
-/// what follows from them is computed (estimated_profile.hpp).
+/// gpus.json, models.json, networks.json and instance_types.json of one folder, and the profiles
+/// below it. Facts and measurements, each with its source; what follows from them is computed
+/// (profile.hpp).
 ///
 ///     Diagnostics problems;
 ///     std::optional<Catalogue> catalogue = Catalogue::load(Catalogue::default_directory(),
@@ -8,9 +9,9 @@
 ///
 /// Loading refuses, all in one go and with file, line and pointer: a missing or unknown field, a
 /// value out of range or not finite, an unknown GPU, a model whose shape gives another number of
-/// parameters than its card (by more than 2 %). Ids are as their makers write them; lists are
-/// sorted by id. Look-ups are O(log n). Units stand in the names of the JSON fields: SI, one hour
-/// for prices.
+/// parameters than its card (by more than 2 %), a profile that profile_file.hpp refuses. Ids are as
+/// their makers write them; lists are sorted by id. Look-ups are O(log n). Units stand in the names
+/// of the JSON fields: SI, one hour for prices.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,10 @@
 #include <string_view>
 #include <vector>
 
+#include "scenarios/catalogue/profile_file.hpp"
 #include "scenarios/diagnostic.hpp"
 #include "sim/cluster/node.hpp"
+#include "sim/serving/latency/batch_latency.hpp"
 #include "sim/serving/latency/transformer.hpp"
 
 namespace headroom::scenarios {
@@ -42,6 +45,15 @@ struct ModelEntry {
     std::int64_t parameters = 0;     ///< as on the model card
     std::int64_t max_model_len = 0;  ///< tokens
     std::string note;                ///< what a reader of an estimate should know; may be empty
+    std::string source;
+};
+
+/// A network that serves whole items (images, short texts) in batches.
+struct NetworkEntry {
+    std::string id;
+    std::string name;
+    serving::BatchNetwork network;
+    std::string benchmark;  ///< its name in measured profiles' batch times; empty: none
     std::string source;
 };
 
@@ -73,10 +85,15 @@ class Catalogue {
 
     [[nodiscard]] const GpuEntry* find_gpu(std::string_view id) const;
     [[nodiscard]] const ModelEntry* find_model(std::string_view id) const;
+    [[nodiscard]] const NetworkEntry* find_network(std::string_view id) const;
     [[nodiscard]] const InstanceTypeEntry* find_instance_type(std::string_view id) const;
+
+    /// In the order of their file names.
+    [[nodiscard]] const std::vector<ProfileFile>& profiles() const { return profiles_; }
 
     [[nodiscard]] std::vector<std::string> gpu_names() const;
     [[nodiscard]] std::vector<std::string> model_names() const;
+    [[nodiscard]] std::vector<std::string> network_names() const;
     [[nodiscard]] std::vector<std::string> instance_type_names() const;
 
     /// A node of this type: capacity, allocatable, devices, price and the labels Kubernetes puts on
@@ -90,7 +107,9 @@ class Catalogue {
 
     ById<GpuEntry> gpus_;
     ById<ModelEntry> models_;
+    ById<NetworkEntry> networks_;
     ById<InstanceTypeEntry> instance_types_;
+    std::vector<ProfileFile> profiles_;
 };
 
 }  // namespace headroom::scenarios

@@ -2,11 +2,10 @@
 
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "scenarios/catalogue/fields.hpp"
 #include "scenarios/located_json.hpp"
-#include "scenarios/nearest_name.hpp"
 
 namespace headroom::scenarios {
 
@@ -15,7 +14,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::int64_t kSchema = 1;
-constexpr std::int64_t kLargest = std::int64_t{1} << 53;
 // With these the number of parameters stays below 2^62.
 constexpr std::int64_t kLargestDepth = 1000;
 constexpr std::int64_t kLargestWidth = 100'000;
@@ -25,125 +23,6 @@ constexpr std::int64_t kLargestHeadSize = 1000;
 constexpr std::int64_t kLargestExperts = 10'000;
 constexpr std::int64_t kLargestShared = 100;
 constexpr double kParameterTolerance = 0.02;
-
-/// The fields of one object: each is read once by name, close() complains about the rest.
-class Fields {
-  public:
-    Fields(const LocatedJson& document, std::string pointer, const Json& object,
-           Diagnostics& diagnostics)
-        : document_(document),
-          pointer_(std::move(pointer)),
-          object_(object),
-          diagnostics_(diagnostics),
-          mistakes_before_(diagnostics.size()) {
-        if (!object.is_object()) complain("", "expected an object");
-    }
-
-    [[nodiscard]] bool has(const char* name) const {
-        return object_.is_object() && object_.contains(name);
-    }
-    [[nodiscard]] bool good() const { return diagnostics_.size() == mistakes_before_; }
-
-    std::int64_t integer(const char* name, std::int64_t low, std::int64_t high = kLargest) {
-        const Json* value = take(name);
-        if (value == nullptr) return low;
-        const bool whole = value->is_number_integer();
-        if (!whole || value->get<double>() < static_cast<double>(low) ||
-            value->get<double>() > static_cast<double>(high)) {
-            complain(name, "expected a whole number from " + std::to_string(low) +
-                               (high == kLargest ? "" : " to " + std::to_string(high)) +
-                               ", found " + value->dump());
-            return low;
-        }
-        return value->get<std::int64_t>();
-    }
-    double number(const char* name, double low, const char* expectation) {
-        const Json* value = take(name);
-        if (value == nullptr) return low;
-        const double x = value->is_number() ? value->get<double>() : -1.0;
-        if (!value->is_number() || !std::isfinite(x) || x < low) {
-            complain(name, std::string("expected ") + expectation + ", found " + value->dump());
-            return low;
-        }
-        return x;
-    }
-    double rate(const char* name) {
-        return number(name, std::numeric_limits<double>::min(), "a finite number above 0");
-    }
-    double amount(const char* name) { return number(name, 0.0, "a finite number of at least 0"); }
-
-    std::string text(const char* name) {
-        const Json* value = take(name);
-        if (value == nullptr) return {};
-        if (!value->is_string() || value->get_ref<const std::string&>().empty()) {
-            complain(name, "expected a text, found " + value->dump());
-            return {};
-        }
-        return value->get<std::string>();
-    }
-    std::string one_of(const char* name, const std::vector<std::string>& choices) {
-        const std::string given = text(name);
-        for (const std::string& choice : choices) {
-            if (choice == given) return given;
-        }
-        if (!given.empty()) {
-            std::string list;
-            for (const std::string& choice : choices) list += (list.empty() ? "" : ", ") + choice;
-            complain(name, "expected one of " + list + ", found \"" + given + "\"" +
-                               did_you_mean(nearest_name(given, choices)));
-        }
-        return {};
-    }
-    bool boolean(const char* name) {
-        const Json* value = take(name);
-        if (value != nullptr && value->is_boolean()) return value->get<bool>();
-        if (value != nullptr) complain(name, "expected true or false, found " + value->dump());
-        return false;
-    }
-    /// The fields of the nested object `name`, read by `body`.
-    void nested(const char* name, const std::function<void(Fields&)>& body) {
-        const Json* value = take(name);
-        if (value == nullptr) return;
-        Fields inner(document_, join_pointer(pointer_, name), *value, diagnostics_);
-        if (inner.good()) body(inner);
-        inner.close();
-    }
-    const Json* take(const char* name) {
-        known_.emplace_back(name);
-        if (!object_.is_object()) return nullptr;
-        const auto it = object_.find(name);
-        if (it != object_.end()) return &*it;
-        complain("", std::string("expected a field \"") + name + "\"");
-        return nullptr;
-    }
-    /// A field that may be left out counts as known all the same.
-    bool has_optional(const char* name) {
-        known_.emplace_back(name);
-        return has(name);
-    }
-    void close() {
-        if (!object_.is_object()) return;
-        for (const auto& [name, value] : object_.items()) {
-            bool known = false;
-            for (const std::string& k : known_) known = known || k == name;
-            if (!known) {
-                complain(name, "unknown field" + did_you_mean(nearest_name(name, known_)));
-            }
-        }
-    }
-    void complain(std::string_view name, const std::string& message) {
-        const std::string at = name.empty() ? pointer_ : join_pointer(pointer_, name);
-        diagnostics_.push_back({document_.where(at), at, message});
-    }
-
-  private:
-    const LocatedJson& document_;
-    std::string pointer_;
-    const Json& object_;
-    Diagnostics& diagnostics_;
-    std::size_t mistakes_before_;
-    std::vector<std::string> known_;
-};
 
 /// Reads {"schema": 1, [more,] "<table>": {id: {fields}}}; `more` reads further fields of the top.
 template <class Entry>
@@ -268,6 +147,16 @@ void read_model(ModelEntry& model, Fields& fields) {
     }
 }
 
+void read_network(NetworkEntry& entry, Fields& fields) {
+    entry.name = fields.text("name");
+    entry.network.parameters = fields.integer("parameters", 1);
+    entry.network.flop_per_item = fields.rate("flop_per_item");
+    entry.network.activation_bytes_per_item = fields.amount("activation_bytes_per_item");
+    entry.network.kernels = fields.integer("kernels", 1, 100'000);
+    if (fields.has_optional("benchmark")) entry.benchmark = fields.text("benchmark");
+    entry.source = fields.text("source");
+}
+
 /// Micro-dollars, to the nearest.
 [[nodiscard]] Money to_money(double dollars) {
     return Money{static_cast<std::int64_t>(std::llround(dollars * 1e6))};
@@ -337,6 +226,10 @@ std::vector<GpuEntry> read_gpus(const std::string& path, Diagnostics& diagnostic
 
 std::vector<ModelEntry> read_models(const std::string& path, Diagnostics& diagnostics) {
     return read_table<ModelEntry>(path, "models", diagnostics, read_model);
+}
+
+std::vector<NetworkEntry> read_networks(const std::string& path, Diagnostics& diagnostics) {
+    return read_table<NetworkEntry>(path, "networks", diagnostics, read_network);
 }
 
 std::vector<InstanceTypeEntry> read_instance_types(const std::string& path,

@@ -6,7 +6,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "scenarios/catalogue/estimated_profile.hpp"
+#include "scenarios/catalogue/profile.hpp"
 #include "tests/catch.hpp"
 
 using namespace headroom;
@@ -42,7 +42,8 @@ class Copy {
             (std::filesystem::temp_directory_path() / "headroom-catalogue-XXXXXX").string();
         REQUIRE(mkdtemp(pattern.data()) != nullptr);
         folder_ = pattern;
-        for (const char* file : {"gpus.json", "models.json", "instance_types.json"}) {
+        for (const char* file :
+             {"gpus.json", "models.json", "networks.json", "instance_types.json"}) {
             std::filesystem::copy_file(kShipped / file, folder_ / file);
         }
     }
@@ -82,9 +83,9 @@ void check_one(const Diagnostics& problems, const std::string& file, const std::
     CHECK(has(problems[0].message, part));
 }
 
-EstimateRequest request(const char* model, const char* gpu, std::int64_t tp = 1,
-                        DType dtype = DType::bf16) {
-    EstimateRequest r;
+ProfileRequest request(const char* model, const char* gpu, std::int64_t tp = 1,
+                       DType dtype = DType::bf16) {
+    ProfileRequest r;
     r.model = model;
     r.gpu = gpu;
     r.tp = tp;
@@ -92,8 +93,8 @@ EstimateRequest request(const char* model, const char* gpu, std::int64_t tp = 1,
     return r;
 }
 
-void refused(const EstimateRequest& r, const std::vector<const char*>& parts) {
-    const EstimateResult result = make_estimated(shipped(), r);
+void refused(const ProfileRequest& r, const std::vector<const char*>& parts) {
+    const ProfileResult result = make_profile(shipped(), r);
     CHECK_FALSE(result.profile.has_value());
     INFO(result.error);
     for (const char* part : parts) CHECK(has(result.error, part));
@@ -293,7 +294,7 @@ TEST_CASE("Catalogue: sizes of models agree with the reference table") {
     CHECK(compared == 14);
 }
 
-TEST_CASE("EstimatedProfile: default limits are those of vLLM's API server") {
+TEST_CASE("Profile: default limits are those of vLLM's API server") {
     const auto limits = [](const char* gpu) { return default_limits(*shipped().find_gpu(gpu)); };
     for (const char* big : {"h100-sxm", "h200-sxm", "mi300x", "rtx-pro-6000-server"}) {
         CHECK(limits(big).max_num_batched_tokens == 8192);
@@ -305,10 +306,10 @@ TEST_CASE("EstimatedProfile: default limits are those of vLLM's API server") {
     }
 }
 
-TEST_CASE("EstimatedProfile: says what it is and brings all an engine needs") {
-    const EstimateResult result = make_estimated(shipped(), request("llama-3.1-8b", "h100-sxm"));
+TEST_CASE("Profile: says what it is and brings all an engine needs") {
+    const ProfileResult result = make_profile(shipped(), request("llama-3.1-8b", "h100-sxm"));
     REQUIRE(result.profile.has_value());
-    const EstimatedProfile& profile = *result.profile;
+    const Profile& profile = *result.profile;
     CHECK(profile.info.kind == "estimated");
     CHECK(profile.info.name == "llama-3.1-8b on h100-sxm, tp 1, bf16");
     CHECK(profile.info.error_band == 0.15);
@@ -319,24 +320,24 @@ TEST_CASE("EstimatedProfile: says what it is and brings all an engine needs") {
     CHECK(profile.latency->iteration_cost({}).fixed == Duration::milliseconds(1));
 }
 
-TEST_CASE("EstimatedProfile: KV blocks of an RTX 4090 are near what vLLM recorded") {
-    const EstimateResult result = make_estimated(shipped(), request("llama-3.1-8b", "rtx-4090"));
+TEST_CASE("Profile: KV blocks of an RTX 4090 are near what vLLM recorded") {
+    const ProfileResult result = make_profile(shipped(), request("llama-3.1-8b", "rtx-4090"));
     REQUIRE(result.profile.has_value());
     CHECK(static_cast<double>(result.profile->kv_blocks) == Approx(2588).epsilon(0.02));
     CHECK(result.profile->info.error_band == 0.25);
 }
 
-TEST_CASE("EstimatedProfile: an estimate over PCIe or of latent attention carries a warning") {
-    const EstimateResult pcie = make_estimated(shipped(), request("llama-3.1-8b", "l4", 4));
+TEST_CASE("Profile: an estimate over PCIe or of latent attention carries a warning") {
+    const ProfileResult pcie = make_profile(shipped(), request("llama-3.1-8b", "l4", 4));
     REQUIRE(pcie.profile.has_value());
     CHECK(has(pcie.profile->info.name, "not trusted"));
-    const EstimateResult latent =
-        make_estimated(shipped(), request("deepseek-v3", "h200-sxm", 8, DType::fp8));
+    const ProfileResult latent =
+        make_profile(shipped(), request("deepseek-v3", "h200-sxm", 8, DType::fp8));
     REQUIRE(latent.profile.has_value());
     CHECK(has(latent.profile->info.name, "latent attention"));
 }
 
-TEST_CASE("EstimatedProfile: refuses what cannot be, in a sentence that helps") {
+TEST_CASE("Profile: refuses what cannot be, in a sentence that helps") {
     refused(request("lama-3.1-8b", "h100-sxm"), {"unknown model", "did you mean \"llama-3.1-8b\""});
     refused(request("llama-3.1-8b", "h100-sx"), {"unknown GPU", "did you mean \"h100-sxm\""});
     refused(request("llama-3.1-70b", "h100-sxm"), {"does not fit", "it needs 2 GPUs"});
@@ -344,25 +345,25 @@ TEST_CASE("EstimatedProfile: refuses what cannot be, in a sentence that helps") 
     refused(request("qwen2.5-7b", "h100-sxm", 8),
             {"does not split over 8 GPUs: expected one of 1, 2, 4"});
     refused(request("llama-3.1-8b", "a100-sxm-80", 1, DType::fp8), {"has no fp8"});
-    EstimateRequest long_context = request("llama-3.1-8b", "rtx-4090");
+    ProfileRequest long_context = request("llama-3.1-8b", "rtx-4090");
     long_context.max_model_len = 131'072;
     refused(long_context, {"expected max_model_len of at most"});
-    EstimateRequest narrow = request("llama-3.1-8b", "h100-sxm");
+    ProfileRequest narrow = request("llama-3.1-8b", "h100-sxm");
     narrow.limits = EngineLimits{128, 256};
     refused(narrow, {"max_num_seqs <= max_num_batched_tokens"});
-    EstimateRequest no_block = request("llama-3.1-8b", "h100-sxm");
+    ProfileRequest no_block = request("llama-3.1-8b", "h100-sxm");
     no_block.block_size = 0;
     refused(no_block, {"block size"});
 }
 
-TEST_CASE("EstimatedProfile: every model runs on some number of H200s") {
+TEST_CASE("Profile: every model runs on some number of H200s") {
     for (const std::string& model : shipped().model_names()) {
         INFO(model);
         bool runs = false;
         for (const std::int64_t tp : {1, 2, 4, 8}) {
-            runs = runs ||
-                   make_estimated(shipped(), request(model.c_str(), "h200-sxm", tp, DType::fp8))
-                       .profile.has_value();
+            runs =
+                runs || make_profile(shipped(), request(model.c_str(), "h200-sxm", tp, DType::fp8))
+                            .profile.has_value();
         }
         CHECK(runs);
     }

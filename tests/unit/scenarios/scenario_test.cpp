@@ -229,6 +229,8 @@ TEST_CASE("Scenario: fields that contradict each other are refused") {
     CHECK(has(chat({"/sources/users/lengths=null"}), "expected the key \"lengths\""));
     CHECK(has(chat({"/sources/users/lengths={\"prompt\": {\"mean\": 5}}"}), "both of \"prompt\""));
     CHECK(has(chat({"/services/chat/engine/profile/model=llama-3.1-405b"}), "does not fit"));
+    CHECK(has(chat({"/services/chat/engine/profile/kind=observed"}),
+              "no observed profile for llama-3.1-8b on 1 x h100-sxm"));
     CHECK(has(chat({"/services/chat/engine/profile/gpu=h200-sxm"}),
               "an empty node of some node pool"));
     CHECK(has(chat({"/services/chat/pod={\"requests\": {\"memory\": \"1Ti\"}}"}),

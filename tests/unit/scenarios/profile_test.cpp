@@ -1,0 +1,200 @@
+#include "scenarios/catalogue/profile.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "sim/serving/latency/linear_latency.hpp"
+#include "tests/catch.hpp"
+#include "tests/unit/serving/latency/fixtures.hpp"
+
+using namespace headroom;
+using namespace headroom::scenarios;
+using serving::DType;
+namespace fixtures = headroom::serving::tests;
+
+namespace {
+
+const std::filesystem::path kShipped =
+    std::filesystem::path(HEADROOM_SOURCE_DIR) / "scenarios/catalogue";
+
+/// The shipped facts with profiles of a test's own; the files are gone with the object.
+class CatalogueWithProfiles {
+  public:
+    CatalogueWithProfiles() {
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "headroom-profiles-XXXXXX").string();
+        REQUIRE(mkdtemp(pattern.data()) != nullptr);
+        folder_ = pattern;
+        for (const char* file :
+             {"gpus.json", "models.json", "networks.json", "instance_types.json"}) {
+            std::filesystem::copy_file(kShipped / file, folder_ / file);
+        }
+        std::filesystem::create_directory(folder_ / "profiles");
+    }
+    CatalogueWithProfiles(const CatalogueWithProfiles&) = delete;
+    CatalogueWithProfiles& operator=(const CatalogueWithProfiles&) = delete;
+    ~CatalogueWithProfiles() { std::filesystem::remove_all(folder_); }
+
+    void add(const std::string& file, const ProfileFile& profile) const {
+        std::ofstream(folder_ / "profiles" / file) << profile_text(profile);
+    }
+    [[nodiscard]] std::optional<Catalogue> load(Diagnostics& problems) const {
+        return Catalogue::load(folder_, problems);
+    }
+    [[nodiscard]] Catalogue load() const {
+        Diagnostics problems;
+        std::optional<Catalogue> loaded = load(problems);
+        for (const Diagnostic& problem : problems) UNSCOPED_INFO(problem.text());
+        REQUIRE(loaded.has_value());
+        return *loaded;
+    }
+
+  private:
+    std::filesystem::path folder_;
+};
+
+ProfileFile measured(const char* gpu) {
+    ProfileFile file;
+    file.kind = "measured";
+    file.gpu = gpu;
+    file.source = "a law";
+    file.error_band = 0.1;
+    file.tables = fixtures::synthetic_tables();
+    file.tables->batch_times["resnet50"] = {{1, 8}, {1e-3, 2e-3}};
+    return file;
+}
+
+ProfileFile observed(const char* model, const char* gpu, std::int64_t tp) {
+    ProfileFile file;
+    file.kind = "observed";
+    file.gpu = gpu;
+    file.source = "a log";
+    file.error_band = 0.02;
+    ObservedProfile fit;
+    fit.model = model;
+    fit.tensor_parallel = tp;
+    fit.linear = {Duration::milliseconds(13), Duration::microseconds(38),
+                  Duration::microseconds(15), Duration::nanoseconds(98), Duration::nanoseconds(2)};
+    fit.front_end = Duration::milliseconds(3);
+    file.observed = fit;
+    return file;
+}
+
+ProfileRequest request(const char* model, const char* gpu, std::int64_t tp = 1) {
+    ProfileRequest r;
+    r.model = model;
+    r.gpu = gpu;
+    r.tp = tp;
+    return r;
+}
+
+Duration step(const Profile& profile) {
+    return profile.latency->iteration_cost(fixtures::decode(8, 1000)).at(8000);
+}
+
+}  // namespace
+
+TEST_CASE("Profile: measured goes before observed, and observed before estimated") {
+    const CatalogueWithProfiles files;
+    const ProfileRequest r = request("llama-3.1-8b", "h100-sxm");
+    const auto best = [&] {
+        const ProfileResult result = make_profile(files.load(), r);
+        REQUIRE(result.profile.has_value());
+        return *result.profile;
+    };
+    CHECK(best().info.kind == "estimated");
+
+    files.add("seen.json", observed("llama-3.1-8b", "h100-sxm", 1));
+    const Profile seen = best();
+    CHECK(seen.info.kind == "observed");
+    CHECK(seen.info.error_band == 0.02);
+    CHECK(seen.front_end == Duration::milliseconds(3));
+    CHECK(step(seen) == serving::LinearLatency(observed("", "", 1).observed->linear)
+                            .iteration_cost(fixtures::decode(8, 1000))
+                            .at(8000));
+
+    files.add("h100-sxm.json", measured("h100-sxm"));
+    const Profile timed = best();
+    CHECK(timed.info.kind == "measured");
+    CHECK(timed.info.error_band == 0.1);
+    CHECK(timed.front_end == Duration::milliseconds(15));
+    CHECK(timed.transformer != nullptr);
+    CHECK(step(timed) != step(seen));
+}
+
+TEST_CASE("Profile: a request that insists on a kind gets it, or hears what there is") {
+    const CatalogueWithProfiles files;
+    files.add("h100-sxm.json", measured("h100-sxm"));
+    files.add("seen.json", observed("llama-3.1-8b", "h100-sxm", 1));
+    const Catalogue catalogue = files.load();
+    ProfileRequest r = request("llama-3.1-8b", "h100-sxm");
+    for (const ProfileKind kind :
+         {ProfileKind::measured, ProfileKind::observed, ProfileKind::estimated}) {
+        r.kind = kind;
+        const ProfileResult result = make_profile(catalogue, r);
+        REQUIRE(result.profile.has_value());
+        CHECK(result.profile->info.kind == profile_kind_names()[static_cast<std::size_t>(kind)]);
+    }
+    r = request("llama-3.1-8b", "h200-sxm");
+    r.kind = ProfileKind::measured;
+    CHECK(make_profile(catalogue, r).error.find("the catalogue has h100-sxm") != std::string::npos);
+    r.kind = ProfileKind::observed;
+    CHECK(make_profile(catalogue, r).error.find("the catalogue has seen") != std::string::npos);
+}
+
+TEST_CASE("Profile: an observed profile is for its own model, degree and types alone") {
+    const CatalogueWithProfiles files;
+    files.add("seen.json", observed("llama-3.1-8b", "h100-sxm", 2));
+    const Catalogue catalogue = files.load();
+    const auto kind = [&](ProfileRequest r) {
+        return make_profile(catalogue, r).profile->info.kind;
+    };
+    CHECK(kind(request("llama-3.1-8b", "h100-sxm", 2)) == "observed");
+    CHECK(kind(request("llama-3.1-8b", "h100-sxm", 1)) == "estimated");
+    CHECK(kind(request("llama-3.1-8b", "h200-sxm", 2)) == "estimated");
+    CHECK(kind(request("qwen3-8b", "h100-sxm", 2)) == "estimated");
+    ProfileRequest fp8 = request("llama-3.1-8b", "h100-sxm", 2);
+    fp8.dtype = DType::fp8;
+    CHECK(kind(fp8) == "estimated");
+}
+
+TEST_CASE("Profile: without measured fp8 products an fp8 model is estimated") {
+    const CatalogueWithProfiles files;
+    ProfileFile file = measured("h100-sxm");
+    file.tables->gemm_fp8.clear();
+    files.add("h100-sxm.json", file);
+    ProfileRequest r = request("llama-3.1-8b", "h100-sxm");
+    CHECK(make_profile(files.load(), r).profile->info.kind == "measured");
+    r.dtype = DType::fp8;
+    CHECK(make_profile(files.load(), r).profile->info.kind == "estimated");
+}
+
+TEST_CASE("Profile: a network in batches is measured where its times are, else estimated") {
+    const CatalogueWithProfiles files;
+    files.add("h100-sxm.json", measured("h100-sxm"));
+    const Catalogue catalogue = files.load();
+    const auto resnet = make_batch_profile(catalogue, "resnet-50", "h100-sxm", ProfileKind::best);
+    CHECK(resnet.profile->info.kind == "measured");
+    CHECK(resnet.profile->latency->at(8) == Duration::milliseconds(2));
+    const auto vit = make_batch_profile(catalogue, "vit-b-16", "h100-sxm", ProfileKind::best);
+    CHECK(vit.profile->info.kind == "estimated");
+    CHECK(make_batch_profile(catalogue, "vit-b-16", "h100-sxm", ProfileKind::measured)
+              .error.find("no measured profile of vit-b-16") == 0);
+    CHECK(make_batch_profile(catalogue, "resnet50", "h100-sxm", ProfileKind::best)
+              .error.find("did you mean \"resnet-50\"?") != std::string::npos);
+}
+
+TEST_CASE("Profile: one of a GPU or a model that the catalogue lacks is refused at load") {
+    const CatalogueWithProfiles files;
+    files.add("a.json", measured("h100-sxn"));
+    files.add("b.json", observed("llama-3.1-9b", "h100-sxm", 1));
+    Diagnostics problems;
+    CHECK_FALSE(files.load(problems).has_value());
+    REQUIRE(problems.size() == 2);
+    CHECK(problems[0].pointer == "/gpu");
+    CHECK(problems[0].message.find("did you mean \"h100-sxm\"") != std::string::npos);
+    CHECK(problems[1].pointer == "/model");
+    CHECK(problems[1].message.find("did you mean \"llama-3.1-8b\"") != std::string::npos);
+}
