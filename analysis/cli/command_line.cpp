@@ -17,8 +17,8 @@ namespace headroom::analysis {
 namespace {
 
 std::vector<Command> commands() {
-    return {run_command(), validate_command(), schema_command(), policies_command(),
-            trace_command()};
+    return {run_command(),      validate_command(), schema_command(),
+            policies_command(), trace_command(),    calibrate_command()};
 }
 
 std::string main_help(const std::vector<Command>& all) {
@@ -50,6 +50,59 @@ std::string main_help(const std::vector<Command>& all) {
                      "; see headroom --help");
 }
 
+/// "fit" of "calibrate fit".
+std::string last_word(const CommandSpec& spec) {
+    return spec.name.substr(spec.name.rfind(' ') + 1);
+}
+
+std::string subcommands_help(const Command& command) {
+    std::string out = "usage: headroom " + command.spec.name + " SUBCOMMAND [ARGUMENT]...\n\n" +
+                      command.spec.summary + "\n\n" + command.spec.details + "\nsubcommands:\n";
+    for (const Command& subcommand : command.subcommands) {
+        out += "  " + pad_right(last_word(subcommand.spec), 10) + subcommand.spec.summary + "\n";
+    }
+    return out + "\nheadroom " + command.spec.name + " SUBCOMMAND --help says more.\n";
+}
+
+const Command& find_subcommand(const Command& command, const std::vector<std::string>& words) {
+    std::vector<std::string> names;
+    for (const Command& subcommand : command.subcommands) {
+        names.push_back(last_word(subcommand.spec));
+        if (!words.empty() && names.back() == words.front()) return subcommand;
+    }
+    std::string list;
+    for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+    if (words.empty()) throw UsageError("expected a subcommand: " + list);
+    throw UsageError("expected " + list + ", found \"" + words.front() + "\"" +
+                     scenarios::did_you_mean(scenarios::nearest_name(words.front(), names)));
+}
+
+/// `words` are those behind the command's name, `all` the whole command line.
+int run_one(const Command& command, const std::vector<std::string>& words,
+            const std::vector<std::string>& all) {
+    const CommandSpec& spec = command.spec;
+    try {
+        if (!command.subcommands.empty()) {
+            if (!words.empty() && (words.front() == "--help" || words.front() == "-h")) {
+                print_out(subcommands_help(command));
+                return kExitGood;
+            }
+            const Command& chosen = find_subcommand(command, words);
+            return run_one(chosen, {words.begin() + 1, words.end()}, all);
+        }
+        Arguments given = parse_arguments(spec, words);
+        given.command_line = all;
+        if (given.has("help")) {
+            print_out(help_text(spec));
+            return kExitGood;
+        }
+        return command.run(given);
+    } catch (const UsageError& error) {
+        print_note(spec.name + ": " + error.what() + "; see headroom " + spec.name + " --help");
+        return kExitBadInput;
+    }
+}
+
 int dispatch(const std::vector<std::string>& words) {
     const std::vector<Command> all = commands();
     if (words.size() < 2) {
@@ -68,18 +121,7 @@ int dispatch(const std::vector<std::string>& words) {
     const auto command =
         std::find_if(all.begin(), all.end(), [&](const Command& c) { return c.spec.name == name; });
     if (command == all.end()) unknown_command(name, all);
-    try {
-        Arguments given = parse_arguments(command->spec, {words.begin() + 2, words.end()});
-        given.command_line = words;
-        if (given.has("help")) {
-            print_out(help_text(command->spec));
-            return kExitGood;
-        }
-        return command->run(given);
-    } catch (const UsageError& error) {
-        print_note(name + ": " + error.what() + "; see headroom " + name + " --help");
-        return kExitBadInput;
-    }
+    return run_one(*command, {words.begin() + 2, words.end()}, words);
 }
 
 }  // namespace

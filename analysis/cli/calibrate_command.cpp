@@ -1,0 +1,146 @@
+// headroom calibrate: where iteration times come from. Its subcommands, and what they share.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "analysis/cli/calibrate_commands.hpp"
+#include "analysis/cli/console.hpp"
+#include "analysis/cli/exit_code.hpp"
+#include "analysis/results/text_file.hpp"
+#include "scenarios/nearest_name.hpp"
+
+namespace headroom::analysis {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Named in full, and BadInput has been told already.
+Command as_subcommand(Command command) {
+    command.spec.name = "calibrate " + command.spec.name;
+    command.run = [run = std::move(command.run)](const Arguments& given) {
+        try {
+            return run(given);
+        } catch (const BadInput&) {
+            return kExitBadInput;
+        }
+    };
+    return command;
+}
+
+[[noreturn]] void unknown(const std::string& option, const char* what, const std::string& found,
+                          const std::vector<std::string>& names) {
+    throw UsageError(fmt::format("{}: the catalogue has no {} \"{}\"{}", option, what, found,
+                                 scenarios::did_you_mean(scenarios::nearest_name(found, names))));
+}
+
+std::vector<std::string> profile_names() {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const fs::directory_entry& entry : fs::directory_iterator(profiles_folder(), error)) {
+        if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+}  // namespace
+
+Command calibrate_command() {
+    Command command;
+    command.spec = {
+        .name = "calibrate",
+        .summary = "Measures GPUs, fits profiles from measurements and logs, compares them.",
+        .details =
+            "A profile says how long an iteration takes: of kind measured, from the kernel\n"
+            "benchmark on a GPU; of kind observed, fitted to a serving engine's log.\n"};
+    for (Command subcommand :
+         {calibrate_measure_command(), calibrate_fit_command(), calibrate_show_command(),
+          calibrate_diff_command(), calibrate_observe_command(), calibrate_predict_command()}) {
+        command.subcommands.push_back(as_subcommand(std::move(subcommand)));
+    }
+    return command;
+}
+
+scenarios::Catalogue load_catalogue() {
+    scenarios::Diagnostics problems;
+    std::optional<scenarios::Catalogue> catalogue =
+        scenarios::Catalogue::load(scenarios::Catalogue::default_directory(), problems);
+    if (catalogue) return std::move(*catalogue);
+    print_diagnostics(problems);
+    throw BadInput();
+}
+
+void require_gpu(const scenarios::Catalogue& catalogue, const std::string& option,
+                 const std::string& id) {
+    if (catalogue.find_gpu(id) == nullptr) unknown(option, "GPU", id, catalogue.gpu_names());
+}
+
+void require_model(const scenarios::Catalogue& catalogue, const std::string& option,
+                   const std::string& id) {
+    if (catalogue.find_model(id) == nullptr) unknown(option, "model", id, catalogue.model_names());
+}
+
+std::string choose_gpu(const scenarios::Catalogue& catalogue,
+                       const std::optional<std::string>& given, const std::string& device_name) {
+    if (given) {
+        require_gpu(catalogue, "--gpu", *given);
+        return *given;
+    }
+    GpuChoice choice = gpu_of_device(catalogue, device_name);
+    if (choice.id.empty()) throw UsageError(choice.error);
+    return choice.id;
+}
+
+fs::path profiles_folder() {
+    return scenarios::Catalogue::default_directory() / "profiles";
+}
+
+std::string find_profile(const std::string& file_or_name) {
+    std::error_code error;
+    if (fs::exists(file_or_name, error)) return file_or_name;
+    const bool is_path = file_or_name.find('/') != std::string::npos;
+    const fs::path in_folder = profiles_folder() / (file_or_name + ".json");
+    if (!is_path && fs::exists(in_folder, error)) return in_folder.string();
+    throw UsageError(fmt::format(
+        "expected a file or one of the catalogue's profiles, found \"{}\"{}", file_or_name,
+        scenarios::did_you_mean(scenarios::nearest_name(file_or_name, profile_names()))));
+}
+
+scenarios::ProfileFile load_profile(const std::string& path) {
+    scenarios::Diagnostics problems;
+    std::optional<scenarios::ProfileFile> profile = scenarios::read_profile(path, problems);
+    if (profile) return std::move(*profile);
+    print_diagnostics(problems);
+    throw BadInput();
+}
+
+void save_profile(const scenarios::ProfileFile& profile, const fs::path& path) {
+    std::error_code error;
+    if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
+    const std::string partial = fmt::format("{}.partial-{}", path.string(), ::getpid());
+    const auto fail = [&](const std::string& reason) {
+        std::error_code ignored;
+        fs::remove(partial, ignored);
+        throw WriteError(fmt::format("cannot write {}: {}", path.string(), reason));
+    };
+    write_text_file(partial, scenarios::profile_text(profile));
+    scenarios::Diagnostics problems;
+    if (!scenarios::read_profile(partial, problems)) {
+        fail("no reader would take it: " + problems.front().text());
+    }
+    fs::rename(partial, path, error);
+    if (error) fail(error.message());
+}
+
+OptionSpec output_option() {
+    return {.name = "output",
+            .letter = 'o',
+            .value = "table|json",
+            .help = "what is printed",
+            .choices = {"table", "json"}};
+}
+
+}  // namespace headroom::analysis

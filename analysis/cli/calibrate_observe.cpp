@@ -1,0 +1,195 @@
+// headroom calibrate observe: from a serving engine's log to an observed profile.
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "analysis/calibration/observe.hpp"
+#include "analysis/cli/calibrate_commands.hpp"
+#include "analysis/cli/console.hpp"
+#include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/stop_signal.hpp"
+#include "analysis/report/profile_table.hpp"
+#include "analysis/report/units.hpp"
+
+namespace headroom::analysis {
+
+namespace {
+
+constexpr std::uint64_t kLargest = 1'000'000'000;
+constexpr std::uint64_t kMostSimulations = 1'000'000;
+constexpr std::uint64_t kMostRanks = 1024;
+
+CommandSpec observe_spec() {
+    return {
+        .name = "observe",
+        .usage = "LOG --model ID --gpu ID [OPTION]...",
+        .summary = "Fits a profile to a serving engine's per-request log, through the simulator.",
+        .details =
+            "LOG is CSV or JSON lines (plain, .gz or .zst) with each request's arrival, first and\n"
+            "last token, prompt and output tokens; vLLM's field names are known. What the fit is\n"
+            "worth is its error on the requests that were held out.\n",
+        .options =
+            {{.name = "model", .value = "ID", .help = "of the catalogue; needed"},
+             {.name = "gpu", .value = "ID", .help = "of the catalogue; needed"},
+             {.name = "tensor-parallel", .value = "N", .help = "GPUs an instance; default 1"},
+             {.name = "dtype",
+              .value = "bf16|fp8",
+              .help = "of the weights; default bf16",
+              .choices = {"bf16", "fp8"}},
+             {.name = "kv-cache-dtype",
+              .value = "bf16|fp8",
+              .help = "default bf16",
+              .choices = {"bf16", "fp8"}},
+             {.name = "max-num-seqs", .value = "N", .help = "of the logged engine; default 256"},
+             {.name = "max-num-batched-tokens",
+              .value = "N",
+              .help = "of the logged engine; default 2048"},
+             {.name = "kv-blocks",
+              .value = "N",
+              .help = "of 16 tokens; default: as many as the log could need"},
+             {.name = "fit-part",
+              .value = "SHARE",
+              .help = "of the requests that is fitted when it is the first; default 0.5"},
+             {.name = "split",
+              .value = "first|alternate",
+              .help = "which requests are fitted; default first",
+              .choices = {"first", "alternate"}},
+             {.name = "simulations", .value = "N", .help = "at most; default 240"},
+             {.name = "source", .value = "TEXT", .help = "where the log comes from; default: LOG"},
+             {.name = "out", .value = "PROFILE.json", .help = "writes the profile"},
+             output_option()},
+        .least_positional = 1,
+        .most_positional = 1,
+        .positional_name = "a log"};
+}
+
+std::string needed(const Arguments& given, const std::string& name) {
+    const auto value = given.value(name);
+    if (!value) throw UsageError("expected --" + name + ", an id of the catalogue");
+    return *value;
+}
+
+void take_number(const Arguments& given, const std::string& name, std::uint64_t most,
+                 std::int64_t& out) {
+    if (const auto value = given.value(name)) {
+        out = static_cast<std::int64_t>(whole_number("--" + name, *value, 1, most));
+    }
+}
+
+double share(const std::string& text) {
+    double value = 0;
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, value);
+    const bool good = parsed.ec == std::errc{} && parsed.ptr == end;
+    if (good && value > 0 && value < 1) return value;
+    throw UsageError("--fit-part: expected a number above 0 and below 1, found \"" + text + "\"");
+}
+
+ObserveOptions observe_options(const Arguments& given, const StopSignal& stop) {
+    ObserveOptions options;
+    take_number(given, "max-num-seqs", kLargest, options.max_num_seqs);
+    options.max_num_batched_tokens = std::max(options.max_num_batched_tokens, options.max_num_seqs);
+    take_number(given, "max-num-batched-tokens", kLargest, options.max_num_batched_tokens);
+    if (options.max_num_batched_tokens < options.max_num_seqs) {
+        throw UsageError(
+            fmt::format("--max-num-batched-tokens: expected at least --max-num-seqs, "
+                        "{}, found {}",
+                        options.max_num_seqs, options.max_num_batched_tokens));
+    }
+    if (given.has("kv-blocks"))
+        take_number(given, "kv-blocks", kLargest, options.kv_blocks.emplace());
+    if (given.value("split") == "alternate") options.split = FitSplit::alternate;
+    if (const auto text = given.value("fit-part")) {
+        if (options.split != FitSplit::first) {
+            throw UsageError("--fit-part goes with --split first; alternate fits one half");
+        }
+        options.fit_part = share(*text);
+    }
+    if (const auto text = given.value("simulations")) {
+        options.simulations = static_cast<int>(
+            whole_number("--simulations", *text, static_cast<std::uint64_t>(kLeastSimulations),
+                         kMostSimulations));
+    }
+    options.stop = &stop.flag();
+    if (error_is_terminal()) {
+        options.progress = [most = options.simulations](int done) {
+            std::fprintf(stderr, "\r\033[K%d of at most %d simulations", done, most);
+        };
+    }
+    return options;
+}
+
+scenarios::ProfileFile profile_of(const ObservedIdentity& identity, const ObservedFit& fit) {
+    scenarios::ProfileFile profile;
+    profile.kind = "observed";
+    profile.gpu = identity.gpu;
+    profile.source = identity.source;
+    profile.error_band = fit.error_band;
+    scenarios::ObservedProfile& observed = profile.observed.emplace();
+    observed.model = identity.model;
+    observed.tensor_parallel = identity.tensor_parallel;
+    const auto dtype = [](const std::string& name) {
+        return name == "fp8" ? serving::DType::fp8 : serving::DType::bf16;
+    };
+    observed.dtype = dtype(identity.dtype);
+    observed.kv_cache_dtype = dtype(identity.kv_cache_dtype);
+    observed.linear = fit.coefficients;
+    observed.front_end = fit.front_end;
+    const nlohmann::json file = write_observed_profile(identity, fit);
+    observed.fit = std::make_shared<const nlohmann::json>(file.at("fit"));
+    return profile;
+}
+
+int observe_log(const Arguments& given) {
+    const StopSignal stop;
+    const std::string& path = given.positional.front();
+    const ObserveOptions options = observe_options(given, stop);
+    ObservedIdentity identity;
+    identity.model = needed(given, "model");
+    identity.gpu = needed(given, "gpu");
+    const scenarios::Catalogue catalogue = load_catalogue();
+    require_model(catalogue, "--model", identity.model);
+    require_gpu(catalogue, "--gpu", identity.gpu);
+    take_number(given, "tensor-parallel", kMostRanks, identity.tensor_parallel);
+    identity.dtype = given.value("dtype").value_or("bf16");
+    identity.kv_cache_dtype = given.value("kv-cache-dtype").value_or("bf16");
+    identity.source =
+        given.value("source").value_or("fitted by headroom calibrate observe to " +
+                                       std::filesystem::path(path).filename().string());
+
+    scenarios::Diagnostics problems;
+    const std::optional<EngineLog> log = read_engine_log(path, problems);
+    if (!log) {
+        print_diagnostics(problems);
+        return kExitBadInput;
+    }
+    if (log->left_out > 0) {
+        print_note(plural(static_cast<std::int64_t>(log->left_out), "request") +
+                   " did not complete and were left out");
+    }
+    const ObserveResult result = observe(*log, options);
+    if (options.progress) std::fprintf(stderr, "\r\033[K");
+    if (!result.fit) {
+        print_note(path + ": " + result.error);
+        return stop.raised() ? kExitUnfinished : kExitBadInput;
+    }
+    const scenarios::ProfileFile profile = profile_of(identity, *result.fit);
+    if (const auto out = given.value("out")) {
+        save_profile(profile, *out);
+        print_note("profile in " + *out);
+    }
+    print_out(given.value("output") == "json" ? scenarios::profile_text(profile)
+                                              : render_profile(profile, out_style()));
+    return kExitGood;
+}
+
+}  // namespace
+
+Command calibrate_observe_command() {
+    return {observe_spec(), observe_log};
+}
+
+}  // namespace headroom::analysis
