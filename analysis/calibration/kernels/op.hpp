@@ -1,9 +1,9 @@
 /// Op: one operator of the kernel benchmark: at which shapes it is timed and checked, how much work
 /// a shape is, how it is launched, and its float64 reference on the host behind the same interface.
 ///
-///     for (const Shape& shape : op.check_shapes()) worst = max(worst, op.check(context, shape,
-///     1)); std::unique_ptr<Case> prepared = op.prepare(context, shape, 1); prepared->launch(0); //
-///     asynchronous, on context.stream
+///     for (const Shape& s : op.check_shapes()) worst = max(worst, op.check(context, s, 1));
+///     std::unique_ptr<Case> prepared = op.prepare(context, shape, 1);
+///     prepared->launch(0);  // asynchronous, on context.stream
 ///
 /// An op is registered by one line in all_ops.cu. Errors of CUDA and its libraries are thrown as
 /// DeviceError (device.hpp) with the call that failed; a shape that does not fit into the free
