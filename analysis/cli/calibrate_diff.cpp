@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "analysis/calibration/compare_points.hpp"
@@ -64,8 +65,20 @@ PointSet load_points(const std::string& argument) {
     return points_of(*measurement);
 }
 
+bool is_notable(double difference) {
+    return std::fabs(difference) >= 0.0005;  // what is not 0.0 %
+}
+
 std::string signed_percent(double difference) {
-    return fmt::format("{:+.1f}", 100 * difference);
+    return is_notable(difference) ? fmt::format("{:+.1f}", 100 * difference) : "0.0";
+}
+
+/// Short enough for a line: one head size holds for a whole file.
+std::string point_text(const OperatorDifference& entry, LaunchShape shape) {
+    shape.erase(std::remove_if(shape.begin(), shape.end(),
+                               [](const auto& size) { return size.first == "head_size"; }),
+                shape.end());
+    return entry.op + " " + entry.dtype + " " + to_text(shape);
 }
 
 std::string to_table(const std::vector<OperatorDifference>& differences, const PointSet& first,
@@ -73,8 +86,7 @@ std::string to_table(const std::vector<OperatorDifference>& differences, const P
     std::string out = fmt::format("A {}\nB {}\n\n", first.name, second.name);
     std::vector<std::vector<std::string>> rows = {
         {"Operator", "dtype", "common", "only A", "only B", "median %", "p90 size %"}};
-    std::vector<std::vector<std::string>> worst = {
-        {"Largest differences", "A", "B", "difference %"}};
+    std::vector<std::vector<std::string>> worst = {{"Largest differences", "A", "B", "%"}};
     for (const OperatorDifference& entry : differences) {
         const bool some = !entry.common.empty();
         rows.push_back({entry.op, entry.dtype, std::to_string(entry.common.size()),
@@ -83,9 +95,9 @@ std::string to_table(const std::vector<OperatorDifference>& differences, const P
                         some ? fmt::format("{:.1f}", 100 * entry.p90) : "-"});
         for (std::size_t i = 0; i < std::min(kWorstShown, entry.common.size()); ++i) {
             const PointDifference& point = entry.common[i];
-            worst.push_back({entry.op + " " + entry.dtype + " " + to_text(point.shape),
-                             duration_text(point.first_s), duration_text(point.second_s),
-                             signed_percent(point.relative())});
+            if (!is_notable(point.relative())) break;
+            worst.push_back({point_text(entry, point.shape), duration_text(point.first_s),
+                             duration_text(point.second_s), signed_percent(point.relative())});
         }
     }
     out += columns(rows, 0);

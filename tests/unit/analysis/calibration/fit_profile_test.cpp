@@ -2,7 +2,7 @@
 
 #include "analysis/calibration/interpolation_error.hpp"
 #include "tests/catch.hpp"
-#include "tests/unit/calibration/synthetic_measurement.hpp"
+#include "tests/unit/analysis/calibration/synthetic_measurement.hpp"
 
 namespace headroom::analysis {
 namespace {

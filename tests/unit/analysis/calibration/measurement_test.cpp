@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "tests/catch.hpp"
-#include "tests/unit/calibration/synthetic_measurement.hpp"
+#include "tests/unit/analysis/calibration/synthetic_measurement.hpp"
 
 namespace headroom::analysis {
 namespace {
