@@ -34,7 +34,9 @@ CommandSpec observe_spec() {
         .options =
             {{.name = "model", .value = "ID", .help = "of the catalogue; needed"},
              {.name = "gpu", .value = "ID", .help = "of the catalogue; needed"},
-             {.name = "tensor-parallel", .value = "N", .help = "GPUs an instance; default 1"},
+             {.name = "tp",
+              .value = "N",
+              .help = "GPUs of one instance (tensor parallel); default 1"},
              {.name = "dtype",
               .value = "bf16|fp8",
               .help = "of the weights; default bf16",
@@ -153,7 +155,7 @@ int observe_log(const Arguments& given) {
     const scenarios::Catalogue catalogue = load_catalogue();
     require_model(catalogue, "--model", identity.model);
     require_gpu(catalogue, "--gpu", identity.gpu);
-    take_number(given, "tensor-parallel", kMostRanks, identity.tensor_parallel);
+    take_number(given, "tp", kMostRanks, identity.tensor_parallel);
     identity.dtype = given.value("dtype").value_or("bf16");
     identity.kv_cache_dtype = given.value("kv-cache-dtype").value_or("bf16");
     identity.source =
