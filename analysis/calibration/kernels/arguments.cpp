@@ -125,7 +125,8 @@ machine's GPU and writes a measurement (JSON), from which a profile is fitted.
 
   --out FILE        the measurement; replaced as it grows, so that a kill keeps what is there
   --quick           a thin sweep of about two minutes instead of about six
-  --only OP,...     these ops alone (--list names them)
+  --only OP,...     these ops alone (--list names them); OP:DTYPE or OP:KERNEL where an op has
+                    several: gemm:bf16, prefill_attention:own
   --check-only      the checks alone; nothing is written
   --list            print every op and shape that would be timed; without a GPU those of cuDNN
                     are left out
@@ -135,6 +136,11 @@ machine's GPU and writes a measurement (JSON), from which a profile is fitted.
 exit: 0 good, 1 a check failed (nothing is written), 2 bad usage or the file cannot be written,
       3 the device failed, 77 there is no GPU that it can run on, 130 or 143 interrupted
 )";
+}
+
+bool selects(const std::string& word, const std::string& name, const std::string& dtype,
+             const std::string& kernel) {
+    return word == name || word == name + ":" + dtype || word == name + ":" + kernel;
 }
 
 }  // namespace headroom::kernels

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -100,6 +101,17 @@ double flop_per_s(Context& context, GemmType type) {
     return gemm->work(anchor_shape()).flop / best_seconds(context, *prepared);
 }
 
+/// 0 where cuBLASLt has no fp8 product for this device: all else can still be measured.
+double fp8_flop_per_s(Context& context) {
+    try {
+        return flop_per_s(context, GemmType::fp8);
+    } catch (const DeviceError& error) {
+        if (!still_usable()) throw;
+        std::fprintf(stderr, "ceilings: no fp8: %s\n", error.what());
+        return 0;
+    }
+}
+
 double read_bytes_per_s(const Context& context) {
     {
         ReadCase small(context, kCheckedBytes);
@@ -123,7 +135,7 @@ Shape anchor_shape() {
 CeilingFacts measure_ceilings(Context& context) {
     return {.read_bytes_per_s = read_bytes_per_s(context),
             .bf16_flop_per_s = flop_per_s(context, GemmType::bf16),
-            .fp8_flop_per_s = flop_per_s(context, GemmType::fp8)};
+            .fp8_flop_per_s = fp8_flop_per_s(context)};
 }
 
 double percent_of_ceiling(const Work& work, Ceiling ceiling, double seconds,

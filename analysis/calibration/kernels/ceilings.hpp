@@ -5,8 +5,8 @@
 ///     const CeilingFacts ceilings = measure_ceilings(context);
 ///     percent_of_ceiling(op.work(shape), op.ceiling(shape), timing.median_s, ceilings)
 ///
-/// Less than 4 GiB is read where less than 8 GiB is free. DeviceError: the reading kernel adds up
-/// wrongly, or a call failed.
+/// Less than 4 GiB is read where less than 8 GiB is free; the ceiling of fp8 is 0 where cuBLASLt
+/// has no such product. DeviceError: the reading kernel adds up wrongly, or a call failed.
 #pragma once
 
 #include "analysis/calibration/kernels/device.hpp"

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <deque>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -279,8 +280,12 @@ std::vector<Descriptor> propose_engines(const Descriptor& graph, cudnnBackendHeu
 }
 
 bool has_engine(cudnnHandle_t handle, const PrefillProblem& problem) {
-    const AttentionGraph graph(handle, problem);
-    return !propose_engines(graph.graph(), CUDNN_HEUR_MODE_A).empty();
+    try {
+        const AttentionGraph graph(handle, problem);
+        return !propose_engines(graph.graph(), CUDNN_HEUR_MODE_A).empty();
+    } catch (const DeviceError&) {
+        return false;
+    }
 }
 
 /// The best proposed engine that can be built for this problem.
@@ -298,6 +303,16 @@ Descriptor make_plan(cudnnHandle_t handle, const PrefillProblem& problem) {
                       std::to_string(problem.tokens) + " tokens, " +
                       std::to_string(problem.query_heads) + " heads on " +
                       std::to_string(problem.kv_heads));
+}
+
+/// A proposed engine is not yet one that can be built.
+bool has_plan(cudnnHandle_t handle, const PrefillProblem& problem) {
+    try {
+        static_cast<void>(make_plan(handle, problem));
+        return true;
+    } catch (const DeviceError&) {
+        return false;
+    }
 }
 
 std::size_t workspace_bytes(const Descriptor& plan) {
@@ -353,18 +368,22 @@ class CudnnPrefillAttention final : public PrefillAttention {
     [[nodiscard]] std::string kernel() const override { return "cudnn"; }
 
     [[nodiscard]] std::vector<Shape> shapes(Mode mode) const override {
-        return known(PrefillAttention::shapes(mode));
+        return known(PrefillAttention::shapes(mode), has_engine);
     }
+    /// To the end: what cuDNN refuses to run is no failed check. Built once, as it takes long.
     [[nodiscard]] std::vector<Shape> check_shapes() const override {
-        return known(PrefillAttention::check_shapes());
+        if (!check_shapes_) check_shapes_ = known(PrefillAttention::check_shapes(), has_plan);
+        return *check_shapes_;
     }
 
   private:
-    [[nodiscard]] std::vector<Shape> known(const std::vector<Shape>& shapes) const {
+    [[nodiscard]] std::vector<Shape> known(const std::vector<Shape>& shapes,
+                                           bool (*knows)(cudnnHandle_t,
+                                                         const PrefillProblem&)) const {
         std::vector<Shape> result;
         for (const Shape& shape : shapes) {
             const PrefillProblem problem = prefill_problem(shape);
-            if (has_engine(handle_, problem)) {
+            if (knows(handle_, problem)) {
                 result.push_back(shape);
             } else {
                 std::fprintf(stderr,
@@ -382,6 +401,7 @@ class CudnnPrefillAttention final : public PrefillAttention {
     }
 
     cudnnHandle_t handle_;
+    mutable std::optional<std::vector<Shape>> check_shapes_;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "analysis/calibration/kernels/choose_fastest.hpp"
+#include "analysis/calibration/kernels/progress.hpp"
 
 namespace headroom::kernels {
 namespace {
@@ -24,6 +25,9 @@ void require_cudnn(cudnnStatus_t status, const char* call) {
 
 constexpr std::int64_t kAlignment = 16;
 constexpr std::size_t kCandidates = 6;  // timed against each other
+// Some engines are compiled when their plan is made, in up to a second: after this long no second
+// one is made. A run has 300 plans to find.
+constexpr double kSearchS = 0.1;
 
 }  // namespace
 
@@ -229,12 +233,15 @@ std::size_t workspace_bytes(const BackendDescriptor& plan) {
     return static_cast<std::size_t>(bytes);
 }
 
-/// The first kCandidates plans of the heuristics' list that are exact and fit the workspace.
+/// The first kCandidates plans of the heuristics' list that are exact and fit the workspace, fewer
+/// where making them takes long.
 std::vector<BackendDescriptor> candidate_plans(cudnnHandle_t handle, const BackendDescriptor& graph,
                                                cudnnBackendHeurMode_t mode, std::size_t workspace) {
     std::vector<BackendDescriptor> plans;
+    const double begin_s = now_s();
     for (const BackendDescriptor& configuration : engine_configurations(graph, mode)) {
         if (plans.size() == kCandidates) break;
+        if (!plans.empty() && now_s() - begin_s > kSearchS) break;
         if (!is_exact(configuration)) continue;
         BackendDescriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
         plan.set<cudnnHandle_t>(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, {handle});

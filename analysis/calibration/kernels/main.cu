@@ -34,23 +34,26 @@ constexpr int kNoDevice = 77;
 
 using Ops = std::vector<std::unique_ptr<Op>>;
 
-/// Leaves the ops named by --only; UsageError for a name that none has.
-void keep_only(const std::vector<std::string>& names, Ops& ops) {
-    if (names.empty()) return;
+/// Leaves the ops meant by --only; UsageError for a word that means none.
+void keep_only(const std::vector<std::string>& words, Ops& ops) {
+    if (words.empty()) return;
+    const auto means = [](const std::string& word, const Op& op) {
+        return selects(word, op.name(), op.dtype(), op.kernel());
+    };
     std::string known;
     for (const auto& op : ops) {
-        if (known.find(op->name()) == std::string::npos) {
-            known += (known.empty() ? "" : ", ") + op->name();
-        }
+        known += (known.empty() ? "" : ", ") + op->name() + ":" + op->dtype() + ":" + op->kernel();
     }
-    for (const std::string& name : names) {
+    for (const std::string& word : words) {
         if (std::none_of(ops.begin(), ops.end(),
-                         [&](const auto& op) { return op->name() == name; })) {
-            throw UsageError("--only: there is no op \"" + name + "\"; expected " + known);
+                         [&](const auto& op) { return means(word, *op); })) {
+            throw UsageError("--only: there is no op \"" + word +
+                             "\"; expected the name, name:dtype or name:kernel of " + known);
         }
     }
     std::erase_if(ops, [&](const auto& op) {
-        return std::find(names.begin(), names.end(), op->name()) == names.end();
+        return std::none_of(words.begin(), words.end(),
+                            [&](const std::string& word) { return means(word, *op); });
     });
 }
 
@@ -106,7 +109,13 @@ int report_checks(const CheckResults& checks) {
     for (const std::string& failure : checks.failures) {
         std::fprintf(stderr, "check failed: %s\n", failure.c_str());
     }
-    if (!checks.failures.empty()) return kCheckFailed;
+    if (!checks.failures.empty()) {
+        std::fprintf(stderr,
+                     "%zu checks failed, %zu passed: nothing is measured. --only with the ops or "
+                     "kernels (prefill_attention:own) that passed measures those.\n",
+                     checks.failures.size(), checks.passed());
+        return kCheckFailed;
+    }
     double worst = 0;
     for (const CheckRecord& record : checks.records) {
         worst = std::max(worst, record.relative_l2 / record.tolerance);

@@ -134,8 +134,8 @@ MeasurementFile::MeasurementFile(std::string path, MeasurementHead head)
     : path_(std::move(path)), head_(std::move(head)) {}
 
 void MeasurementFile::set_ceilings(const CeilingFacts& ceilings) {
-    require_positive(
-        "ceilings", {ceilings.read_bytes_per_s, ceilings.bf16_flop_per_s, ceilings.fp8_flop_per_s});
+    require_positive("ceilings", {ceilings.read_bytes_per_s, ceilings.bf16_flop_per_s});
+    require_finite("ceilings", {ceilings.fp8_flop_per_s});
     ceilings_ = ceilings;
 }
 

@@ -51,7 +51,7 @@ struct EnvironmentFacts {
 struct CeilingFacts {
     double read_bytes_per_s = 0;
     double bf16_flop_per_s = 0;
-    double fp8_flop_per_s = 0;
+    double fp8_flop_per_s = 0;  ///< 0: there are no fp8 products
 };
 
 struct CheckRecord {

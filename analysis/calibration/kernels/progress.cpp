@@ -51,4 +51,9 @@ void Progress::at(std::size_t done, const std::string& doing) {
     std::fflush(stderr);
 }
 
+void Progress::note(const std::string& line) {
+    std::fprintf(stderr, terminal_ ? "\r\033[K%s\n" : "%s\n", line.c_str());
+    std::fflush(stderr);
+}
+
 }  // namespace headroom::kernels

@@ -21,6 +21,7 @@ class Progress {
     Progress& operator=(const Progress&) = delete;
 
     void at(std::size_t done, const std::string& doing);
+    void note(const std::string& line);  ///< a line that stays, at once
 
   private:
     std::string what_;

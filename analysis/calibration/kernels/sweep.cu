@@ -1,5 +1,6 @@
 #include "analysis/calibration/kernels/sweep.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -97,13 +98,23 @@ PointRecord measured_point(const Run& run, const Op& op, const Shape& shape,
 
 }  // namespace
 
+std::size_t CheckResults::passed() const {
+    return static_cast<std::size_t>(std::count_if(
+        records.begin(), records.end(), [](const CheckRecord& record) { return record.passed(); }));
+}
+
 CheckResults run_checks(const Run& run) {
     std::size_t total = 0;
     for (const auto& op : run.ops) total += op->check_shapes().size();
     Progress progress("checks", total);
     CheckResults results;
     std::size_t done = 0;
+    const auto fail = [&](const std::string& failure) {
+        progress.note("failed: " + failure);  // at once: a later check may hang
+        results.failures.push_back(failure);
+    };
     for (const auto& op : run.ops) {
+        progress.note("checking " + op->name() + " " + op->dtype() + " " + op->kernel());
         for (const Shape& shape : op->check_shapes()) {
             if (stop_signal() != 0) return results;
             const std::string what = label(*op, shape);
@@ -116,14 +127,15 @@ CheckResults run_checks(const Run& run) {
             try {
                 record.relative_l2 = op->check(run.context, shape, kCheckSeed * done);
             } catch (const std::exception& error) {
-                require_usable(what, error);
-                results.failures.push_back(what + ": " + error.what());
-                continue;
+                fail(what + ": " + error.what());
+                if (still_usable()) continue;
+                fail("the device does not answer any more: the ops after " + op->name() +
+                     " were not checked");
+                return results;
             }
             if (!record.passed()) {
-                results.failures.push_back(what + ": relative L2 " +
-                                           std::to_string(record.relative_l2) + ", allowed " +
-                                           std::to_string(record.tolerance));
+                fail(what + ": relative L2 " + std::to_string(record.relative_l2) + ", allowed " +
+                     std::to_string(record.tolerance));
             }
             results.records.push_back(std::move(record));
         }

@@ -11,6 +11,7 @@
 /// std::exception: the file cannot be written.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,7 +33,10 @@ struct Run {
 struct CheckResults {
     std::vector<CheckRecord> records;
     std::vector<std::string> failures;  ///< op, shape, and the error or what a call said
+    [[nodiscard]] std::size_t passed() const;
 };
+/// Goes on after a failed check, so that all are named at once; ends early, with that as the last
+/// failure, where one leaves the device unusable.
 [[nodiscard]] CheckResults run_checks(const Run& run);
 
 /// Every point of every op, with a progress line on stderr and the anchor product each minute.

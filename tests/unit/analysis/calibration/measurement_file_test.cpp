@@ -194,6 +194,15 @@ TEST_CASE("MeasurementFile: refuses what cannot be a measurement") {
     CHECK(file.points().empty());
 }
 
+TEST_CASE("MeasurementFile: a device without fp8 products has a ceiling of 0 for them") {
+    MeasurementFile file("unwritten.json", some_head());
+    CeilingFacts ceilings{.read_bytes_per_s = 3.0e12, .bf16_flop_per_s = 7.9e14};
+    file.set_ceilings(ceilings);
+    CHECK(contains(file.text(), "\"fp8_flop_per_s\":0"));
+    ceilings.fp8_flop_per_s = kInfinity;
+    CHECK_THROWS_AS(file.set_ceilings(ceilings), std::invalid_argument);
+}
+
 TEST_CASE("MeasurementFile: a place that cannot be written is an error with its name") {
     MeasurementFile file("/nowhere/at/all/m.json", some_head());
     CHECK(contains(message_of([&] { file.save(); }), "/nowhere/at/all/m.json"));
@@ -226,6 +235,18 @@ TEST_CASE("KernelArguments: options are taken in both spellings") {
     CHECK(parse_arguments({"--check-only"}).check_only);
     CHECK(parse_arguments({"-h"}).help);
     CHECK(contains(help_text(), "--check-only"));
+}
+
+TEST_CASE("KernelArguments: a word of --only means an op, or one dtype or kernel of it") {
+    CHECK(selects("gemm", "gemm", "fp8", "cublaslt"));
+    CHECK(selects("gemm:fp8", "gemm", "fp8", "cublaslt"));
+    CHECK_FALSE(selects("gemm:bf16", "gemm", "fp8", "cublaslt"));
+    CHECK(selects("prefill_attention:own", "prefill_attention", "bf16", "own"));
+    CHECK_FALSE(selects("prefill_attention:own", "prefill_attention", "bf16", "cudnn"));
+    CHECK_FALSE(selects("gemm:", "gemm", "fp8", "cublaslt"));
+    CHECK_FALSE(selects("fp8", "gemm", "fp8", "cublaslt"));
+    const Arguments given = parse_arguments({"--only=gemm:bf16,argmax", "--list"});
+    CHECK(given.only == std::vector<std::string>{"gemm:bf16", "argmax"});
 }
 
 TEST_CASE("KernelArguments: every mistake is named, with what was expected") {
