@@ -5,8 +5,9 @@
 /// the waiting queue (head first) and the KV cache's block counts. It changes nothing itself:
 /// preemptions, admissions and prompt chunks are entries of the plan, which the instance carries
 /// out in this order: preempt, then chunks, then decodes. Blocks follow from it: a chunk makes its
-/// sequence hold ceil(reserve_tokens / block_size) blocks, a decode ceil((computed + 1) /
-/// block_size). A plan that needs more blocks than are free is a programmer error.
+/// sequence hold at least ceil(reserve_tokens / block_size) blocks, a decode ceil((computed + 1) /
+/// block_size): none, while those reserved last. A plan that needs more blocks than are free is a
+/// programmer error.
 ///
 /// `repeatable` says that the same decode-only plan holds from iteration to iteration until a
 /// sequence finishes, fewer than `spare_blocks` blocks would be free after an iteration's blocks
@@ -37,9 +38,11 @@ struct SequenceView {
     std::int64_t last_token = 0;    ///< known when it will be finished: prompt + output length
     std::int64_t arrival_rank = 0;  ///< order of submission to this instance
     std::int32_t priority = 0;
+    bool in_decode = false;
 
-    /// True once every known token but the newest is computed: one more token a step.
-    [[nodiscard]] bool decoding() const { return computed + 1 == known && computed >= prompt; }
+    /// True once every known token but the newest is computed: one more token a step. See also
+    /// BatchingPolicy::cut_recomputation_decodes().
+    [[nodiscard]] bool decoding() const { return in_decode; }
     [[nodiscard]] std::int64_t uncomputed() const { return known - computed; }
 };
 
@@ -118,6 +121,10 @@ class BatchingPolicy {
     [[nodiscard]] virtual std::optional<Cause> refuses(std::int64_t prompt, std::int64_t output,
                                                        std::int64_t total_blocks,
                                                        std::int64_t block_size) const;
+    /// A preempted sequence comes back as a prompt of all its tokens. When chunks have computed all
+    /// of them but the newest one, does it decode (vLLM v1), or is it a prompt for one token more?
+    /// The same at every call.
+    [[nodiscard]] virtual bool cut_recomputation_decodes() const { return true; }
 };
 
 }  // namespace headroom::serving

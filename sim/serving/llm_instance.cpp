@@ -35,10 +35,11 @@ SequenceView LlmInstance::view_of(const Sequence& s) const {
     view.last_token = s.last_known;
     view.arrival_rank = s.rank;
     view.priority = s.priority;
-    if (s.stage == Stage::decoding) {
+    view.in_decode = s.stage == Stage::decoding;
+    if (view.in_decode) {
         view.computed = computed_at(s, iteration_);
         view.known = view.computed + 1;
-        view.blocks = phases_.blocks_for(view.computed);
+        view.blocks = s.phase == kReserved ? s.blocks : phases_.blocks_for(view.computed);
     } else {
         view.computed = s.computed;
         view.known = s.known;
@@ -186,7 +187,8 @@ void LlmInstance::form_step(Time now) {
     all_decode_ = plan_.decode == StepPlan::Decode::all && step_decodes_ > 0;
     planned_ = 1;
     if (plan_.repeatable && plan_.decode == StepPlan::Decode::all && plan_.chunks.empty()) {
-        std::int64_t most = std::min(next_finish_ - iteration_, MacroStep::kMaxIterations);
+        std::int64_t most = std::min(
+            {next_finish_ - iteration_, next_used_up_ - iteration_, MacroStep::kMaxIterations});
         if (cost.valid_until != std::numeric_limits<std::int64_t>::max()) {
             const std::int64_t room = cost.valid_until - shape_.context_tokens;
             most = std::min(most, std::max<std::int64_t>(
@@ -194,7 +196,7 @@ void LlmInstance::form_step(Time now) {
         }
         planned_ = std::max<std::int64_t>(
             1, phases_.iterations_within(numbers_.free_blocks - plan_.spare_blocks,
-                                         numbers_.decoding, most));
+                                         numbers_.decoding - reserved_, most));
         while (!step_.fits(planned_)) planned_ = (planned_ + 1) / 2;
     }
     stepping_ = true;
@@ -276,10 +278,13 @@ void LlmInstance::shape_the_step() {
     } else if (plan_.decode == StepPlan::Decode::listed) {
         const std::size_t first = plan_.preempt.size() + plan_.chunks.size();
         for (std::size_t i = first; i < plan_slots_.size(); ++i) {
-            const std::int64_t computed = computed_at(sequences_[plan_slots_[i]], iteration_);
+            const Sequence& s = sequences_[plan_slots_[i]];
+            const std::int64_t computed = computed_at(s, iteration_);
             ++shape.decode_sequences;
             shape.context_tokens += computed;
-            if (phases_.within_block(computed) == 0) --numbers_.free_blocks;
+            if (s.phase != kReserved && phases_.within_block(computed) == 0) {
+                --numbers_.free_blocks;
+            }
         }
         HEADROOM_CHECK(numbers_.free_blocks >= 0, "a decode takes more KV blocks than are free");
     }
@@ -301,6 +306,7 @@ void LlmInstance::complete_step(Time now, InstanceHost& host) {
     remove_aborted();
     if (!plan_.chunks.empty()) end_chunks(now);
     if (next_finish_ <= iteration_) finish_sequences();
+    if (next_used_up_ <= iteration_) end_reserves();
     if (!running_.empty() || !waiting_.empty()) {
         await(now, kBatchForms);
     } else {
@@ -344,7 +350,7 @@ void LlmInstance::advance_listed_decodes(Time now) {
             continue;
         }
         ++s.joined;
-        s.phase = phases_.delay(s.phase);
+        if (s.phase != kReserved) s.phase = phases_.delay(s.phase);
         ++finish_at;
     }
     ++iteration_;
@@ -376,7 +382,8 @@ std::int64_t LlmInstance::end_chunk(Time now, std::uint32_t slot) {
         record_first_token(s, now);
         s.last_token = now;
         if (s.known == s.last_known) return iteration_;
-    } else if (s.computed + 1 < s.known || s.computed < s.prompt) {
+    } else if (s.computed + 1 < s.known || s.computed < s.prompt ||
+               !policy_->cut_recomputation_decodes()) {
         return kNever;
     }
     // All but its newest token is computed (also when a recomputation was cut there): it decodes.
@@ -436,24 +443,51 @@ void LlmInstance::record_first_token(Sequence& s, Time now) {
 void LlmInstance::add_decoding(Sequence& s) {
     s.stage = Stage::decoding;
     s.joined = iteration_;
-    s.phase = phases_.join(s.computed);
+    if (s.blocks > phases_.blocks_for(s.computed)) {
+        s.phase = kReserved;
+        ++reserved_;
+        next_used_up_ = std::min(next_used_up_, used_up_at(s));
+    } else {
+        s.phase = phases_.join(s.computed);
+    }
     ++numbers_.decoding;
     context_ += s.computed;
 }
 
+/// Decoding sequences that have used up what they held in advance take blocks from now on.
+void LlmInstance::end_reserves() {
+    next_used_up_ = kNever;
+    for (const Running& r : running_) {
+        Sequence& s = sequences_[r.slot];
+        if (s.stage != Stage::decoding || s.phase != kReserved) continue;
+        const std::int64_t used_up = used_up_at(s);
+        if (used_up > iteration_) {
+            next_used_up_ = std::min(next_used_up_, used_up);
+            continue;
+        }
+        s.phase = phases_.join(computed_at(s, iteration_));
+        --reserved_;
+    }
+}
+
 void LlmInstance::remove_decoding(Sequence& s) {
-    phases_.leave(s.phase);
     --numbers_.decoding;
     const std::int64_t computed = computed_at(s, iteration_);
     context_ -= computed;
-    numbers_.free_blocks += phases_.blocks_for(computed);
+    if (s.phase == kReserved) {
+        --reserved_;
+        numbers_.free_blocks += s.blocks;
+    } else {
+        phases_.leave(s.phase);
+        numbers_.free_blocks += phases_.blocks_for(computed);
+    }
     s.known = computed + 1;
     if (!s.fresh) s.last_token = last_decode_;
+    s.fresh = false;
 }
 
 void LlmInstance::preempt(Sequence& s, std::uint32_t slot) {
     leave_cache(s);
-    s.fresh = false;
     s.computed = 0;
     s.blocks = 0;
     s.stage = Stage::waiting;

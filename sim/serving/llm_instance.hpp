@@ -56,10 +56,11 @@ class LlmInstance final : public Instance, private BatchView {
         std::int64_t computed = 0;    ///< decoding: when iteration_ was `joined`
         std::int64_t joined = 0;
         std::int64_t known = 0;   ///< not kept while decoding: computed + 1
-        std::int64_t blocks = 0;  ///< not kept while decoding
+        std::int64_t blocks = 0;  ///< while decoding kept only if `phase` is kReserved
         std::int64_t chunk = 0;   ///< prompt tokens in the iteration in progress
         std::int64_t rank = 0;
-        std::int64_t phase = 0;  ///< while decoding: counter modulo block size of its next block
+        std::int64_t phase = 0;  ///< while decoding: counter modulo block size of its next block,
+                                 ///< kReserved while it holds more than it has computed
         Time submitted{};
         Time first_scheduled = Time::max();
         Time first_token = Time::max();
@@ -90,6 +91,10 @@ class LlmInstance final : public Instance, private BatchView {
     [[nodiscard]] static std::int64_t computed_at(const Sequence& s, std::int64_t iteration) {
         return s.computed + (iteration - s.joined);
     }
+    /// Value of the counter at which a kReserved sequence takes a block of its own again.
+    [[nodiscard]] std::int64_t used_up_at(const Sequence& s) const {
+        return s.joined + (s.blocks * spec_.block_size - s.computed);
+    }
     [[nodiscard]] SequenceView view_of(const Sequence& s) const;
     [[nodiscard]] Progress progress_at(const EventKey& position) const;
     /// Blocks that decode iterations of the step in progress take, once `formed` took theirs.
@@ -113,6 +118,7 @@ class LlmInstance final : public Instance, private BatchView {
     void leave_cache(Sequence& s);
     void add_decoding(Sequence& s);
     void remove_decoding(Sequence& s);
+    void end_reserves();
     void collect_fresh();
     void release(std::uint32_t slot);
     void refresh_next_finish();
@@ -147,7 +153,9 @@ class LlmInstance final : public Instance, private BatchView {
     std::int64_t context_ = 0;    ///< sum of computed over decoding sequences
     // numbers_ of BatchView holds the free blocks (before the decode blocks of the step in
     // progress) and the number of decoding sequences.
-    BlockPhases phases_;  ///< when the decoding sequences take blocks
+    BlockPhases phases_;  ///< when the decoding sequences take blocks, but for the kReserved ones
+    std::int64_t reserved_ = 0;           ///< number of these
+    std::int64_t next_used_up_ = kNever;  ///< no later than the first used_up_at() of them
     std::int64_t next_finish_ = kNever;
     Time last_decode_ = Time::zero();  ///< last token of all decoding sequences that are not fresh
     std::int64_t next_rank_ = 0;
@@ -174,6 +182,7 @@ class LlmInstance final : public Instance, private BatchView {
     std::int64_t ttft_count_ = 0;
 
     static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+    static constexpr std::int64_t kReserved = -1;
 };
 
 }  // namespace headroom::serving

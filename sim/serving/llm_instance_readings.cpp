@@ -14,9 +14,10 @@ LlmInstance::Progress LlmInstance::progress_at(const EventKey& position) const {
     const std::int64_t elapsed = (position.time - step_start_).ps();
     const std::int64_t before = step_.iterations_within(elapsed - 1, planned_ - 1);
     Progress progress{before, before + 1};
-    if (before + 1 < planned_ && step_.offset(before + 1) == elapsed) {
+    // The last boundary too: an abort at its time may have cut the step there.
+    if (step_.offset(before + 1) == elapsed) {
         if (end < position) ++progress.done;
-        if (form < position) ++progress.formed;
+        if (form < position && before + 1 < planned_) ++progress.formed;
     }
     return progress;
 }

@@ -23,6 +23,8 @@ SequenceView SteppedLlmInstance::view_of(std::uint32_t slot) const {
     view.last_token = s.prompt + s.output;
     view.arrival_rank = s.rank;
     view.priority = s.priority;
+    view.in_decode = view.computed + 1 == view.known && view.computed >= view.prompt &&
+                     (s.prompt_done || policy_->cut_recomputation_decodes());
     return view;
 }
 
@@ -148,6 +150,7 @@ IterationShape SteppedLlmInstance::start_work(Time now) {
         Sequence& s = sequences_[victim];
         s.blocks = 0;
         s.computed = 0;
+        s.prompt_done = false;
         ++s.preemptions;
         ++recorder_.stats->preemptions;
         std::erase(running_, victim);
@@ -197,6 +200,7 @@ void SteppedLlmInstance::end_iteration(Time now, InstanceHost& host) {
         s.computed += s.work;
         s.work = 0;
         if (s.computed < s.prompt + s.generated) continue;
+        s.prompt_done = true;
         ++s.generated;
         ++output_tokens_;
         if (s.first_token == Time::max()) {

@@ -49,6 +49,7 @@ class SteppedLlmInstance final : public Instance, private BatchView {
         std::uint32_t preemptions = 0;
         std::int32_t priority = 0;
         bool aborted = false;
+        bool prompt_done = false;  ///< has given a token since it was admitted (again)
     };
 
     [[nodiscard]] SequenceView running_at(std::int64_t position) const override;

@@ -96,23 +96,81 @@ std::shared_ptr<const serving::LatencyModel> tabulated_latency() {
     return model;
 }
 
+/// Half of what a request is yet to generate is reserved at its admission, so that reserves run out
+/// in the middle of decoding; and an odd number of sequences decodes in turns.
+class HalfReserved final : public serving::BatchingPolicy {
+  public:
+    HalfReserved(const Parameters&, const PolicyContext&) {}
+    static ParameterSpecs parameter_specs() { return {}; }
+    void plan_next_step(const serving::BatchView& view, serving::StepPlan& plan) override {
+        using serving::StepPlan;
+        const std::int64_t running = view.running();
+        if (view.blocks_due() > view.free_blocks()) {
+            plan.preempt.push_back(running - 1);
+            return;
+        }
+        std::int64_t free = view.free_blocks() - view.blocks_due();
+        for (std::int64_t i = 0; i < view.waiting(); ++i) {
+            const serving::SequenceView s = view.waiting_at(i);
+            const std::int64_t held = s.known + (s.last_token - s.known) / 2;
+            free -= (held + view.block_size() - 1) / view.block_size();
+            if (free < 0) break;
+            plan.chunks.push_back({i, s.known, held, true});
+        }
+        plan.repeatable = plan.chunks.empty() && running % 2 == 0;
+        if (running > 0) plan.decode = plan.repeatable ? StepPlan::Decode::all : some(view, plan);
+    }
+
+  private:
+    static serving::StepPlan::Decode some(const serving::BatchView& view, serving::StepPlan& plan) {
+        for (std::int64_t i = 0; i < view.running(); ++i) {
+            const serving::SequenceView s = view.running_at(i);
+            if (i == 0 || s.known % 3 != 0) plan.decode_positions.push_back(i);
+        }
+        return serving::StepPlan::Decode::listed;
+    }
+};
+REGISTER_POLICY(serving::BatchingPolicy, HalfReserved, "test-half-reserved", "for tests");
+
+PolicyChoice random_batching(Draws& draws, std::int64_t longest) {
+    const ParameterValue seqs = whole(draws.between(1, 24));
+    if (draws.one_in(3)) {
+        return choose<serving::BatchingPolicy>(
+            "vllm-v1",
+            {{"max_num_seqs", seqs},
+             {"max_num_batched_tokens", whole(draws.between(1, 2 * longest))},
+             {"long_prefill_token_threshold", whole(draws.one_in(3) ? draws.between(1, 40) : 0)},
+             {"enable_chunked_prefill", ParameterValue{!draws.one_in(5)}},
+             {"scheduler_reserve_full_isl", ParameterValue{!draws.one_in(3)}}});
+    }
+    switch (draws.below(5)) {
+        case 0:
+            return choose<serving::BatchingPolicy>(
+                "vllm-v0",
+                {{"max_num_seqs", seqs},
+                 {"max_num_batched_tokens", whole(draws.between(longest / 2, 4 * longest))}});
+        case 1:
+            return choose<serving::BatchingPolicy>(
+                "sarathi", {{"max_num_seqs", seqs},
+                            {"chunk_size", whole(draws.between(1, draws.one_in(3) ? 8 : longest))},
+                            {"watermark", ParameterValue{draws.one_in(2) ? 0.0 : 0.1}}});
+        case 2:
+            return choose<serving::BatchingPolicy>(
+                "orca", {{"max_num_seqs", seqs},
+                         {"reserve_tokens", whole(draws.between(longest, 2 * longest))}});
+        case 3:
+            return choose<serving::BatchingPolicy>(
+                "static",
+                {{"batch_size", seqs}, {"wait_for_full", ParameterValue{draws.one_in(3)}}});
+        default:
+            return choose<serving::BatchingPolicy>("test-half-reserved");
+    }
+}
+
 serving::ServiceSpec random_service(Draws& draws, const std::string& name, std::int64_t longest) {
-    const bool v0 = draws.one_in(3);
     const std::int64_t block_size = draws.one_in(4) ? draws.between(1, 80) : 16;
     const std::int64_t longest_blocks = (2 * longest + block_size - 1) / block_size + 3;
-    const std::int64_t seqs = draws.between(1, 24);
-    PolicyChoice batching =
-        v0 ? choose<serving::BatchingPolicy>(
-                 "vllm-v0",
-                 {{"max_num_seqs", whole(seqs)},
-                  {"max_num_batched_tokens", whole(draws.between(longest / 2, 4 * longest))}})
-           : choose<serving::BatchingPolicy>(
-                 "vllm-v1", {{"max_num_seqs", whole(seqs)},
-                             {"max_num_batched_tokens", whole(draws.between(1, 2 * longest))},
-                             {"long_prefill_token_threshold",
-                              whole(draws.one_in(3) ? draws.between(1, 40) : 0)},
-                             {"enable_chunked_prefill", ParameterValue{!draws.one_in(5)}},
-                             {"scheduler_reserve_full_isl", ParameterValue{!draws.one_in(3)}}});
+    PolicyChoice batching = random_batching(draws, longest);
     auto service = llm_service(name, std::move(batching),
                                longest_blocks + draws.between(0, 3 * longest_blocks));
     service.versions[0].engine.llm->block_size = block_size;

@@ -283,6 +283,28 @@ TEST_CASE("LlmInstance: a request that times out leaves its room at the end of t
     CHECK(ran.stats.itl.count() == 1);
 }
 
+TEST_CASE("LlmInstance: a token given as the last request leaves a draining instance counts") {
+    const bool exact = GENERATE(false, true);
+    CellRig rig;
+    rig.config.exact_steps = exact;
+    rig.specs.push_back(llm_service("llm", v1(), 100));
+    rig.specs[0].versions[0].engine.llm->latency = std::make_shared<serving::LinearLatency>(
+        serving::LinearCoefficients{Duration::milliseconds(5), {}, {}, {}, {}});
+    // Its deadline is a boundary, and with it the instance goes at once.
+    rig.specs[0].gateway.timeout = Duration::milliseconds(20);
+    rig.sources.push_back(list_source(0, {arrival_at(Duration::zero(), 10, 50)}));
+    rig.start();
+    rig.add(Time::zero(), 0, 0);
+    rig.run(after(Duration::milliseconds(1)));
+    rig.cell->drain_instance(after(Duration::milliseconds(1)), {0, 0});
+    rig.run_to_the_end();
+    rig.cell->finish(rig.cell->last_activity());
+    CHECK(rig.rows().at(0).outcome == Outcome::timed_out);
+    CHECK(rig.rows().at(0).output_tokens == 4);
+    CHECK(rig.cell->stats(0).itl.count() == 3);
+    CHECK(rig.cell->stats(0).busy.ps() == 20'000'000'000);
+}
+
 TEST_CASE("LlmInstance: shows its load as of any moment in the middle of a macro-step") {
     const bool exact = GENERATE(false, true);
     CellRig rig;
