@@ -1,161 +1,209 @@
-// Outcomes request by request against two public schedulers whose per-request results are kept
-// beside the project: Vidur's vllm scheduler and vLLM v1's own. Read when they are there.
-#include <cstdlib>
-#include <filesystem>
+// Outcomes request by request against other schedulers: cases of the project's own, one of each
+// batching policy, and those of Vidur and of vLLM v1 where they lie beside the project.
+#include <unistd.h>
+
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 
+#include "sim/core/registry.hpp"
+#include "sim/serving/batching_policy.hpp"
 #include "tests/catch.hpp"
-#include "tests/rig.hpp"
+#include "tests/conformance/engine/reference_case.hpp"
 
 namespace headroom::tests {
 namespace {
 
 namespace fs = std::filesystem;
-using serving::Arrival;
 
-std::vector<std::vector<std::string>> read_csv(const fs::path& path) {
-    std::ifstream in(path);
-    std::vector<std::vector<std::string>> rows;
-    for (std::string line; std::getline(in, line);) {
-        if (!line.empty() && line.back() == '\r') line.pop_back();
-        std::vector<std::string> fields;
-        std::stringstream stream(line);
-        for (std::string field; std::getline(stream, field, ',');) fields.push_back(field);
-        rows.push_back(fields);
+const fs::path kOwnCases = fs::path(HEADROOM_SOURCE_DIR) / "tests/conformance/engine/cases";
+
+/// In macro-steps and by the slow twin.
+void check_equal(const ReferenceCase& reference) {
+    for (const bool exact : {false, true}) {
+        const CaseComparison comparison = compare(reference, exact);
+        INFO(reference.name << (exact ? " exact steps: " : " macro-steps: ") << comparison.text());
+        CHECK(comparison.requests > 0);
+        CHECK(comparison.passed());
     }
-    return rows;
 }
 
-std::size_t column(const std::vector<std::string>& header, const std::string& name) {
-    for (std::size_t i = 0; i < header.size(); ++i) {
-        if (header[i] == name) return i;
+/// Every case of a folder beside the project that the engine covers; `covered` at least.
+void check_reference(const std::string& name, const std::vector<std::string>& covered) {
+    const fs::path folder = fs::path(HEADROOM_SOURCE_DIR) / ".." / "shared" / "reference" / name;
+    if (!fs::exists(folder)) {
+        std::cout << "skipped: the reference cases of " << name << " are not beside the project\n";
+        return;
     }
-    FAIL("no column " << name);
-    return 0;
+    std::size_t found = 0;
+    for (const fs::path& each : find_cases(folder)) {
+        const ReferenceCase reference = read_case(each);
+        const auto wanted = std::find(covered.begin(), covered.end(), reference.name);
+        if (wanted != covered.end()) {
+            ++found;
+            INFO(reference.name);
+            CHECK(reference.not_covered.empty());
+        }
+        if (reference.not_covered.empty()) check_equal(reference);
+    }
+    CHECK(found == covered.size());
 }
 
-struct Differences {
-    std::int64_t first_token = 0;
-    std::int64_t finish = 0;
-    std::int64_t preemptions = 0;
-    double worst_ns = 0;
+/// A copy of an own case to be changed, gone at the end.
+class CaseCopy {
+  public:
+    explicit CaseCopy(const std::string& name) {
+        static int copies = 0;
+        folder_ = fs::temp_directory_path() /
+                  ("headroom-case-" + std::to_string(getpid()) + "-" + std::to_string(++copies));
+        fs::remove_all(folder_);
+        fs::create_directories(folder_);
+        fs::copy(kOwnCases / name, folder_ / name);
+        folder_ /= name;
+    }
+    ~CaseCopy() { fs::remove_all(folder_.parent_path()); }
+    CaseCopy(const CaseCopy&) = delete;
+    CaseCopy& operator=(const CaseCopy&) = delete;
+
+    void replace(const std::string& file, const std::string& what, const std::string& by) const {
+        std::ifstream in(folder_ / file);
+        std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+        const auto at = text.find(what);
+        REQUIRE(at != std::string::npos);
+        std::ofstream(folder_ / file) << text.replace(at, what.size(), by);
+    }
+    void remove(const std::string& file) const { fs::remove(folder_ / file); }
+    /// run_cases' answer, and what it said.
+    [[nodiscard]] int run(std::string& out, std::string& problems) const {
+        std::ostringstream lines;
+        std::ostringstream complaints;
+        const int code = run_cases(folder_, lines, complaints);
+        out = lines.str();
+        problems = complaints.str();
+        return code;
+    }
+
+  private:
+    fs::path folder_;
 };
 
-/// Runs a case's requests through a one-service simulation and compares row by row.
-Differences compare(const fs::path& dir, serving::ServiceSpec service, std::int64_t replicas,
-                    const std::string& restarts, bool exact) {
-    const auto requests = read_csv(dir / "requests.csv");
-    std::vector<Arrival> arrivals;
-    for (std::size_t i = 1; i < requests.size(); ++i) {
-        Arrival arrival;
-        arrival.time = Time::from_seconds(std::stod(requests[i][1]));
-        arrival.prompt = Tokens{std::stoll(requests[i][2])};
-        arrival.output = Tokens{std::stoll(requests[i][3])};
-        arrivals.push_back(arrival);
-    }
-    SimulationSpec spec;
-    spec.drain = true;
-    spec.services.push_back(std::move(service));
-    spec.sources.push_back(list_source(0, std::move(arrivals)));
-    add_workload(spec, 0, replicas);
-    RunOptions options;
-    options.keep_rows = true;
-    options.exact_steps = exact;
-    const SimulationResult result = Simulation(spec).run(options);
-
-    const auto expected = read_csv(dir / "results.csv");
-    const auto& header = expected[0];
-    REQUIRE(result.rows.size() == expected.size() - 1);
-    Differences differences;
-    for (std::size_t i = 0; i < result.rows.size(); ++i) {
-        const auto& row = result.rows[i];
-        const auto& want = expected[i + 1];
-        const auto gap = [&](Time got, const std::string& name) {
-            const double ns =
-                std::abs(got.to_seconds() - std::stod(want[column(header, name)])) * 1e9;
-            differences.worst_ns = std::max(differences.worst_ns, ns);
-            return ns > 1.0 ? 1 : 0;
-        };
-        differences.first_token += gap(row.first_token, "prefill_completed_at");
-        differences.finish += gap(row.finish, "completed_at");
-        differences.preemptions +=
-            std::stoll(want[column(header, restarts)]) != static_cast<long long>(row.preemptions);
-    }
-    return differences;
-}
-
-/// The number behind `"key":` in a case's config.json (flat enough not to need a parser).
-std::int64_t setting(const fs::path& dir, const std::string& key) {
-    std::ifstream in(dir / "config.json");
-    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    const auto at = text.find("\"" + key + "\":");
-    REQUIRE(at != std::string::npos);
-    return std::stoll(text.substr(at + key.size() + 3));
-}
-
-fs::path reference(const std::string& name) {
-    return fs::path(HEADROOM_SOURCE_DIR) / ".." / "shared" / "reference" / name;
-}
-
-void check_equal(const fs::path& dir, const serving::ServiceSpec& service, std::int64_t replicas,
-                 const std::string& restarts) {
-    for (const bool exact : {false, true}) {
-        const Differences d = compare(dir, service, replicas, restarts, exact);
-        INFO(dir.filename().string()
-             << (exact ? " exact steps" : " macro-steps") << ", worst " << d.worst_ns << " ns");
-        CHECK(d.first_token == 0);
-        CHECK(d.finish == 0);
-        CHECK(d.preemptions == 0);
-    }
+bool has(const std::string& text, const std::string& part) {
+    if (text.find(part) != std::string::npos) return true;
+    UNSCOPED_INFO("it says: " << text);
+    return false;
 }
 
 }  // namespace
 
-TEST_CASE("vllm-v0: equals Vidur's vllm scheduler request by request") {
-    for (const std::string name :
-         {"01_vllm_1rep_poisson", "05_vllm_4rep_rr_poisson", "07_vllm_mem_pressure_restarts"}) {
-        const fs::path dir = reference("vidur") / name;
-        if (!fs::exists(dir)) {
-            std::cout << "skipped: " << name << " is not beside the project\n";
-            continue;
-        }
-        auto service = llm_service(
-            "llm",
-            choose<serving::BatchingPolicy>(
-                "vllm-v0",
-                {{"max_num_seqs", whole(setting(dir, "batch_size_cap"))},
-                 {"max_num_batched_tokens", whole(setting(dir, "max_tokens_in_batch"))}}),
-            setting(dir, "num_blocks"));
-        // Vidur counts the token being computed as context: one more per decoding sequence.
-        service.versions[0].engine.llm->latency = std::make_shared<serving::LinearLatency>(
-            serving::LinearCoefficients{Duration::microseconds(6500), Duration::microseconds(40),
-                                        Duration::nanoseconds(30'090), Duration::nanoseconds(90),
-                                        Duration::nanoseconds(6)});
-        check_equal(dir, service, setting(dir, "replicas"), "num_restarts");
+TEST_CASE("Reference cases: the own ones are equal, and there is one for each batching policy") {
+    std::vector<std::string> policies;
+    for (const fs::path& each : find_cases(kOwnCases)) {
+        const ReferenceCase reference = read_case(each);
+        INFO(reference.name);
+        REQUIRE(reference.not_covered.empty());
+        check_equal(reference);
+        policies.push_back(reference.spec.services[0].versions[0].engine.llm->batching.name);
+    }
+    for (const auto& [name, entry] : Registry<serving::BatchingPolicy>::instance().entries()) {
+        INFO(name);
+        CHECK(std::find(policies.begin(), policies.end(), name) != policies.end());
     }
 }
 
-TEST_CASE("vllm-v1: equals vLLM's own scheduler request by request") {
-    for (const std::string name :
-         {"01_plain_sync", "03_chunked_budget512_sync", "04_kv_pressure_nocache_sync",
-          "11_bursts_seqs32_sync", "15_fixed_512_128_sync"}) {
-        const fs::path dir = reference("vllm-v1") / name;
-        if (!fs::exists(dir)) {
-            std::cout << "skipped: " << name << " is not beside the project\n";
-            continue;
-        }
-        auto service = llm_service(
-            "llm",
-            choose<serving::BatchingPolicy>(
-                "vllm-v1",
-                {{"max_num_seqs", whole(setting(dir, "max_num_seqs"))},
-                 {"max_num_batched_tokens", whole(setting(dir, "max_num_batched_tokens"))}}),
-            setting(dir, "num_gpu_blocks") - 1);  // block 0 is never handed out
-        service.versions[0].engine.llm->max_model_len = setting(dir, "max_model_len");
-        check_equal(dir, service, 1, "num_preemptions");
-    }
+TEST_CASE("Reference cases: outcomes equal those of Vidur's schedulers") {
+    check_reference("vidur",
+                    {"01_vllm_1rep_poisson", "02_sarathi512_1rep_poisson", "03_orca_1rep_poisson",
+                     "05_vllm_4rep_rr_poisson", "07_vllm_mem_pressure_restarts",
+                     "08_sarathi_mem_pressure_restarts", "13_sarathi_1rep_bursts_ties"});
+}
+
+TEST_CASE("Reference cases: outcomes equal those of vLLM v1's own scheduler") {
+    check_reference("vllm-v1",
+                    {"01_plain_sync", "03_chunked_budget512_sync", "04_kv_pressure_nocache_sync",
+                     "11_bursts_seqs32_sync", "15_fixed_512_128_sync"});
+}
+
+TEST_CASE("Reference cases: a line for each case says what became of it") {
+    std::ostringstream out;
+    std::ostringstream problems;
+    CHECK(run_cases(kOwnCases, out, problems) == 0);
+    CHECK(has(out.str(), "sarathi_restart: 2 of 2 equal, preemptions 1 = 1\n"));
+    CHECK(problems.str().empty());
+    // A case by itself, and no case at all.
+    CHECK(run_cases(kOwnCases / "orca_reserve", out, problems) == 0);
+    CHECK(run_cases(kOwnCases / "orca_reserve" / "config.json", out, problems) == 2);
+    CHECK(has(problems.str(), "expected a folder"));
+    CHECK(run_cases(fs::path(HEADROOM_SOURCE_DIR) / "policies", out, problems) == 2);
+}
+
+TEST_CASE("Reference cases: what differs is found, from a nanosecond on") {
+    const CaseCopy copy("sarathi_restart");
+    std::string out;
+    std::string problems;
+    copy.replace("results.csv", "0.013320192", "0.0133201929");
+    CHECK(copy.run(out, problems) == 0);
+    copy.replace("results.csv", "0.0133201929", "0.013320194");
+    CHECK(copy.run(out, problems) == 1);
+    CHECK(out ==
+          "sarathi_restart: FAILED, 1 of 2 equal, preemptions 1 = 1; first request 0: first "
+          "token at 0.013320192 s, expected 0.013320194 s\n");
+    copy.replace("results.csv", "0.125726455,1,1", "0.125726455,1,2");
+    CHECK(copy.run(out, problems) == 1);
+    CHECK(has(out, "0 of 2 equal, preemptions 1 != 2"));
+    // Another chunk gives another first token.
+    const CaseCopy other("sarathi_chunks");
+    other.replace("config.json", "\"chunk_size\": 64", "\"chunk_size\": 63");
+    CHECK(other.run(out, problems) == 1);
+    CHECK(has(out, "FAILED, 1 of 2 equal"));
+}
+
+TEST_CASE("Reference cases: what the engine lacks is named, not run") {
+    const CaseCopy vllm("vllm_v1_chunks");
+    std::string out;
+    std::string problems;
+    vllm.replace("config.json", "\"async_scheduling\": false", "\"async_scheduling\": true");
+    vllm.replace("config.json", "\"pipeline_parallel_size\": 1", "\"pipeline_parallel_size\": 4");
+    vllm.replace("config.json", "\"policy\": \"fcfs\"",
+                 "\"policy\": \"priority\", \"num_lookahead_slots\": 2");
+    CHECK(vllm.run(out, problems) == 1);
+    CHECK(out ==
+          "vllm_v1_chunks: not covered: pipeline parallelism, asynchronous scheduling, the policy "
+          "\"priority\", the setting \"num_lookahead_slots\"\n");
+    const CaseCopy vidur("orca_reserve");
+    vidur.replace("config.json", "\"rr\"", "\"lor\"");
+    vidur.replace("config.json", "\"linear\"", "\"random_forest\"");
+    CHECK(vidur.run(out, problems) == 1);
+    CHECK(has(out, "not covered: the router \"lor\", the iteration times of \"random_forest\""));
+}
+
+TEST_CASE("Reference cases: bad files are refused with every mistake and its line") {
+    const CaseCopy copy("sarathi_chunks");
+    std::string out;
+    std::string problems;
+    copy.replace("config.json", "\"chunk_size\": 64", "\"chunk_size\": 0");
+    copy.replace("config.json", "\"c0\": 0.0065", "\"c0\": \"fast\"");
+    CHECK(copy.run(out, problems) == 2);
+    CHECK(out.empty());
+    CHECK(has(problems, "config.json:11: /chunk_size: expected a whole number >= 1"));
+    CHECK(has(problems, "/coef/c0: expected a number >= 0"));
+
+    const CaseCopy rows("sarathi_chunks");
+    rows.replace("requests.csv", "0,0.0,40,3", "0,soon,40,0");
+    rows.replace("results.csv", "completed_at", "done_at");
+    CHECK(rows.run(out, problems) == 2);
+    CHECK(has(problems, "requests.csv:2:"));
+    CHECK(has(problems, "arrived_at: expected a number >= 0, found \"soon\""));
+    CHECK(has(problems, "num_decode_tokens: expected a number >= 1, found \"0\""));
+    CHECK(has(problems, "expected a column \"prefill_completed_at\""));
+
+    const CaseCopy fewer("sarathi_chunks");
+    fewer.replace("requests.csv", "1,0.0,90,2\n", "2,0.0,90,2\n");
+    CHECK(fewer.run(out, problems) == 2);
+    CHECK(has(problems, "results.csv: expected a row for each request once, but not for 2"));
+    fewer.remove("requests.csv");
+    CHECK(fewer.run(out, problems) == 2);
+    CHECK(has(problems, "cannot be read"));
 }
 
 }  // namespace headroom::tests
