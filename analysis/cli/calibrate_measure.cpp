@@ -26,35 +26,34 @@ constexpr std::uint64_t kMostDevices = 64;
 constexpr const char* kDefaultOut = "out/measurement.json";
 
 CommandSpec measure_spec() {
-    return {
-        .name = "measure",
-        .usage = "[OPTION]...",
-        .summary = "Runs the kernel benchmark on this machine's GPU and fits a profile.",
-        .details =
-            "Every operator is checked against a float64 reference, then timed: about six\n"
-            "minutes on an H100. The measurement grows in its file, so a run that is cut short\n"
-            "can be fitted with calibrate fit --allow-incomplete.\n",
-        .options = {{.name = "quick", .help = "a thin sweep of about two minutes"},
-                    {.name = "out",
-                     .value = "FILE",
-                     .help = std::string("the measurement; default ") + kDefaultOut},
-                    {.name = "profile",
-                     .value = "FILE",
-                     .help = "the profile; default <catalogue>/profiles/<gpu>.json"},
-                    {.name = "gpu",
-                     .value = "ID",
-                     .help = "of the catalogue; default: the one with the device's name"},
-                    {.name = "benchmark",
-                     .value = "PATH",
-                     .help = "the benchmark; default headroom_kernels beside this program"},
-                    {.name = "device", .value = "N", .help = "the GPU, counted from 0"},
-                    {.name = "only",
-                     .value = "OP,...",
-                     .help = "these operators alone; no profile is fitted"},
-                    {.name = "no-fit", .help = "measures only"}},
-        .least_positional = 0,
-        .most_positional = 0,
-        .positional_name = "no argument"};
+    return {.name = "measure",
+            .usage = "[OPTION]...",
+            .summary = "Runs the kernel benchmark on this machine's GPU and fits a profile.",
+            .details =
+                "Every operator is checked against a float64 reference, then timed; the budget\n"
+                "is six minutes. The measurement grows in its file, so a run that is cut short\n"
+                "can be fitted with calibrate fit --allow-incomplete.\n",
+            .options = {{.name = "quick", .help = "a thin sweep, with a budget of two minutes"},
+                        {.name = "out",
+                         .value = "FILE",
+                         .help = std::string("the measurement; default ") + kDefaultOut},
+                        {.name = "profile",
+                         .value = "FILE",
+                         .help = "the profile; default <catalogue>/profiles/<gpu>.json"},
+                        {.name = "gpu",
+                         .value = "ID",
+                         .help = "of the catalogue; default: the one with the device's name"},
+                        {.name = "benchmark",
+                         .value = "PATH",
+                         .help = "the benchmark; default headroom_kernels beside this program"},
+                        {.name = "device", .value = "N", .help = "the GPU, counted from 0"},
+                        {.name = "only",
+                         .value = "OP,...",
+                         .help = "these operators alone; no profile is fitted"},
+                        {.name = "no-fit", .help = "measures only"}},
+            .least_positional = 0,
+            .most_positional = 0,
+            .positional_name = "no argument"};
 }
 
 fs::path own_folder() {

@@ -21,17 +21,20 @@ constexpr std::int64_t kLongestTable = 1 << 17;
 
 }  // namespace
 
-template <class Fn>
-void TransformerLatency::Table::fill(std::int64_t size, Fn&& seconds_of) {
-    values_.reserve(static_cast<std::size_t>(size + 1));
-    values_.push_back(Duration::zero());  // nothing to do, nothing launched
+void TransformerLatency::fill(Table& table, std::int64_t size) const {
+    table.values.reserve(static_cast<std::size_t>(size + 1));
+    table.values.push_back(Duration::zero());  // nothing to do, nothing launched
     for (std::int64_t i = 1; i <= size; ++i) {
-        values_.push_back(std::max(values_.back(), to_duration(seconds_of(i))));
+        const Duration time = to_duration((this->*table.seconds_of)(i));
+        table.values.push_back(std::max(table.values.back(), time));
     }
 }
 
-Duration TransformerLatency::Table::at(std::int64_t i, double seconds_beyond) const {
-    return holds(i) ? (*this)[i] : std::max(values_.back(), to_duration(seconds_beyond));
+Duration TransformerLatency::at(const Table& table, std::int64_t i) const {
+    if (i < static_cast<std::int64_t>(table.values.size())) {
+        return table.values[static_cast<std::size_t>(i)];
+    }
+    return std::max(table.values.back(), to_duration((this->*table.seconds_of)(i)));
 }
 
 TransformerLatency::TransformerLatency(const TransformerShape& shape,
@@ -52,12 +55,10 @@ TransformerLatency::TransformerLatency(const TransformerShape& shape,
     const std::int64_t tokens =
         std::min(engine.max_num_batched_tokens + engine.max_num_seqs, kLongestTable);
     const std::int64_t sampled = std::min(engine.max_num_seqs, kLongestTable);
-    gemm_table_.fill(tokens, [this](std::int64_t i) { return gemm_seconds(i); });
-    elementwise_table_.fill(tokens, [this](std::int64_t i) { return elementwise_seconds(i); });
-    all_reduce_table_.fill(tokens, [this](std::int64_t i) { return all_reduce_seconds(i); });
-    lm_head_table_.fill(sampled, [this](std::int64_t i) { return lm_head_seconds(i); });
-    sampling_table_.fill(sampled, [this](std::int64_t i) { return sampling_seconds(i); });
-    gather_table_.fill(sampled, [this](std::int64_t i) { return gather_seconds(i); });
+    for (Table* table : {&gemm_table_, &elementwise_table_, &all_reduce_table_}) {
+        fill(*table, tokens);
+    }
+    for (Table* table : {&lm_head_table_, &sampling_table_, &gather_table_}) fill(*table, sampled);
     for (std::int64_t i = 0; i <= tokens; ++i) token_table_.push_back(of_tokens(i));
     for (std::int64_t i = 0; i <= sampled; ++i) sampled_table_.push_back(of_sampled(i));
 }
@@ -88,37 +89,26 @@ OperatorBreakdown TransformerLatency::breakdown(const IterationShape& shape) con
     const std::int64_t tokens = shape.prefill_tokens + shape.decode_sequences;
     const std::int64_t sampled = shape.sampled_tokens;
     OperatorBreakdown parts;
-    parts.gemm = gemm_table_.at(tokens, gemm_seconds(tokens));
-    parts.elementwise = elementwise_table_.at(tokens, elementwise_seconds(tokens));
+    parts.gemm = at(gemm_table_, tokens);
+    parts.elementwise = at(elementwise_table_, tokens);
     if (shape.decode_sequences > 0) {
         parts.decode_attention = attention_->decode(shape.decode_sequences, shape.context_tokens)
                                      .at(shape.context_tokens);
     }
     if (shape.prefill_tokens > 0) parts.prefill_attention = attention_->prefill(shape);
-    parts.communication = all_reduce_table_.at(tokens, all_reduce_seconds(tokens)) +
-                          gather_table_.at(sampled, gather_seconds(sampled));
-    parts.lm_head = lm_head_table_.at(sampled, lm_head_seconds(sampled));
-    parts.sampling = sampling_table_.at(sampled, sampling_seconds(sampled));
+    parts.communication = at(all_reduce_table_, tokens) + at(gather_table_, sampled);
+    parts.lm_head = at(lm_head_table_, sampled);
+    parts.sampling = at(sampling_table_, sampled);
     parts.host = host(shape);
     return parts;
 }
 
 Duration TransformerLatency::of_tokens(std::int64_t tokens) const {
-    if (gemm_table_.holds(tokens)) {
-        return gemm_table_[tokens] + elementwise_table_[tokens] + all_reduce_table_[tokens];
-    }
-    return gemm_table_.at(tokens, gemm_seconds(tokens)) +
-           elementwise_table_.at(tokens, elementwise_seconds(tokens)) +
-           all_reduce_table_.at(tokens, all_reduce_seconds(tokens));
+    return at(gemm_table_, tokens) + at(elementwise_table_, tokens) + at(all_reduce_table_, tokens);
 }
 
 Duration TransformerLatency::of_sampled(std::int64_t sampled) const {
-    if (lm_head_table_.holds(sampled)) {
-        return lm_head_table_[sampled] + sampling_table_[sampled] + gather_table_[sampled];
-    }
-    return lm_head_table_.at(sampled, lm_head_seconds(sampled)) +
-           sampling_table_.at(sampled, sampling_seconds(sampled)) +
-           gather_table_.at(sampled, gather_seconds(sampled));
+    return at(lm_head_table_, sampled) + at(sampling_table_, sampled) + at(gather_table_, sampled);
 }
 
 double TransformerLatency::gemm_seconds(std::int64_t tokens) const {

@@ -57,22 +57,14 @@ class TransformerLatency final : public LatencyModel {
     [[nodiscard]] OperatorBreakdown breakdown(const IterationShape& shape) const;
 
   private:
-    /// Of i tokens or sampled rows, made monotone; beyond the table by the function itself.
-    class Table {
-      public:
-        template <class Fn>
-        void fill(std::int64_t size, Fn&& seconds_of);
-        [[nodiscard]] Duration at(std::int64_t i, double seconds_beyond) const;
-        [[nodiscard]] bool holds(std::int64_t i) const {
-            return i < static_cast<std::int64_t>(values_.size());
-        }
-        [[nodiscard]] Duration operator[](std::int64_t i) const {
-            return values_[static_cast<std::size_t>(i)];
-        }
-
-      private:
-        std::vector<Duration> values_;
+    /// Times of i tokens or sampled rows, made monotone; past the table by the function itself.
+    using Seconds = double (TransformerLatency::*)(std::int64_t) const;
+    struct Table {
+        Seconds seconds_of;
+        std::vector<Duration> values{};
     };
+    void fill(Table& table, std::int64_t size) const;
+    [[nodiscard]] Duration at(const Table& table, std::int64_t i) const;
 
     [[nodiscard]] double gemm_seconds(std::int64_t tokens) const;
     [[nodiscard]] double elementwise_seconds(std::int64_t tokens) const;
@@ -93,12 +85,12 @@ class TransformerLatency final : public LatencyModel {
     Gemm lm_head_;
     std::vector<ElementwiseKernel> elementwise_;
     std::unique_ptr<const AttentionTimes> attention_;
-    Table gemm_table_;
-    Table elementwise_table_;
-    Table all_reduce_table_;
-    Table lm_head_table_;
-    Table sampling_table_;
-    Table gather_table_;
+    Table gemm_table_{&TransformerLatency::gemm_seconds};
+    Table elementwise_table_{&TransformerLatency::elementwise_seconds};
+    Table all_reduce_table_{&TransformerLatency::all_reduce_seconds};
+    Table lm_head_table_{&TransformerLatency::lm_head_seconds};
+    Table sampling_table_{&TransformerLatency::sampling_seconds};
+    Table gather_table_{&TransformerLatency::gather_seconds};
     std::vector<Duration> token_table_;    ///< of_tokens(i)
     std::vector<Duration> sampled_table_;  ///< of_sampled(i)
 };
