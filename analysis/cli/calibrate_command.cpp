@@ -135,6 +135,28 @@ void save_profile(const scenarios::ProfileFile& profile, const fs::path& path) {
     if (error) fail(error.message());
 }
 
+std::vector<OptionSpec> engine_options(const std::string& kv_cache_default,
+                                       std::vector<OptionSpec> more) {
+    std::vector<OptionSpec> options = {
+        {.name = "model", .value = "ID", .help = "of the catalogue, as llama-3.1-8b; needed"},
+        {.name = "gpu", .value = "ID", .help = "of the catalogue, as h100-sxm; needed"},
+        {.name = "tp", .value = "N", .help = "GPUs of one instance (tensor parallel); default 1"},
+        {.name = "dtype",
+         .value = "bf16|fp8",
+         .help = "of the weights; default bf16",
+         .choices = {"bf16", "fp8"}},
+        {.name = "kv-cache-dtype",
+         .value = "bf16|fp8",
+         .help = "of the KV cache; default " + kv_cache_default,
+         .choices = {"bf16", "fp8"}}};
+    for (OptionSpec& option : more) options.push_back(std::move(option));
+    return options;
+}
+
+serving::DType dtype_of(const std::string& name) {
+    return name == "fp8" ? serving::DType::fp8 : serving::DType::bf16;
+}
+
 OptionSpec output_option() {
     return {.name = "output",
             .letter = 'o',

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "analysis/calibration/fit_profile.hpp"
 #include "analysis/cli/commands.hpp"
@@ -57,6 +58,11 @@ void save_profile(const scenarios::ProfileFile& profile, const std::filesystem::
 
 [[nodiscard]] std::string render_fit(const FitResult& fit, const TextStyle& style);
 [[nodiscard]] nlohmann::ordered_json fit_report(const FitResult& fit);
+
+/// The options that name an engine: --model, --gpu, --tp, --dtype, --kv-cache-dtype, and `more`.
+[[nodiscard]] std::vector<OptionSpec> engine_options(const std::string& kv_cache_default,
+                                                     std::vector<OptionSpec> more);
+[[nodiscard]] serving::DType dtype_of(const std::string& name);
 
 /// The options that every subcommand with a report has: -o table|json.
 [[nodiscard]] OptionSpec output_option();

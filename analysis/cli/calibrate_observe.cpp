@@ -31,21 +31,9 @@ CommandSpec observe_spec() {
             "LOG is CSV or JSON lines (plain, .gz or .zst) with each request's arrival, first and\n"
             "last token, prompt and output tokens; vLLM's field names are known. What the fit is\n"
             "worth is its error on the requests that were held out.\n",
-        .options =
-            {{.name = "model", .value = "ID", .help = "of the catalogue; needed"},
-             {.name = "gpu", .value = "ID", .help = "of the catalogue; needed"},
-             {.name = "tp",
-              .value = "N",
-              .help = "GPUs of one instance (tensor parallel); default 1"},
-             {.name = "dtype",
-              .value = "bf16|fp8",
-              .help = "of the weights; default bf16",
-              .choices = {"bf16", "fp8"}},
-             {.name = "kv-cache-dtype",
-              .value = "bf16|fp8",
-              .help = "default bf16",
-              .choices = {"bf16", "fp8"}},
-             {.name = "max-num-seqs", .value = "N", .help = "of the logged engine; default 256"},
+        .options = engine_options(
+            "bf16",
+            {{.name = "max-num-seqs", .value = "N", .help = "of the logged engine; default 256"},
              {.name = "max-num-batched-tokens",
               .value = "N",
               .help = "of the logged engine; default 2048"},
@@ -62,7 +50,7 @@ CommandSpec observe_spec() {
              {.name = "simulations", .value = "N", .help = "at most; default 240"},
              {.name = "source", .value = "TEXT", .help = "where the log comes from; default: LOG"},
              {.name = "out", .value = "PROFILE.json", .help = "writes the profile"},
-             output_option()},
+             output_option()}),
         .least_positional = 1,
         .most_positional = 1,
         .positional_name = "a log"};
@@ -133,11 +121,8 @@ scenarios::ProfileFile profile_of(const ObservedIdentity& identity, const Observ
     scenarios::ObservedProfile& observed = profile.observed.emplace();
     observed.model = identity.model;
     observed.tensor_parallel = identity.tensor_parallel;
-    const auto dtype = [](const std::string& name) {
-        return name == "fp8" ? serving::DType::fp8 : serving::DType::bf16;
-    };
-    observed.dtype = dtype(identity.dtype);
-    observed.kv_cache_dtype = dtype(identity.kv_cache_dtype);
+    observed.dtype = dtype_of(identity.dtype);
+    observed.kv_cache_dtype = dtype_of(identity.kv_cache_dtype);
     observed.linear = fit.coefficients;
     observed.front_end = fit.front_end;
     const nlohmann::json file = write_observed_profile(identity, fit);

@@ -38,21 +38,9 @@ CommandSpec predict_spec() {
             "stands behind it:\nmeasured, else observed, else estimated; the answer says which, "
             "and "
             "its error band.\n",
-        .options =
-            {{.name = "model", .value = "MODEL", .help = "as llama-3.1-8b or resnet-50"},
-             {.name = "gpu", .value = "GPU", .help = "as h100-sxm"},
-             {.name = "tp",
-              .value = "N",
-              .help = "GPUs of one instance (tensor parallel); default 1"},
-             {.name = "dtype",
-              .value = "bf16|fp8",
-              .help = "of the weights; default bf16",
-              .choices = {"bf16", "fp8"}},
-             {.name = "kv-cache-dtype",
-              .value = "bf16|fp8",
-              .help = "of the KV cache; default bf16, with --offline the weights'",
-              .choices = {"bf16", "fp8"}},
-             {.name = "kind",
+        .options = engine_options(
+            "bf16, with --offline the weights'",
+            {{.name = "kind",
               .value = "KIND",
               .help = "of the profile: best, measured, observed or estimated; default best",
               .choices = {"best", "measured", "observed", "estimated"}},
@@ -71,14 +59,10 @@ CommandSpec predict_spec() {
               .value = "TIME",
               .help = "of the host's own work in an iteration; default 1ms"},
              {.name = "host-per-sequence", .value = "TIME", .help = "and for each sequence; 5us"},
-             output_option()},
+             output_option()}),
         .least_positional = 0,
         .most_positional = 0,
         .positional_name = ""};
-}
-
-DType dtype_of(const std::string& name) {
-    return name == "fp8" ? DType::fp8 : DType::bf16;
 }
 
 Duration duration_option(const Arguments& given, const std::string& name, Duration otherwise) {
