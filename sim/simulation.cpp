@@ -121,7 +121,7 @@ class Run {
     /// Runs control events of exactly `now`, with the notifications that they cause.
     void run_control(Time now) {
         while (control_.next_event_time() <= now) {
-            control_.run_due(now);
+            control_.run_next(now);
             hand_over();
         }
     }

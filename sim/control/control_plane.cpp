@@ -78,14 +78,12 @@ Time ControlPlane::next_event_time() const {
     return queue.empty() ? Time::max() : queue.top_key().time;
 }
 
-void ControlPlane::run_due(Time now) {
+void ControlPlane::run_next(Time now) {
     ControlState& state = parts_->state;
     HEADROOM_CHECK(now >= state.now, "time goes back");
     HEADROOM_CHECK(now <= next_event_time(), "an event was passed over");
     state.now = now;
-    while (!state.queue.empty() && state.queue.top_key().time == now) {
-        parts_->dispatch(state.queue.pop());
-    }
+    parts_->dispatch(state.queue.pop());
 }
 
 void ControlPlane::Parts::dispatch(const ControlQueue::Event& event) {

@@ -3,16 +3,16 @@
 ///
 ///     ControlPlane control(spec, data_plane, seed, measure_from, all_decisions);
 ///     control.start();                              // time 0: nodes, the first pods
-///     while (control.next_event_time() <= t) control.run_due(control.next_event_time());
+///     while (control.next_event_time() <= t) control.run_next(control.next_event_time());
 ///     control.notify(notification);                 // at its time; may make an event of that time
 ///     ControlResults results = control.finish(end);
 ///
-/// Events of one instant run in (class, entity, ordinal) order (control_event.hpp). run_due runs
-/// all events of exactly that time, also those that its own events add to it. A notification never
-/// acts inside the call: it becomes an event of its time, so the data plane may send one from
-/// inside drain_instance. Everything is a function of the spec, the seed and the data plane's
-/// answers. Cost: O(log events) a step, plus what the parts state. Memory: O(nodes + pods +
-/// decisions kept).
+/// Events of one instant run in (class, entity, ordinal) order (control_event.hpp), also those that
+/// come to it meanwhile. A notification never acts inside the call: it becomes an event of its
+/// time, so the data plane may send one from inside drain_instance; it is to be handed over before
+/// the next event runs, for that may look at an instance which is gone. Everything is a function of
+/// the spec, the seed and the data plane's answers. Cost: O(log events) a step, plus what the parts
+/// state. Memory: O(nodes + pods + decisions kept).
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,8 @@ class ControlPlane {
     void start();
     /// Time::max() when there is none.
     [[nodiscard]] Time next_event_time() const;
-    void run_due(Time now);
+    /// Runs the next event, which is due now.
+    void run_next(Time now);
     void notify(const serving::Notification& notification);
     /// Closes all books at `end`. Once, last.
     [[nodiscard]] ControlResults finish(Time end);

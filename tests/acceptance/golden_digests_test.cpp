@@ -15,7 +15,7 @@ struct Golden {
 };
 constexpr Golden kGolden[] = {
     {"quickstart", "7eae968ca7d4dccc7f6e51e2a644b9c3"},
-    {"three-cells", "2bede7aea60962ea7eb00ab4f419eae3"},
+    {"three-cells", "1f9d69247fc9d251706c97870e879838"},
     {"kv-pressure", "442648b53d8e75afbae4faeea2dcc8da"},
 };
 

@@ -219,7 +219,7 @@ struct Run {
     void start() { control->start(); }
     /// All events up to and at `until`.
     void run_until(Time until) {
-        while (control->next_event_time() <= until) control->run_due(control->next_event_time());
+        while (control->next_event_time() <= until) control->run_next(control->next_event_time());
     }
     [[nodiscard]] const Workload& workload(std::size_t i = 0) const {
         return control->state().workloads[i];
