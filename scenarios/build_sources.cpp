@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "scenarios/build.hpp"
 #include "traces/generators/closed_loop_source.hpp"
 #include "traces/generators/generated_source.hpp"
@@ -170,6 +172,8 @@ std::optional<Maker> build_generated(BuildContext& context, const Common& common
         config.new_tokens = common.lengths.prompt;
         config.output = common.lengths.output;
         config.system_prompt = sessions.integer("system_prompt");
+        config.system_prompts = sessions.integer("system_prompts");
+        config.prefix_contents = sessions.boolean("prefix_contents");
         config.max_context = sessions.integer("max_context");
         config.attributes = common.attributes;
         config.end = common.end;
@@ -198,6 +202,25 @@ std::optional<Maker> build_closed_loop(const Common& common, const Parameters& p
     };
 }
 
+/// Whether an engine of the service that the source's requests enter at caches prefixes: then a
+/// trace that says nothing of its contents is most likely a mistake.
+bool caches_prefixes(const BuildContext& context, const std::string& source) {
+    using Pointer = nlohmann::json::json_pointer;
+    const nlohmann::json& root = context.document.value();
+    const Pointer entry(source + "/service");
+    if (!root.contains(entry) || !root.at(entry).is_string()) return false;
+    const Pointer service(join_pointer("/services", root.at(entry).get<std::string>()));
+    if (!root.contains(service) || !root.at(service).is_object()) return false;
+    const auto caches = [](const nlohmann::json& version) {
+        static const Pointer key("/engine/enable_prefix_caching");
+        return version.contains(key) && version.at(key) == true;
+    };
+    if (caches(root.at(service))) return true;
+    const auto versions = root.at(service).find("versions");
+    if (versions == root.at(service).end() || !versions->is_object()) return false;
+    return std::any_of(versions->begin(), versions->end(), caches);
+}
+
 std::optional<Maker> build_trace(BuildContext& context, const Common& common,
                                  const Parameters& parameters) {
     const std::string at = common.pointer + "/trace/file";
@@ -216,7 +239,10 @@ std::optional<Maker> build_trace(BuildContext& context, const Common& common,
     options.start = parameters.duration("start");
     if (parameters.given("window")) options.window = parameters.duration("window");
     options.delay = parameters.duration("delay");
-    for (const char* attribute : {"priority", "tenant"}) {
+    options.require_contents = context.written(common.pointer + "/trace/require_contents")
+                                   ? parameters.boolean("require_contents")
+                                   : caches_prefixes(context, common.pointer);
+    for (const char* attribute : {"priority", "tenant", "adapter"}) {
         if (!context.written(common.pointer + "/" + attribute)) continue;
         context.complain(common.pointer + "/" + attribute,
                          "expected this only for generated requests: a trace has its own");
@@ -265,6 +291,7 @@ Common build_common(BuildContext& context, const std::string& name, const Parame
     common.pointer = join_pointer("/sources", name);
     common.attributes.priority = static_cast<std::int32_t>(source.integer("priority"));
     common.attributes.tenant = static_cast<std::uint32_t>(source.integer("tenant"));
+    common.attributes.adapter = static_cast<std::uint16_t>(source.integer("adapter"));
     common.end = context.sources_end;
     if (source.given("until")) {
         const Time until = Time::zero() + source.duration("until");

@@ -61,7 +61,10 @@ ParameterSpec trace_format() {
                     .above(0)
                     .at_most(kHorizonSeconds),
                 ParameterSpec::duration("delay", Duration::zero(), "added to every time")
-                    .at_most(kHorizonSeconds)},
+                    .at_most(kHorizonSeconds),
+                ParameterSpec::boolean("require_contents", false,
+                                       "a row that does not say what its tokens are (hash_ids) is "
+                                       "an error; default: if an engine caches prefixes")},
                "requests of a recorded trace")
         .optional_without_default();
 }
@@ -100,6 +103,12 @@ ParameterSpec sessions_format() {
                     .at_least(0)
                     .at_most(1e9)
                     .in("tokens"),
+                ParameterSpec::integer("system_prompts", 1,
+                                       "different system prompts; each session draws one")
+                    .at_least(1)
+                    .at_most(1e9),
+                ParameterSpec::boolean("prefix_contents", true,
+                                       "turns say what their tokens are, for caches of prefixes"),
                 ParameterSpec::integer("max_context", 131072,
                                        "a session ends before its prompt and output exceed it")
                     .at_least(2)
@@ -186,7 +195,10 @@ ParameterSpec source_format() {
          ParameterSpec::integer("priority", 0, "of its requests; lower is served first")
              .at_least(-1e9)
              .at_most(1e9),
-         ParameterSpec::integer("tenant", 0, "of its requests").at_least(0).at_most(4e9)},
+         ParameterSpec::integer("tenant", 0, "of its requests").at_least(0).at_most(4e9),
+         ParameterSpec::integer("adapter", 0, "LoRA adapter of its requests; 0: the base model")
+             .at_least(0)
+             .at_most(65535)},
         "a stream of requests: arrivals, a trace, or a closed loop");
 }
 

@@ -67,6 +67,7 @@ ParameterSpecs trace_specs() {
             .at_most(kMostSeconds),
         ParameterSpec::duration("delay", Duration::zero(), "when the trace begins in the run")
             .at_most(kMostSeconds),
+        ParameterSpec::boolean("require_contents", false, "a row without hash_ids is an error"),
     };
 }
 
@@ -114,6 +115,11 @@ ParameterSpecs session_specs() {
         ParameterSpec::integer("system_prompt", 0, "tokens before the first words of a session")
             .at_least(0)
             .at_most(1e9),
+        ParameterSpec::integer("system_prompts", 1, "different ones, drawn for each session")
+            .at_least(1)
+            .at_most(1e9),
+        ParameterSpec::boolean("prefix_contents", true,
+                               "turns say what their tokens are, for caches of prefixes"),
         ParameterSpec::integer("max_context", 131'072, "a session ends before it grows past this")
             .at_least(2)
             .at_most(1e9),
@@ -196,6 +202,8 @@ std::unique_ptr<serving::RequestSource> make_sessions(const Parameters& p,
         .new_tokens = LengthModel::from(p.object("new_tokens"), LengthModel::Role::prompt),
         .output = length(p, "output", LengthModel::Role::output),
         .system_prompt = p.integer("system_prompt"),
+        .system_prompts = p.integer("system_prompts"),
+        .prefix_contents = p.boolean("prefix_contents"),
         .max_context = p.integer("max_context"),
         .attributes = attributes(p),
         .end = context.end,
@@ -210,8 +218,8 @@ const std::vector<SourceKind>& source_kinds() {
          closed_loop_specs()},
         {"open-loop", "requests by an arrival process, whatever the system does", true,
          open_loop_specs()},
-        {"sessions", "conversations of several turns", true, session_specs()},
-        {"trace", "requests from a file", false, trace_specs()},
+        {"sessions", "conversations of several turns", true, session_specs(), true},
+        {"trace", "requests from a file", false, trace_specs(), true},
     };
     return kinds;
 }
@@ -232,6 +240,7 @@ TraceOptions trace_options(const Parameters& p, const SourceContext& context) {
     options.start = p.duration("start");
     options.delay = p.duration("delay");
     options.end = context.end;
+    options.require_contents = p.boolean("require_contents");
     if (p.given("window")) options.window = p.duration("window");
     return options;
 }

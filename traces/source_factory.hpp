@@ -35,6 +35,7 @@ struct SourceKind {
     std::string help{};
     bool has_arrivals = false;  ///< needs a choice out of Registry<ArrivalProcess>
     ParameterSpecs specs{};
+    bool may_tell_contents = false;  ///< requests may say what their tokens are
 };
 
 /// Sorted by name.

@@ -38,6 +38,8 @@ std::string_view to_string(Cause cause) {
             return "instance_lost";
         case Cause::admission:
             return "admission";
+        case Cause::queue_timeout:
+            return "queue_timeout";
     }
     return "unknown";
 }

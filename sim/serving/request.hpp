@@ -12,6 +12,7 @@
 #include "sim/core/id.hpp"
 #include "sim/core/time.hpp"
 #include "sim/core/units.hpp"
+#include "sim/serving/token_contents.hpp"
 
 namespace headroom::serving {
 
@@ -29,8 +30,9 @@ enum class Cause : std::uint8_t {
     timeout,               ///< timed out at the gateway
     instance_lost,         ///< failed: its instance was killed and no retry was left
     admission,             ///< rejected by the admission policy
+    queue_timeout,         ///< rejected: it waited in the instance's queue for longer than allowed
 };
-inline constexpr std::size_t kCauseCount = 9;
+inline constexpr std::size_t kCauseCount = 10;
 
 [[nodiscard]] std::string_view to_string(Outcome outcome);
 [[nodiscard]] std::string_view to_string(Cause cause);
@@ -45,13 +47,14 @@ struct RequestAttributes {
     bool operator==(const RequestAttributes&) const = default;
 };
 
-/// One request as a source yields it. For a SimpleInstance the lengths do not matter.
+/// One request as a source yields it. Only to an LLM engine do the lengths matter.
 struct Arrival {
     Time time;
     Tokens prompt{1};  ///< >= 1
     Tokens output{1};  ///< >= 1; the length at which generation stops
     RequestAttributes attributes;
     std::uint32_t user = 0;  ///< the source's own mark, handed back with the completion
+    ContentsRef contents{};  ///< null: tokens like no others
 };
 
 /// Counts by outcome at one level (request, call or attempt).

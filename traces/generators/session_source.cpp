@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sim/core/check.hpp"
+#include "sim/core/hash.hpp"
 #include "sim/core/math.hpp"
 #include "traces/generators/generated_source.hpp"
 
@@ -16,10 +17,13 @@ SessionSource::SessionSource(SessionConfig config)
       turns_stream_(source_stream(config_.seed, config_.name, "turns")),
       think_stream_(source_stream(config_.seed, config_.name, "think")),
       prompt_stream_(source_stream(config_.seed, config_.name, "prompt")),
-      output_stream_(source_stream(config_.seed, config_.name, "output")) {
+      output_stream_(source_stream(config_.seed, config_.name, "output")),
+      system_stream_(source_stream(config_.seed, config_.name, "system")),
+      contents_stream_(source_stream(config_.seed, config_.name, "contents")) {
     HEADROOM_CHECK(config_.arrivals != nullptr, "sessions need an arrival process");
     HEADROOM_CHECK(config_.mean_turns >= 1 && config_.max_context >= 2,
                    "a session has a turn and room for it");
+    HEADROOM_CHECK(config_.system_prompts >= 1, "there is a system prompt, if only an empty one");
     next_arrival();
 }
 
@@ -73,6 +77,31 @@ std::uint32_t SessionSource::begin_session() {
     return slot;
 }
 
+serving::ContentsRef SessionSource::contents_of(const Session& session) const {
+    constexpr std::int64_t kTokensPerId = 16;
+    const boost::intrusive_ptr<serving::TokenContents> contents(new serving::TokenContents);
+    contents->tokens_per_id = kTokensPerId;
+    contents->covered = session.prompt + session.output;
+    const std::int64_t pieces = (contents->covered + kTokensPerId - 1) / kTokensPerId;
+    const std::int64_t shared = std::min(config_.system_prompt, session.prompt) / kTokensPerId;
+    contents->ids.resize(static_cast<std::size_t>(pieces));
+    // SplitMix64 from a key of the text's own: within a text no id comes twice.
+    constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15ULL;
+    const auto name_pieces = [&ids = contents->ids](std::int64_t from, std::int64_t to,
+                                                    std::uint64_t key) {
+        for (auto k = static_cast<std::uint64_t>(from); k < static_cast<std::uint64_t>(to); ++k) {
+            ids[k] = mix64(key + (k + 1) * kStep);
+        }
+    };
+    if (shared > 0) {
+        const std::uint64_t which = system_stream_.below(
+            static_cast<std::uint64_t>(config_.system_prompts), session.number);
+        name_pieces(0, shared, contents_stream_.bits(which, 2));
+    }
+    name_pieces(shared, pieces, contents_stream_.bits(session.number, 0));
+    return contents;
+}
+
 serving::Arrival SessionSource::take() {
     HEADROOM_DCHECK(peek().has_value(), "take() without a next request");
     // A turn of a session that has begun is older than the next session: it wins a tie.
@@ -94,6 +123,7 @@ serving::Arrival SessionSource::take() {
                              .attributes = config_.attributes,
                              .user = slot};
     arrival.attributes.session = session.number + 1;
+    if (config_.prefix_contents) arrival.contents = contents_of(session);
     return arrival;
 }
 

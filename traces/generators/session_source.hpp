@@ -10,6 +10,14 @@
 /// Turn t of session s uses number (s, t) of the streams "prompt", "output" and "think" and number
 /// s of "turns"; arrivals as in arrival_process.hpp. At one time turns of older sessions come
 /// first. O(log active) a request; memory O(active sessions), whose slots are reused.
+///
+/// Each turn's contents are told, unless `prefix_contents` is false: pieces of 16 tokens that lie
+/// within the system prompt are those of one of `system_prompts` different ones, drawn for a
+/// session by its number of the stream "system"; all others, the one that straddles its end
+/// included, are the session's own, named by its number and their place, whatever the turn. A
+/// turn's prompt and output are thus a prefix of the next turn's prompt, and other sources share
+/// nothing. Ids are made anew for each turn: one list of (prompt + output) / 16 of them, about 2 ns
+/// each, which lives as long as the request.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +44,8 @@ struct SessionConfig {
     LengthModel new_tokens{};     ///< of the user, each turn
     LengthModel output{};
     std::int64_t system_prompt = 0;           ///< tokens before each session's first words
+    std::int64_t system_prompts = 1;          ///< different ones, equally likely; >= 1
+    bool prefix_contents = true;              ///< requests say what their tokens are
     std::int64_t max_context = 131'072;       ///< >= 2
     serving::RequestAttributes attributes{};  ///< session is overwritten
     std::optional<Time> end{};                ///< no request at or after it
@@ -66,6 +76,7 @@ class SessionSource final : public serving::RequestSource {
     [[nodiscard]] std::uint64_t draw_turns(std::uint64_t session) const;
     /// Draws the session's current turn after `context` tokens; false where it does not fit.
     [[nodiscard]] bool draw_turn(Session& session, std::int64_t context) const;
+    [[nodiscard]] serving::ContentsRef contents_of(const Session& session) const;
     void release(std::uint32_t slot);
 
     SessionConfig config_;
@@ -73,6 +84,8 @@ class SessionSource final : public serving::RequestSource {
     RandomStream think_stream_;
     RandomStream prompt_stream_;
     RandomStream output_stream_;
+    RandomStream system_stream_;
+    RandomStream contents_stream_;
     std::vector<Session> sessions_;
     std::vector<std::uint32_t> free_;
     DueHeap due_;        ///< further turns: (time, session number, slot)

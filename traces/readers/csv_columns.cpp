@@ -2,18 +2,36 @@
 /// num_prefill_tokens), output_tokens (or num_decode_tokens), the second names being those of
 /// Vidur's processed traces; priority, tenant, session and adapter where wanted; other columns are
 /// ignored. Times count from 0 in decimal seconds.
+///
+/// What the tokens are: hash_ids lists ids and ranges a-b of them, separated by blanks. Each names
+/// `tokens_per_id` tokens (a column of its own; 16 where it is missing or empty) of the prompt and
+/// the output that follows it. The ids speak for the first `covered_tokens` (likewise) of these, or
+/// for all where that is not given, and there must be as many as that takes. An empty field: not
+/// told.
 
 #include <array>
 #include <limits>
 
+#include "traces/readers/hash_ids.hpp"
 #include "traces/readers/trace_format.hpp"
 
 namespace headroom::traces {
 
 namespace {
 
-enum Column : std::size_t { kArrival, kPrompt, kOutput, kPriority, kTenant, kSession, kAdapter };
-constexpr std::size_t kColumns = 7;
+enum Column : std::size_t {
+    kArrival,
+    kPrompt,
+    kOutput,
+    kPriority,
+    kTenant,
+    kSession,
+    kAdapter,
+    kHashIds,
+    kTokensPerId,
+    kCovered,
+};
+constexpr std::size_t kColumns = 10;
 constexpr std::size_t kNeeded = 3;
 
 struct ColumnName {
@@ -24,7 +42,8 @@ constexpr ColumnName kNames[] = {
     {"arrival_s", kArrival},         {"arrived_at", kArrival},   {"prompt_tokens", kPrompt},
     {"num_prefill_tokens", kPrompt}, {"output_tokens", kOutput}, {"num_decode_tokens", kOutput},
     {"priority", kPriority},         {"tenant", kTenant},        {"session", kSession},
-    {"adapter", kAdapter},
+    {"adapter", kAdapter},           {"hash_ids", kHashIds},     {"tokens_per_id", kTokensPerId},
+    {"covered_tokens", kCovered},
 };
 constexpr std::size_t kAbsent = std::numeric_limits<std::size_t>::max();
 
@@ -52,6 +71,7 @@ class CsvColumns final : public TraceFormat {
     }
     [[nodiscard]] bool has_header() const override { return true; }
     [[nodiscard]] bool starts_at_first_row() const override { return false; }
+    [[nodiscard]] bool tells_contents() const override { return at_[kHashIds] != kAbsent; }
 
     [[nodiscard]] bool start(std::string_view first_line, std::string& message) override {
         split_csv(first_line, fields_);
@@ -71,6 +91,12 @@ class CsvColumns final : public TraceFormat {
         for (std::size_t column = 0; column < kNeeded; ++column) {
             if (at_[column] != kAbsent) continue;
             message = missing_columns(first_line);
+            return false;
+        }
+        for (const Column column : {kTokensPerId, kCovered}) {
+            if (at_[column] == kAbsent || tells_contents()) continue;
+            message = "found the column " + std::string(name_[column]) +
+                      " without hash_ids; expected both or none";
             return false;
         }
         return true;
@@ -94,7 +120,8 @@ class CsvColumns final : public TraceFormat {
         row.time_ps = ps;
         return parse_tokens(fields_[at_[kPrompt]], name_[kPrompt], row.prompt, message) &&
                parse_tokens(fields_[at_[kOutput]], name_[kOutput], row.output, message) &&
-               parse_attributes(row.attributes, message);
+               parse_attributes(row.attributes, message) &&
+               (at_[kHashIds] == kAbsent || parse_contents(row, message));
     }
 
   private:
@@ -161,6 +188,36 @@ class CsvColumns final : public TraceFormat {
         return true;
     }
 
+    [[nodiscard]] bool parse_contents(TraceRow& row, std::string& message) const {
+        const std::int64_t tokens = row.prompt + row.output;
+        std::int64_t tokens_per_id = 16, covered = tokens;
+        if (!parse_attribute(kTokensPerId, kMaxTokens, tokens_per_id, message) ||
+            !parse_attribute(kCovered, kMaxTokens * 2, covered, message) ||
+            !parse_hash_ids(fields_[at_[kHashIds]], row.ids, message)) {
+            return false;
+        }
+        if (row.ids.empty()) return true;
+        if (tokens_per_id < 1) {
+            message = "tokens_per_id is 0; expected at least 1";
+            return false;
+        }
+        if (covered > tokens) {
+            message = "covered_tokens is " + std::to_string(covered) +
+                      "; expected at most those of prompt and output, " + std::to_string(tokens);
+            return false;
+        }
+        const std::int64_t expected = pieces_of(covered, tokens_per_id);
+        if (static_cast<std::int64_t>(row.ids.size()) != expected) {
+            message =
+                wrong_count(row.ids.size(), expected, tokens_per_id,
+                            covered < tokens ? "covered_tokens" : "prompt and output", covered);
+            return false;
+        }
+        row.tokens_per_id = tokens_per_id;
+        row.covered = covered;
+        return true;
+    }
+
     std::array<std::size_t, kColumns> at_{};
     std::array<std::string_view, kColumns> name_{};
     std::size_t last_ = 0;
@@ -170,6 +227,6 @@ class CsvColumns final : public TraceFormat {
 
 REGISTER_POLICY(TraceFormat, CsvColumns, "csv",
                 "columns by name: arrival_s, prompt_tokens, output_tokens, optional priority, "
-                "tenant, session, adapter");
+                "tenant, session, adapter, hash_ids");
 
 }  // namespace headroom::traces

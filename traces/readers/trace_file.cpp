@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "sim/core/hash.hpp"
+
 namespace headroom::traces {
 
 std::unique_ptr<TraceFile> TraceFile::open(const std::string& path, const std::string& format,
@@ -52,7 +54,11 @@ TraceFile::Status TraceFile::next(TraceRow& row, std::string& message) {
             }
         } while (line.empty());
     }
-    row = TraceRow{};
+    if (!first_row_read_) {
+        first_row_read_ = true;
+        fingerprint_ = hash_name(line);
+    }
+    row.clear();
     if (format_->parse(line, row, message) && check(row, message)) return Status::row;
     message.insert(0, where());
     return Status::bad_row;

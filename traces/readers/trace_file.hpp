@@ -33,6 +33,11 @@ class TraceFile {
     [[nodiscard]] const std::string& path() const { return lines_->path(); }
     [[nodiscard]] const std::string& format_name() const { return format_name_; }
     [[nodiscard]] std::int64_t line_number() const { return lines_->line_number(); }
+    /// Whether rows may say what their tokens are.
+    [[nodiscard]] bool tells_contents() const { return format_->tells_contents(); }
+    /// A hash of the first row's text, good once a row was asked for: a trace is known by it,
+    /// whatever the name of its file and however it is compressed.
+    [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint_; }
     /// Rows so far whose output of 0 tokens was counted as 1.
     [[nodiscard]] std::int64_t empty_outputs() const { return empty_outputs_; }
     /// "file:line: " of the row read last.
@@ -47,6 +52,8 @@ class TraceFile {
     std::string format_name_;
     std::string first_line_;  ///< of a format without a header: the first row
     bool first_line_is_row_ = false;
+    bool first_row_read_ = false;
+    std::uint64_t fingerprint_ = 0;
     bool origin_known_ = false;
     Int128 origin_ps_ = 0;
     std::int64_t previous_ps_ = 0;

@@ -8,7 +8,11 @@
 /// names the columns; a format without header parses it again as a row), parse() turns each further
 /// line into a TraceRow. Errors are texts "found X; expected Y"; the caller puts file and line in
 /// front. Order of detection: by name, except that `csv` is asked last; the formats' rules must not
-/// overlap. parse() must be O(length) and must not allocate for a good row.
+/// overlap. parse() must be O(length) and must not allocate for a good row, once the row's buffers
+/// have grown.
+///
+/// A format whose rows say what the tokens are fills ids, tokens_per_id and covered, by the rules
+/// of serving::TokenContents, and says so by tells_contents().
 #pragma once
 
 #include <cstdint>
@@ -30,6 +34,17 @@ struct TraceRow {
     std::int64_t prompt = 0;
     std::int64_t output = 0;
     serving::RequestAttributes attributes;
+    std::vector<std::uint64_t> ids;  ///< of the tokens, as in the file; empty: not told
+    std::int64_t tokens_per_id = 0;
+    std::int64_t covered = 0;
+
+    /// As new, but for the memory.
+    void clear() {
+        time_ps = 0;
+        prompt = output = tokens_per_id = covered = 0;
+        attributes = {};
+        ids.clear();
+    }
 };
 
 class TraceFormat {
@@ -42,6 +57,8 @@ class TraceFormat {
     [[nodiscard]] virtual bool has_header() const = 0;
     /// Whether the first request's time is time 0 (calendar times) or times count from 0.
     [[nodiscard]] virtual bool starts_at_first_row() const = 0;
+    /// After start(): whether rows of this file may say what their tokens are.
+    [[nodiscard]] virtual bool tells_contents() const { return false; }
     [[nodiscard]] virtual bool start(std::string_view first_line, std::string& message) = 0;
     [[nodiscard]] virtual bool parse(std::string_view line, TraceRow& row,
                                      std::string& message) = 0;

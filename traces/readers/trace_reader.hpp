@@ -9,6 +9,13 @@
 /// Order of the options: rows before `start` are left out and time counts from there, rows at or
 /// after `start + window` end the trace, then times are scaled (time_scale / rate_scale), then
 /// `delay` is added, then `end` cuts. Some ten million CSV rows a second on one core.
+///
+/// Rows that say what their tokens are (`hash_ids`) become requests with contents, one allocation
+/// of them a request; no option changes these, for they scale times only. Ids mean something within
+/// one trace, which is known by its first row: each is shifted by a number drawn from that row and
+/// from tokens_per_id, so that two sources that read one trace (or copies of it) share contents,
+/// and two traces that begin differently do not. With `require_contents` a used row without them is
+/// an error of its line, and so is, while opening, a format that tells none.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +38,7 @@ struct TraceOptions {
     std::optional<Duration> window{};     ///< in the trace's own time; none: to the end
     Duration delay{};                     ///< added to every time of the result
     std::optional<Time> end{};            ///< of the result: no request at or after it
+    bool require_contents = false;        ///< a request without contents is an error
 };
 
 class TraceReader final : public serving::RequestSource {
@@ -43,16 +51,20 @@ class TraceReader final : public serving::RequestSource {
     [[nodiscard]] const std::string& error() const override { return error_; }
 
     [[nodiscard]] const std::string& format_name() const { return file_->format_name(); }
+    /// Whether requests may come with contents.
+    [[nodiscard]] bool tells_contents() const { return file_->tells_contents(); }
 
   private:
     friend std::unique_ptr<TraceReader> open_trace(const std::string& path,
                                                    const TraceOptions& options, std::string& error);
     TraceReader(std::unique_ptr<TraceFile> file, TraceOptions options, TimeScale scale);
     void advance();
+    [[nodiscard]] serving::ContentsRef contents() const;
 
     std::unique_ptr<TraceFile> file_;
     TraceOptions options_;
     TimeScale scale_;
+    TraceRow row_;  ///< kept for its memory
     serving::Arrival next_;
     std::int64_t taken_ = 0;
     bool has_next_ = false;

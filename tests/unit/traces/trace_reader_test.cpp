@@ -99,9 +99,10 @@ TEST_CASE("TraceReader: a timestamp that is none is refused") {
 
 TEST_CASE("TraceReader: Mooncake lines are read in any order of their keys") {
     const Result result =
-        read(R"({"timestamp": 0, "input_length": 6758, "output_length": 500, "hash_ids": [0, 1]})"
+        read(R"({"timestamp": 0, "input_length": 6758, "output_length": 500})"
              "\n"
-             R"({"hash_ids": [[{"timestamp": 5}]], "output_length": 1, "x": {"input_length": 9}, )"
+             R"({"hash_ids": [7], "y": [[{"timestamp": 5}]], "output_length": 1, )"
+             R"("x": {"input_length": 9, "hash_ids": [1, 2]}, )"
              R"("input_length": 2.0, "timestamp": 3000})"
              "\n");
     CHECK(result.error.empty());
