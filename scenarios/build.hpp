@@ -51,12 +51,22 @@ struct BuildContext {
 /// A service's data-plane part.
 [[nodiscard]] serving::ServiceSpec build_service(BuildContext& context, const std::string& name,
                                                  const Parameters& service);
+/// `front_end`: what its API server adds to a first token, where the profile knows.
+[[nodiscard]] serving::LlmEngineSpec build_engine(BuildContext& context, const std::string& pointer,
+                                                  const Parameters& parameters,
+                                                  Duration& front_end);
+[[nodiscard]] serving::DynamicEngineSpec build_dynamic_batching(BuildContext& context,
+                                                                const std::string& pointer,
+                                                                const Parameters& parameters);
 /// What an engine means for its pod: devices, weights.
 struct EngineNeeds {
     std::int64_t gpus = 0;
     std::string gpu;  ///< model of them; empty: none is named
     cluster::WeightsSpec weights;
 };
+[[nodiscard]] EngineNeeds llm_engine_needs(const BuildContext& context, const Parameters& engine);
+[[nodiscard]] EngineNeeds dynamic_batching_needs(const BuildContext& context,
+                                                 const Parameters& parameters);
 [[nodiscard]] EngineNeeds engine_needs(const BuildContext& context, const Parameters& version);
 /// The engine objects of a service: one by version, or the service itself as "v1".
 struct VersionParameters {

@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "scenarios/build.hpp"
-#include "scenarios/catalogue/profile.hpp"
 #include "scenarios/nearest_name.hpp"
-#include "sim/serving/latency/linear_latency.hpp"
 #include "traces/generators/length_model.hpp"
 
 namespace headroom::scenarios {
@@ -76,133 +74,6 @@ std::int64_t integer_or(const Parameters& parameters, std::string_view name, std
     return parameters.given(name) ? parameters.integer(name) : other;
 }
 
-bool is_of_catalogue(const Parameters& profile) {
-    return profile.find("kind") != nullptr && profile.text("kind") != "linear";
-}
-
-void set_linear(const Parameters& profile, serving::LlmEngineSpec& engine) {
-    serving::LinearCoefficients c;
-    c.per_iteration = profile.duration("c0");
-    c.per_prefill_token = profile.duration("c1");
-    c.per_decode_sequence = profile.duration("c2");
-    c.per_context_token = profile.duration("c3");
-    c.per_prefill_attention = profile.duration("c4");
-    engine.latency = std::make_shared<const serving::LinearLatency>(c);
-    engine.profile = {"linear", "linear", 0};
-}
-
-/// vLLM takes its limits from the GPU where the user says nothing; so does the batching policy
-/// here, when it has such limits.
-std::optional<EngineLimits> limits_of(BuildContext& context, const std::string& pointer,
-                                      const GpuEntry& gpu, Parameters& batching) {
-    if (!batching.given("max_num_seqs") || !batching.given("max_num_batched_tokens")) {
-        return std::nullopt;
-    }
-    EngineLimits limits = default_limits(gpu);
-    const bool tokens_written = context.written(pointer + "/batching/max_num_batched_tokens");
-    const bool seqs_written = context.written(pointer + "/batching/max_num_seqs");
-    if (tokens_written) limits.max_num_batched_tokens = batching.integer("max_num_batched_tokens");
-    if (seqs_written) limits.max_num_seqs = batching.integer("max_num_seqs");
-    if (!seqs_written) {
-        limits.max_num_seqs = std::min(limits.max_num_seqs, limits.max_num_batched_tokens);
-    } else if (!tokens_written) {
-        limits.max_num_batched_tokens =
-            std::max(limits.max_num_batched_tokens, limits.max_num_seqs);
-    }
-    batching.set("max_num_seqs", {limits.max_num_seqs});
-    batching.set("max_num_batched_tokens", {limits.max_num_batched_tokens});
-    return limits;
-}
-
-/// Complains about names first, so that each gets its own place in the file.
-bool names_are_known(BuildContext& context, const std::string& pointer, const Parameters& profile) {
-    const bool model_known =
-        !profile.given("model") || context.catalogue.find_model(profile.text("model")) != nullptr;
-    const bool gpu_known =
-        !profile.given("gpu") || context.catalogue.find_gpu(profile.text("gpu")) != nullptr;
-    if (!model_known) {
-        context.unknown_name(pointer + "/profile/model", "a model of the catalogue",
-                             profile.text("model"), context.catalogue.model_names());
-    }
-    if (!gpu_known) {
-        context.unknown_name(pointer + "/profile/gpu", "a GPU of the catalogue",
-                             profile.text("gpu"), context.catalogue.gpu_names());
-    }
-    return model_known && gpu_known && profile.given("model") && profile.given("gpu");
-}
-
-ProfileKind kind_of(const std::string& name) {
-    const std::vector<std::string>& names = profile_kind_names();
-    return static_cast<ProfileKind>(std::find(names.begin(), names.end(), name) - names.begin());
-}
-
-void set_from_catalogue(BuildContext& context, const std::string& pointer,
-                        const Parameters& parameters, serving::LlmEngineSpec& engine,
-                        Duration& front_end) {
-    const Parameters& profile = parameters.object("profile");
-    const GpuEntry& gpu = *context.catalogue.find_gpu(profile.text("gpu"));
-    const auto dtype_of = [&](const char* field) {
-        return profile.text(field) == "fp8" ? serving::DType::fp8 : serving::DType::bf16;
-    };
-    ProfileRequest request;
-    request.kind = kind_of(profile.text("kind"));
-    request.model = profile.text("model");
-    request.gpu = profile.text("gpu");
-    request.tp = profile.integer("tensor_parallel");
-    request.dtype = dtype_of("dtype");
-    request.kv_dtype = dtype_of("kv_cache_dtype");
-    request.limits = limits_of(context, pointer, gpu, engine.batching.parameters);
-    request.block_size = engine.block_size;
-    request.gpu_memory_utilization_ppm =
-        std::llround(parameters.number("gpu_memory_utilization") * 1e6);
-    request.host_per_iteration = profile.duration("host_per_iteration");
-    request.host_per_sequence = profile.duration("host_per_sequence");
-    const bool own_blocks = parameters.given("num_gpu_blocks");
-    if (parameters.given("max_model_len") && !own_blocks) {
-        request.max_model_len = parameters.integer("max_model_len");
-    }
-    const ProfileResult made = make_profile(context.catalogue, request);
-    if (!made.profile) return context.complain(pointer + "/profile", made.error);
-    engine.latency = made.profile->latency;
-    engine.profile = made.profile->info;
-    if (!own_blocks) engine.kv_blocks = made.profile->kv_blocks;
-    front_end = made.profile->front_end;
-    if (!parameters.given("max_model_len")) {
-        const ModelEntry& model = *context.catalogue.find_model(request.model);
-        engine.max_model_len = std::min(model.max_model_len, engine.kv_blocks * engine.block_size);
-    }
-}
-
-serving::LlmEngineSpec build_llm(BuildContext& context, const std::string& pointer,
-                                 const Parameters& parameters, Duration& front_end) {
-    serving::LlmEngineSpec engine;
-    const auto* profile = parameters.find("profile");
-    engine.block_size = parameters.integer("block_size");
-    engine.max_model_len = integer_or(parameters, "max_model_len", engine.max_model_len);
-    if (parameters.given("batching")) {
-        engine.batching = choice_of(parameters.object("batching"), "policy");
-    }
-    // vLLM keeps block 0 as the null block, which nothing may use.
-    if (parameters.given("num_gpu_blocks")) {
-        engine.kv_blocks = parameters.integer("num_gpu_blocks") - 1;
-    }
-    if (profile == nullptr || !profile->given()) return engine;
-    const bool of_catalogue = is_of_catalogue(object_of(*profile));
-    const bool known = !of_catalogue || names_are_known(context, pointer, object_of(*profile));
-    if (!known || !context.clean(pointer)) return engine;
-    if (of_catalogue) {
-        set_from_catalogue(context, pointer, parameters, engine, front_end);
-        return engine;
-    }
-    set_linear(object_of(*profile), engine);
-    if (!parameters.given("num_gpu_blocks")) {
-        context.complain(pointer,
-                         "expected the key \"num_gpu_blocks\": a linear profile does not "
-                         "know the GPU's memory");
-    }
-    return engine;
-}
-
 serving::SimpleEngineSpec build_simple(const Parameters& parameters) {
     serving::SimpleEngineSpec engine;
     engine.servers = parameters.integer("servers");
@@ -211,29 +82,60 @@ serving::SimpleEngineSpec build_simple(const Parameters& parameters) {
     return engine;
 }
 
+/// The keys of which a version has exactly one.
+constexpr std::array<const char*, 3> kEngineKeys = {"engine", "simple", "dynamic_batching"};
+
+void check_one_engine(BuildContext& context, const VersionParameters& version,
+                      const std::array<bool, 3>& written) {
+    const char* first = nullptr;
+    for (std::size_t i = 0; i < kEngineKeys.size(); ++i) {
+        if (!written[i]) continue;
+        if (first != nullptr) {
+            context.complain(version.pointer + "/" + kEngineKeys[i],
+                             fmt::format("expected one of \"{}\" and \"{}\", found both", first,
+                                         kEngineKeys[i]));
+        } else {
+            first = kEngineKeys[i];
+        }
+    }
+    if (first != nullptr) return;
+    context.complain(version.pointer, fmt::format("expected \"{}\"{}: what serves a request",
+                                                  fmt::join(kEngineKeys, "\" or \""),
+                                                  version.alone ? " or \"versions\"" : ""));
+}
+
+serving::EngineRole role_of(const Parameters& version) {
+    const std::string& role = version.text("role");
+    if (role == "prefill") return serving::EngineRole::prefill;
+    return role == "decode" ? serving::EngineRole::decode : serving::EngineRole::both;
+}
+
 serving::VersionSpec build_version(BuildContext& context, const VersionParameters& version,
                                    Duration& front_end) {
     serving::VersionSpec out;
     out.name = version.name;
     const Parameters& parameters = *version.parameters;
-    if (!version.alone) out.weight = parameters.integer("weight");
+    if (!version.alone) {
+        out.weight = parameters.integer("weight");
+        if (parameters.given("routing")) {
+            out.routing = choice_of(parameters.object("routing"), "policy");
+        }
+    }
     const bool llm = context.written(version.pointer + "/engine");
     const bool simple = context.written(version.pointer + "/simple");
-    if (llm && simple) {
-        context.complain(version.pointer + "/simple",
-                         "expected one of \"engine\" and \"simple\", found both");
-    }
-    if (!llm && !simple) {
-        context.complain(version.pointer, std::string("expected \"engine\" or \"simple\"") +
-                                              (version.alone ? " or \"versions\"" : "") +
-                                              ": what serves a request");
-    }
+    const bool dynamic = context.written(version.pointer + "/dynamic_batching");
+    check_one_engine(context, version, {llm, simple, dynamic});
     if (llm && parameters.given("engine")) {
-        out.engine.llm =
-            build_llm(context, version.pointer + "/engine", parameters.object("engine"), front_end);
+        out.engine.llm = build_engine(context, version.pointer + "/engine",
+                                      parameters.object("engine"), front_end);
+        if (!version.alone) out.engine.llm->role = role_of(parameters);
     }
     if (simple && parameters.given("simple")) {
         out.engine.simple = build_simple(parameters.object("simple"));
+    }
+    if (dynamic && parameters.given("dynamic_batching")) {
+        out.engine.dynamic = build_dynamic_batching(context, version.pointer + "/dynamic_batching",
+                                                    parameters.object("dynamic_batching"));
     }
     return out;
 }
@@ -242,7 +144,7 @@ void build_versions(BuildContext& context, const std::string& name, const Parame
                     serving::ServiceSpec& out) {
     const std::string pointer = join_pointer("/services", name);
     if (context.written(pointer + "/versions")) {
-        for (const char* other : {"engine", "simple"}) {
+        for (const char* other : kEngineKeys) {
             if (!context.written(pointer + "/" + other)) continue;
             context.complain(pointer + "/" + other,
                              std::string("expected \"versions\" or \"") + other + "\", found both");
@@ -266,6 +168,54 @@ serving::GatewaySpec build_gateway(const Parameters& parameters) {
     gateway.max_attempts = parameters.integer("max_attempts");
     gateway.max_in_flight_per_instance = integer_or(parameters, "max_in_flight_per_instance", -1);
     return gateway;
+}
+
+/// Pools for prefill and decode: one version of each role, all or none.
+void build_kv_transfer(BuildContext& context, const std::string& pointer, const Parameters& service,
+                       serving::ServiceSpec& out) {
+    const serving::LlmEngineSpec* prefill = nullptr;
+    std::size_t prefills = 0;
+    std::size_t decodes = 0;
+    for (const serving::VersionSpec& version : out.versions) {
+        if (!version.engine.llm) continue;
+        const serving::EngineRole role = version.engine.llm->role;
+        if (role == serving::EngineRole::prefill) prefill = &*version.engine.llm;
+        prefills += role == serving::EngineRole::prefill ? 1 : 0;
+        decodes += role == serving::EngineRole::decode ? 1 : 0;
+    }
+    const bool wanted = service.given("kv_transfer");
+    if (!context.clean(pointer + "/kv_transfer") || !context.clean(pointer + "/versions")) return;
+    if (!wanted && prefills + decodes == 0) return;
+    if (prefills != 1 || decodes != 1 || out.versions.size() != 2) {
+        context.complain(pointer + "/versions",
+                         "expected two versions with engines, one of role \"prefill\" and one of "
+                         "role \"decode\", as \"kv_transfer\" goes from the one to the other");
+        return;
+    }
+    if (!wanted) {
+        context.complain(pointer,
+                         "expected the key \"kv_transfer\": how KV blocks go from the "
+                         "prefill pool to the decode pool");
+        return;
+    }
+    for (const VersionParameters& pool : versions_of(out.name, service)) {
+        const std::int64_t replicas =
+            integer_or(*pool.parameters, "replicas", integer_or(service, "replicas", 1));
+        if (replicas > 0) continue;
+        const std::string own = pool.pointer + "/replicas";
+        context.complain(context.written(own) ? own : pointer + "/replicas",
+                         fmt::format("expected at least 1 replica: without the pool \"{}\" no "
+                                     "request is ever completed",
+                                     pool.name));
+    }
+    const Parameters& p = service.object("kv_transfer");
+    serving::KvTransferSpec transfer{prefill->kv_bytes_per_token, p.integer("nic_bandwidth"),
+                                     integer_or(p, "fabric_bandwidth", 0), p.duration("latency")};
+    out.kv_transfer = transfer;
+    if (transfer.bytes_per_token > 0 || !context.clean(pointer)) return;
+    context.complain(pointer + "/versions",
+                     "expected the key \"kv_bytes_per_token\" in the engine of role \"prefill\": a "
+                     "linear profile does not know how large the KV cache of a token is");
 }
 
 void build_calls(BuildContext& context, const std::string& pointer, const Parameters& service,
@@ -296,20 +246,11 @@ std::vector<VersionParameters> versions_of(const std::string& service_name,
 }
 
 EngineNeeds engine_needs(const BuildContext& context, const Parameters& version) {
-    EngineNeeds needs;
-    if (!version.given("engine")) return needs;
-    const Parameters& engine = version.object("engine");
-    if (!engine.given("profile") || !is_of_catalogue(engine.object("profile"))) return needs;
-    const Parameters& profile = engine.object("profile");
-    if (!profile.given("model") || !profile.given("gpu")) return needs;
-    const ModelEntry* model = context.catalogue.find_model(profile.text("model"));
-    if (model == nullptr || context.catalogue.find_gpu(profile.text("gpu")) == nullptr)
-        return needs;
-    needs.gpus = profile.integer("tensor_parallel");
-    needs.gpu = profile.text("gpu");
-    const auto dtype = profile.text("dtype") == "fp8" ? serving::DType::fp8 : serving::DType::bf16;
-    needs.weights = {model->id + "-" + profile.text("dtype"), weight_bytes(model->shape, dtype)};
-    return needs;
+    if (version.given("dynamic_batching")) {
+        return dynamic_batching_needs(context, version.object("dynamic_batching"));
+    }
+    if (version.given("engine")) return llm_engine_needs(context, version.object("engine"));
+    return {};
 }
 
 serving::ServiceSpec build_service(BuildContext& context, const std::string& name,
@@ -320,6 +261,7 @@ serving::ServiceSpec build_service(BuildContext& context, const std::string& nam
     build_versions(context, name, service, out);
     if (service.given("routing")) out.routing = choice_of(service.object("routing"), "policy");
     out.gateway = build_gateway(service.object("gateway"));
+    build_kv_transfer(context, pointer, service, out);
     const Parameters& slo = service.object("slo");
     out.slo = {optional_duration(slo, "ttft"), optional_duration(slo, "tpot"),
                optional_duration(slo, "e2e")};
@@ -328,7 +270,7 @@ serving::ServiceSpec build_service(BuildContext& context, const std::string& nam
     for (const char* limit : {"ttft", "tpot"}) {
         if (has_tokens || !slo.given(limit) || !context.clean(pointer)) continue;
         context.complain(pointer + "/slo/" + limit,
-                         "expected only \"e2e\": a simple engine has no tokens");
+                         "expected only \"e2e\": what serves a request has no tokens");
     }
     if (service.given("front_end_delay")) out.front_end_delay = service.duration("front_end_delay");
     if (service.given("jitter") && context.clean(pointer + "/jitter")) {

@@ -16,6 +16,8 @@ namespace headroom::scenarios {
 
 /// Its parts.
 [[nodiscard]] ParameterSpec service_format();
+[[nodiscard]] ParameterSpec engine_format();
+[[nodiscard]] ParameterSpec dynamic_batching_format();
 [[nodiscard]] ParameterSpec pod_format();
 [[nodiscard]] ParameterSpec source_format();
 [[nodiscard]] ParameterSpec node_pool_format();

@@ -13,81 +13,6 @@ namespace {
 
 constexpr double kHorizonSeconds = 8'640'000;  // Time::horizon_limit()
 
-/// A profile of the catalogue: of the kind `name`, "best" for the best there is.
-ParameterSpec catalogue_profile_format(const char* name, const char* help) {
-    return ParameterSpec::object(
-        name,
-        {ParameterSpec::text("model", "", "a model of the catalogue").required(),
-         ParameterSpec::text("gpu", "", "a GPU of the catalogue").required(),
-         ParameterSpec::integer("tensor_parallel", 1, "GPUs of one instance")
-             .at_least(1)
-             .at_most(64),
-         ParameterSpec::choice("dtype", {"bf16", "fp8"}, "bf16", "of the weights"),
-         ParameterSpec::choice("kv_cache_dtype", {"bf16", "fp8"}, "bf16", "of the KV cache"),
-         ParameterSpec::duration("host_per_iteration", Duration::milliseconds(1),
-                                 "time of the host in an iteration (an observed profile has its "
-                                 "own)")
-             .at_most(10),
-         ParameterSpec::duration("host_per_sequence", Duration::microseconds(5),
-                                 "and for each sequence of it")
-             .at_most(10)},
-        help);
-}
-
-ParameterSpec linear_profile_format() {
-    const auto coefficient = [](const char* name, const char* help) {
-        return ParameterSpec::duration(name, Duration::zero(), help).at_most(10);
-    };
-    return ParameterSpec::object(
-        "linear",
-        {coefficient("c0", "per iteration").required().above(0),
-         coefficient("c1", "per prefill token"), coefficient("c2", "per decoding sequence"),
-         coefficient("c3", "per context token of the decoding sequences"),
-         coefficient("c4", "per prefill token and token of context before it")},
-        "five coefficients: c0 + c1 P + c2 D + c3 K + c4 A");
-}
-
-std::vector<ParameterSpec> profile_formats() {
-    return {catalogue_profile_format("best", "measured, else observed, else estimated"),
-            catalogue_profile_format("measured", "from the kernel benchmark on this GPU"),
-            catalogue_profile_format("observed", "fitted to a serving engine's log"),
-            catalogue_profile_format(
-                "estimated", "from first principles, with the error band that the report states"),
-            linear_profile_format()};
-}
-
-ParameterSpec engine_format() {
-    const serving::LlmEngineSpec defaults;
-    return ParameterSpec::object(
-               "engine",
-               {ParameterSpec::tagged("profile", "kind", profile_formats(), "best",
-                                      "how long an iteration takes"),
-                policy_format<serving::BatchingPolicy>("batching", "policy", "vllm-v1",
-                                                       "what enters the next iteration"),
-                ParameterSpec::integer("block_size", defaults.block_size, "of the KV cache")
-                    .at_least(1)
-                    .at_most(4096)
-                    .in("tokens"),
-                ParameterSpec::integer("num_gpu_blocks", 8193,
-                                       "KV blocks as vLLM counts them, the null block included; "
-                                       "default: what fits into the memory")
-                    .optional_without_default()
-                    .at_least(2)
-                    .at_most(1e12),
-                ParameterSpec::integer("max_model_len", defaults.max_model_len,
-                                       "longest sequence; default: the model's, or what fits")
-                    .optional_without_default()
-                    .at_least(1)
-                    .at_most(1e9)
-                    .in("tokens"),
-                ParameterSpec::number("gpu_memory_utilization", 0.9,
-                                      "share of the GPU memory that the engine may use")
-                    .above(0)
-                    .at_most(1)},
-               "a continuous-batching LLM engine")
-        .optional_without_default();
-}
-
 ParameterSpec simple_format() {
     return ParameterSpec::object(
                "simple",
@@ -108,7 +33,14 @@ ParameterSpec versions_format() {
     ParameterSpec version = ParameterSpec::object(
         "version",
         {ParameterSpec::integer("weight", 100, "share of the traffic").at_least(0).at_most(1e9),
-         engine_format(), simple_format(),
+         engine_format(), simple_format(), dynamic_batching_format(),
+         ParameterSpec::choice("role", {"both", "prefill", "decode"}, "both",
+                               "what its engine does of a request; with pools for prefill and "
+                               "decode the weight does not matter"),
+         policy_format<serving::RoutingPolicy>("routing", "policy", "least-request",
+                                               "which instance takes a request; default: the "
+                                               "service's")
+             .optional_without_default(),
          ParameterSpec::integer("replicas", 1, "default: the service's")
              .optional_without_default()
              .at_least(0)
@@ -119,6 +51,23 @@ ParameterSpec versions_format() {
                               "replicas and an autoscaler of its own")
         .optional_without_default()
         .in("name");
+}
+
+ParameterSpec kv_transfer_format() {
+    return ParameterSpec::object(
+               "kv_transfer",
+               {ParameterSpec::quantity("nic_bandwidth", 0, "bytes/s",
+                                        "of one instance, in each direction")
+                    .required()
+                    .above(0),
+                ParameterSpec::quantity("fabric_bandwidth", 0, "bytes/s",
+                                        "that all transfers share; default: as much as the NICs")
+                    .optional_without_default()
+                    .above(0),
+                ParameterSpec::duration("latency", Duration::microseconds(50), "of a transfer")
+                    .at_most(10)},
+               "how KV blocks go from the version of role prefill to that of role decode")
+        .optional_without_default();
 }
 
 ParameterSpec gateway_format() {
@@ -166,10 +115,10 @@ ParameterSpec service_format() {
             .at_most(kHorizonSeconds));
     return ParameterSpec::object(
         "service",
-        {engine_format(), simple_format(), versions_format(),
+        {engine_format(), simple_format(), dynamic_batching_format(), versions_format(),
          policy_format<serving::RoutingPolicy>("routing", "policy", "least-request",
                                                "which instance takes a request"),
-         gateway_format(),
+         gateway_format(), kv_transfer_format(),
          ParameterSpec::duration("front_end_delay", Duration::zero(),
                                  "from the gateway to the engine's queue; default: the profile's")
              .optional_without_default()
@@ -190,7 +139,9 @@ ParameterSpec service_format() {
              ParameterSpec::number("speed", 1, "").required().above(0).at_most(1000),
              "speed factor of replica i modulo the length of the list"),
          pod_format(), std::move(autoscaling).optional_without_default()},
-        "a service: exactly one of engine, simple and versions says what serves a request");
+        "a service: exactly one of engine, simple, dynamic_batching and versions says what serves "
+        "a "
+        "request");
 }
 
 }  // namespace headroom::scenarios

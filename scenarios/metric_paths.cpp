@@ -24,6 +24,11 @@ std::vector<std::string> build_service_paths() {
     add("scale_events", {"up", "down", "reversals"});
     add("pods", {"created", "deleted", "pending", "became_ready"});
     add("pods.start_s", {"pending", "image_pull", "container_start", "weights_load", "warm_up"});
+    add("kv_cache", {"prefix_query_tokens", "prefix_hit_tokens", "prefix_hit_rate",
+                     "host_hit_tokens", "swaps", "transferred_bytes"});
+    add("speculation", {"drafted_tokens", "accepted_tokens"});
+    add("adapters", {"loads"});
+    add("batches", {"executed", "mean_size"});
     add("gpu", {"hours", "busy_fraction", "kv_fraction"});
     std::sort(paths.begin(), paths.end());
     return paths;

@@ -220,8 +220,13 @@ LoadResult load_scenario(const std::string& path, const LoadOptions& options) {
     warn_about_idle_services(context, scenario.spec);
     for (const serving::ServiceSpec& service : scenario.spec.services) {
         for (const serving::VersionSpec& version : service.versions) {
-            if (!version.engine.llm) continue;
-            scenario.profiles.push_back({service.name, version.name, version.engine.llm->profile});
+            if (version.engine.llm) {
+                scenario.profiles.push_back(
+                    {service.name, version.name, version.engine.llm->profile});
+            } else if (version.engine.dynamic) {
+                scenario.profiles.push_back(
+                    {service.name, version.name, version.engine.dynamic->profile});
+            }
         }
     }
     result.scenario = std::move(scenario);

@@ -69,6 +69,13 @@ Json throughput_of(const serving::ServiceStats& stats, double window_s) {
             {"output_tokens_per_s", rate(stats.output_tokens)}};
 }
 
+/// What a dynamic batcher's model ran.
+Json batches_of(const serving::ServiceStats& stats) {
+    return {{"executed", stats.executions},
+            {"mean_size", or_null(ratio(static_cast<double>(stats.executed_requests),
+                                        static_cast<double>(stats.executions)))}};
+}
+
 Json replicas_of(const SimulationResult& result, std::optional<std::uint32_t> service) {
     const ReplicaSeries series = replica_series(result.control, service);
     if (!series.known) {
@@ -128,6 +135,17 @@ Json pods_of(const WorkloadSums& sums) {
               {"warm_up", mean(sums.warm_up)}}}};
 }
 
+/// What the KV caches of LLM engines got from elsewhere than their own computing.
+Json kv_cache_of(const serving::ServiceStats& stats) {
+    return {{"prefix_query_tokens", stats.prefix_query_tokens},
+            {"prefix_hit_tokens", stats.prefix_hit_tokens},
+            {"prefix_hit_rate", or_null(ratio(static_cast<double>(stats.prefix_hit_tokens),
+                                              static_cast<double>(stats.prefix_query_tokens)))},
+            {"host_hit_tokens", stats.host_hit_tokens},
+            {"swaps", stats.swaps},
+            {"transferred_bytes", stats.kv_transferred_bytes}};
+}
+
 void add_part(Json& out, const Part& part, const scenarios::Scenario& scenario,
               const SimulationResult& result) {
     const serving::ServiceStats& stats = part.stats;
@@ -148,6 +166,11 @@ void add_part(Json& out, const Part& part, const scenarios::Scenario& scenario,
     out["scale_events"] = {{"up", sums.ups}, {"down", sums.downs}, {"reversals", sums.reversals}};
     out["pods"] = pods_of(sums);
     out["preemptions"] = stats.preemptions;
+    out["kv_cache"] = kv_cache_of(stats);
+    out["speculation"] = {{"drafted_tokens", stats.drafted_tokens},
+                          {"accepted_tokens", stats.accepted_tokens}};
+    out["adapters"] = {{"loads", stats.adapter_loads}};
+    out["batches"] = batches_of(stats);
     out["gpu"] = {{"hours", sums.device_time.to_seconds() / 3600},
                   {"busy_fraction", or_null(part.engine.busy_fraction())},
                   {"kv_fraction", or_null(ratio(stats.kv_block_time.to_seconds(),

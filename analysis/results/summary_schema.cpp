@@ -78,6 +78,19 @@ void add_resources(Json& p) {
     pods["required"].push_back("start_s");
     p["pods"] = std::move(pods);
     p["preemptions"] = typed("integer", "sequences that lost their KV cache to others");
+    p["kv_cache"] =
+        object({{"prefix_query_tokens", typed("integer", "looked up, at every look-up")},
+                {"prefix_hit_tokens", typed("integer", "of them found")},
+                {"prefix_hit_rate", nullable("number", "the ratio")},
+                {"host_hit_tokens", typed("integer", "fetched from the host's memory")},
+                {"swaps", typed("integer", "preempted sequences that the host took in")},
+                {"transferred_bytes", typed("integer", "from prefill to decode instances")}},
+               "of the whole run");
+    p["speculation"] = counts({"drafted_tokens", "accepted_tokens"}, "of the whole run");
+    p["adapters"] = counts({"loads"}, "LoRA adapters into slots, of the whole run");
+    p["batches"] = object({{"executed", typed("integer", "of the whole run")},
+                           {"mean_size", nullable("number", "requests in a batch")}},
+                          "of models behind a dynamic batcher");
     p["gpu"] = object({{"hours", typed("number", "devices held by pods")},
                        {"busy_fraction", nullable("number", "busy over existing engine time")},
                        {"kv_fraction", nullable("number", "KV blocks held over those that exist")}},

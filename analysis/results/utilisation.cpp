@@ -8,7 +8,9 @@ namespace headroom::analysis {
 namespace {
 
 double servers_of(const serving::VersionSpec& version) {
-    return version.engine.simple ? static_cast<double>(version.engine.simple->servers) : 1.0;
+    if (version.engine.simple) return static_cast<double>(version.engine.simple->servers);
+    if (version.engine.dynamic) return static_cast<double>(version.engine.dynamic->instances);
+    return 1.0;
 }
 
 /// Servers an instance of the service has, on average over the time its replicas were ready.

@@ -1,7 +1,7 @@
 /// How much of the engines' time was used: busy time over the time in which they could have been
 /// busy, in seconds since measure_from. An LLM engine is busy or not; a simple instance offers the
-/// time of each of its servers. Versions with different numbers of servers count by the time their
-/// replicas were ready. O(workloads).
+/// time of each of its servers, a batcher that of each of its execution instances. Versions with
+/// different numbers of them count by the time their replicas were ready. O(workloads).
 #pragma once
 
 #include <cstdint>

@@ -45,17 +45,36 @@ class Orca final : public serving::BatchingPolicy {
         const std::int64_t each = reserved_blocks(view.block_size());
         const std::int64_t running = view.running();
         std::int64_t free = view.free_blocks();
-        if (running > 0) plan.decode = StepPlan::Decode::all;
+        // The stages of a pipeline share the sequences.
+        const std::int64_t most = std::max<std::int64_t>(1, max_num_seqs_ / view.stages());
+        std::int64_t batch = running;
+        if (view.stages() > 1) {
+            batch = list_decodes(view, plan, most);
+        } else if (running > 0) {
+            plan.decode = StepPlan::Decode::all;
+        }
         for (std::int64_t i = 0; i < view.waiting(); ++i) {
-            if (running + i >= max_num_seqs_ || free < each) break;
+            if (batch + i >= most || free < each) break;
             free -= each;
             plan.chunks.push_back({i, view.waiting_at(i).known, reserve_tokens_, true});
         }
-        plan.repeatable = plan.chunks.empty();
+        plan.repeatable = plan.chunks.empty() && view.stages() == 1;
         plan.arrivals_matter = view.waiting() == 0 && running < max_num_seqs_ && free >= each;
     }
 
+    [[nodiscard]] Abilities abilities() const override { return {.pipeline = true}; }
+
   private:
+    /// Those of no batch in flight. Returns how many.
+    static std::int64_t list_decodes(const BatchView& view, StepPlan& plan, std::int64_t most) {
+        plan.decode = StepPlan::Decode::listed;
+        for (std::int64_t i = 0; i < view.running(); ++i) {
+            if (static_cast<std::int64_t>(plan.decode_positions.size()) == most) break;
+            if (!view.running_at(i).in_flight) plan.decode_positions.push_back(i);
+        }
+        return static_cast<std::int64_t>(plan.decode_positions.size());
+    }
+
     [[nodiscard]] std::int64_t reserved_blocks(std::int64_t block_size) const {
         return (reserve_tokens_ + block_size - 1) / block_size;
     }
@@ -65,6 +84,7 @@ class Orca final : public serving::BatchingPolicy {
 };
 
 REGISTER_POLICY(serving::BatchingPolicy, Orca, "orca",
-                "Orca: joins at any iteration, whole prompts, KV cache reserved for the longest");
+                "Orca: joins at any iteration, whole prompts, KV cache reserved for the longest "
+                "(macro-steps; single steps in a pipeline)");
 
 }  // namespace headroom::policies

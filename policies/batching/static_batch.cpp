@@ -54,6 +54,6 @@ class StaticBatch final : public serving::BatchingPolicy {
 };
 
 REGISTER_POLICY(serving::BatchingPolicy, StaticBatch, "static",
-                "static batches: each runs to the end of its last request");
+                "static batches: each runs to the end of its last request (macro-steps)");
 
 }  // namespace headroom::policies

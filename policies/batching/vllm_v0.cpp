@@ -54,14 +54,16 @@ class VllmV0 final : public serving::BatchingPolicy {
         admit_waiting(view, plan);
         plan.arrivals_matter = view.waiting() == 0;
         if (!plan.chunks.empty() || view.running() == 0) return;
-        plan.decode = StepPlan::Decode::all;
-        if (view.free_blocks() - view.blocks_due() >= 1) {
+        if (view.stages() == 1 && view.free_blocks() - view.blocks_due() >= 1) {
+            plan.decode = StepPlan::Decode::all;
             plan.repeatable = true;
             plan.spare_blocks = 1;
             return;
         }
-        preempt_youngest(view, plan);
+        schedule_decodes(view, plan);
     }
+
+    [[nodiscard]] Abilities abilities() const override { return {.pipeline = true}; }
 
   private:
     [[nodiscard]] std::int64_t watermark_blocks(std::int64_t total) const {
@@ -74,7 +76,7 @@ class VllmV0 final : public serving::BatchingPolicy {
         std::int64_t free = view.free_blocks();
         std::int64_t longest = 0;
         for (std::int64_t i = 0; i < view.waiting(); ++i) {
-            if (view.running() + i >= max_num_seqs_) break;
+            if (view.running() + i >= max_num_seqs_ || i == micro_batch(view)) break;
             const SequenceView s = view.waiting_at(i);
             const std::int64_t need = (s.known + block_size - 1) / block_size;
             if (free - need < watermark) break;
@@ -88,15 +90,23 @@ class VllmV0 final : public serving::BatchingPolicy {
         }
     }
 
-    void preempt_youngest(const BatchView& view, StepPlan& plan) {
+    /// The stages of a pipeline share the sequences.
+    [[nodiscard]] std::int64_t micro_batch(const BatchView& view) const {
+        return std::max<std::int64_t>(1, max_num_seqs_ / view.stages());
+    }
+
+    /// In order of arrival; where no block is free the youngest is preempted.
+    void schedule_decodes(const BatchView& view, StepPlan& plan) {
         order_.clear();
         for (std::int64_t i = 0; i < view.running(); ++i) {
-            order_.push_back({view.running_at(i).arrival_rank, i});
+            const SequenceView s = view.running_at(i);
+            if (!s.in_flight) order_.push_back({s.arrival_rank, i});
         }
         std::sort(order_.begin(), order_.end());
         std::int64_t free = view.free_blocks();
         std::size_t end = order_.size();
         for (std::size_t i = 0; i < end; ++i) {
+            if (static_cast<std::int64_t>(i) == micro_batch(view)) break;
             while (free < 1 && end > i) {
                 --end;
                 plan.preempt.push_back(order_[end].position);
@@ -105,8 +115,13 @@ class VllmV0 final : public serving::BatchingPolicy {
             if (end == i) break;
             const SequenceView s = view.running_at(order_[i].position);
             if (s.computed == s.blocks * view.block_size()) --free;
+            plan.decode_positions.push_back(order_[i].position);
         }
-        if (end == 0) plan.decode = StepPlan::Decode::none;
+        std::sort(plan.decode_positions.begin(), plan.decode_positions.end());
+        plan.decode = StepPlan::Decode::listed;
+        if (view.stages() > 1) return;
+        if (!plan.decode_positions.empty()) plan.decode = StepPlan::Decode::all;
+        plan.decode_positions.clear();
     }
 
     struct ByArrival {
@@ -122,6 +137,7 @@ class VllmV0 final : public serving::BatchingPolicy {
 };
 
 REGISTER_POLICY(serving::BatchingPolicy, VllmV0, "vllm-v0",
-                "vLLM v0: whole prompts first, padded budget, KV watermark, recompute");
+                "vLLM v0: whole prompts first, padded budget, KV watermark, recompute "
+                "(macro-steps; single steps in a pipeline)");
 
 }  // namespace headroom::policies

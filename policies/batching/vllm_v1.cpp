@@ -1,12 +1,15 @@
 /// vllm-v1: the scheduler of vLLM's v1 engine (vllm/v1/core/sched/scheduler.py at 992368522f, April
-/// 2026), synchronous loop, first come first served, without prefix caching.
+/// 2026).
 ///
 /// One token budget a step. Running sequences first, in list order, each up to its uncomputed
-/// tokens; one that finds no KV block preempts the last of the list by recomputation. Then, if
-/// nothing was preempted, waiting ones from the head: a prompt is cut to the budget (chunked
-/// prefill) and, with `scheduler_reserve_full_isl`, admitted only while blocks for its whole known
-/// length are free.
+/// tokens; one that finds no KV block preempts by recomputation: the last of the list, or under
+/// `priority` the one of the largest (priority, arrival), even if it was scheduled in this step.
+/// Then, if nothing was preempted, waiting ones from the head: what the prefix cache holds need not
+/// be computed, a prompt is cut to the budget (chunked prefill), and with
+/// `scheduler_reserve_full_isl` it is admitted only while blocks for its whole known length are
+/// free. O(1) while all decode and nothing waits, else O(running + admitted).
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "sim/core/registry.hpp"
@@ -15,9 +18,75 @@
 namespace headroom::policies {
 
 using serving::BatchView;
+using serving::CacheLookup;
 using serving::Cause;
 using serving::SequenceView;
 using serving::StepPlan;
+
+namespace {
+
+std::int64_t blocks_for(std::int64_t tokens, std::int64_t block_size) {
+    return (tokens + block_size - 1) / block_size;
+}
+
+/// A ledger for engines without prefix caching: blocks are only counted.
+class BlockCounter {
+  public:
+    explicit BlockCounter(const BatchView& view)
+        : block_size_(view.block_size()), free_(view.free_blocks()) {}
+
+    static CacheLookup look_up(std::int64_t) { return {}; }
+    bool admit(std::int64_t, std::int64_t, std::int64_t tokens, std::int64_t whole) {
+        if (blocks_for(std::max(tokens, whole), block_size_) > free_) return false;
+        free_ -= blocks_for(tokens, block_size_);
+        return true;
+    }
+    bool extend(const SequenceView& s, std::int64_t, std::int64_t tokens) {
+        const std::int64_t need =
+            std::max<std::int64_t>(blocks_for(tokens, block_size_) - s.blocks, 0);
+        if (need > free_) return false;
+        free_ -= need;
+        return true;
+    }
+    /// Every decoding sequence gets the block it is due.
+    bool extend_all_decodes(const BatchView& view) {
+        free_ -= view.blocks_due();
+        return true;
+    }
+    /// `tokens`: for how many it held blocks, with what this plan had granted it.
+    void preempt(const SequenceView& s, std::int64_t, std::int64_t tokens) {
+        free_ += std::max(s.blocks, blocks_for(tokens, block_size_));
+    }
+
+  private:
+    std::int64_t block_size_;
+    std::int64_t free_;
+};
+
+/// The engine's own ledger, in the same words.
+class EngineLedger {
+  public:
+    explicit EngineLedger(serving::BlockLedger& ledger) : ledger_(ledger) {}
+
+    CacheLookup look_up(std::int64_t position) { return ledger_.look_up(position); }
+    bool admit(std::int64_t position, std::int64_t cached, std::int64_t tokens,
+               std::int64_t whole) {
+        return ledger_.admit(position, cached, tokens, whole);
+    }
+    bool extend(const SequenceView&, std::int64_t position, std::int64_t tokens) {
+        return ledger_.extend(position, tokens);
+    }
+    /// Their blocks are handed out one by one.
+    static bool extend_all_decodes(const BatchView&) { return false; }
+    void preempt(const SequenceView&, std::int64_t position, std::int64_t) {
+        ledger_.preempt(position);
+    }
+
+  private:
+    serving::BlockLedger& ledger_;
+};
+
+}  // namespace
 
 class VllmV1 final : public serving::BatchingPolicy {
   public:
@@ -26,7 +95,8 @@ class VllmV1 final : public serving::BatchingPolicy {
           max_num_batched_tokens_(p.integer("max_num_batched_tokens")),
           long_prefill_token_threshold_(p.integer("long_prefill_token_threshold")),
           chunked_prefill_(p.boolean("enable_chunked_prefill")),
-          reserve_full_isl_(p.boolean("scheduler_reserve_full_isl")) {}
+          reserve_full_isl_(p.boolean("scheduler_reserve_full_isl")),
+          priority_(p.text("scheduling_policy") == "priority") {}
 
     static ParameterSpecs parameter_specs() {
         return {
@@ -45,14 +115,22 @@ class VllmV1 final : public serving::BatchingPolicy {
                 "cut prompts to the budget; otherwise a prompt waits until it fits"),
             ParameterSpec::boolean("scheduler_reserve_full_isl", true,
                                    "admit a prompt only while blocks for all of it are free"),
+            ParameterSpec::choice("scheduling_policy", {"fcfs", "priority"}, "fcfs",
+                                  "order of the waiting queue, and who is preempted"),
         };
+    }
+
+    [[nodiscard]] Abilities abilities() const override { return {true, true, true, true, true}; }
+    [[nodiscard]] bool waits_for_oldest_batch() const override { return true; }
+    [[nodiscard]] bool sorts_queue() const override { return priority_; }
+    [[nodiscard]] bool precedes(const SequenceView& a, const SequenceView& b) const override {
+        return a.priority != b.priority ? a.priority < b.priority : a.arrival_rank < b.arrival_rank;
     }
 
     std::optional<Cause> refuses(std::int64_t prompt, std::int64_t output,
                                  std::int64_t total_blocks,
                                  std::int64_t block_size) const override {
-        // A preempted sequence comes back as one prompt of all its tokens.
-        if (!chunked_prefill_ && prompt + output - 1 > max_num_batched_tokens_) {
+        if (!chunked_prefill_ && prompt > max_num_batched_tokens_) {
             return Cause::exceeds_batch_limit;
         }
         return BatchingPolicy::refuses(prompt, output, total_blocks, block_size);
@@ -61,33 +139,35 @@ class VllmV1 final : public serving::BatchingPolicy {
     void plan_next_step(const BatchView& view, StepPlan& plan) override {
         const std::int64_t running = view.running();
         const bool all_decode = view.decoding() == running && running > 0 &&
-                                running <= max_num_batched_tokens_ &&
+                                running <= max_num_batched_tokens_ && view.lookahead() == 0 &&
                                 view.blocks_due() <= view.free_blocks();
         if (all_decode && view.waiting() == 0) {  // mostly
             plan.decode = StepPlan::Decode::all;
             plan.repeatable = true;
             plan.arrivals_matter = running < max_num_seqs_ && running < max_num_batched_tokens_;
-            return;
+        } else if (serving::BlockLedger* ledger = view.ledger()) {
+            plan_with_prompts(view, plan, EngineLedger(*ledger), all_decode);
+        } else {
+            plan_with_prompts(view, plan, BlockCounter(view), all_decode);
         }
-        plan_with_prompts(view, plan, all_decode);
     }
 
   private:
-    void plan_with_prompts(const BatchView& view, StepPlan& plan, bool all_decode) {
+    template <class Ledger>
+    void plan_with_prompts(const BatchView& view, StepPlan& plan, Ledger ledger, bool all_decode) {
         std::int64_t budget = max_num_batched_tokens_;
-        std::int64_t free = view.free_blocks();
-        const std::int64_t running = view.running();
-        if (all_decode) {
+        adapters_.clear();
+        if (all_decode && view.max_adapters() == 0 && ledger.extend_all_decodes(view)) {
             plan.decode = StepPlan::Decode::all;
-            budget -= running;
-            free -= view.blocks_due();
-        } else if (running > 0) {
-            schedule_running(view, plan, budget, free);
+            budget -= view.running();
+        } else if (view.running() > 0) {
+            schedule_running(view, plan, ledger, budget);
         }
-        if (plan.preempt.empty()) admit_waiting(view, plan, budget, free);
+        if (plan.preempt.empty()) admit_waiting(view, plan, ledger, budget);
         plan.repeatable =
             plan.decode == StepPlan::Decode::all && plan.chunks.empty() && plan.preempt.empty();
-        plan.arrivals_matter = view.waiting() == 0 && running < max_num_seqs_ && budget > 0;
+        plan.arrivals_matter =
+            (view.waiting() == 0 || priority_) && view.running() < max_num_seqs_ && budget > 0;
     }
 
     /// Tokens of a sequence that this step may compute.
@@ -98,73 +178,145 @@ class VllmV1 final : public serving::BatchingPolicy {
         return std::min(uncomputed, budget);
     }
 
-    static std::int64_t blocks_for(std::int64_t tokens, std::int64_t block_size) {
-        return (tokens + block_size - 1) / block_size;
+    /// For how many tokens a running sequence holds blocks when it computes some more.
+    static std::int64_t tokens_held(const BatchView& view, const SequenceView& s,
+                                    std::int64_t tokens) {
+        const std::int64_t computed = s.computed + tokens;
+        return std::max(computed, std::min(computed + view.lookahead(), s.last_token - 1));
     }
 
-    void schedule_running(const BatchView& view, StepPlan& plan, std::int64_t& budget,
-                          std::int64_t& free) {
-        std::int64_t end = view.running();  // [end, running) are preempted
-        std::int64_t decodes = 0;
-        for (std::int64_t i = 0; i < end && budget > 0; ++i) {
+    template <class Ledger>
+    void schedule_running(const BatchView& view, StepPlan& plan, Ledger& ledger,
+                          std::int64_t& budget) {
+        granted_.assign(static_cast<std::size_t>(view.running()), 0);
+        bool go_on = true;
+        std::int64_t passed_over = 0;
+        for (std::int64_t i = 0; go_on && i < view.running() && budget > 0; ++i) {
+            std::int64_t& granted = granted_[static_cast<std::size_t>(i)];
+            if (granted == kPreempted) continue;
+            if (passed_over > 0) {
+                --passed_over;
+                continue;
+            }
             const SequenceView s = view.running_at(i);
-            const std::int64_t tokens = tokens_wanted(s.uncomputed(), budget);
-            const std::int64_t need = blocks_for(s.computed + tokens, view.block_size()) - s.blocks;
-            while (need > free && end > i) {
-                --end;
-                plan.preempt.push_back(end);
-                free += view.running_at(end).blocks;
+            const std::int64_t tokens = tokens_wanted(s.uncomputed() + s.drafts, budget);
+            if (tokens == 0) continue;
+            while (go_on && !ledger.extend(s, i, tokens_held(view, s, tokens))) {
+                const std::int64_t victim = victim_of(view);
+                std::int64_t& had = granted_[static_cast<std::size_t>(victim)];
+                const SequenceView v = view.running_at(victim);
+                ledger.preempt(v, victim, had > 0 ? tokens_held(view, v, had) : v.computed);
+                plan.preempt.push_back(victim);
+                budget += had;
+                // vLLM's index into the list that gets shorter follows only if the victim had been
+                // scheduled; else the next one is passed over.
+                if (victim < i && had == 0) ++passed_over;
+                had = kPreempted;
+                go_on = victim != i;  // else no more running sequences this step
             }
-            if (end == i) break;  // it preempted itself: no more running sequences this step
-            free -= std::max<std::int64_t>(need, 0);
+            if (!go_on) break;
+            granted = tokens;
             budget -= tokens;
-            if (s.decoding()) {
-                plan.decode_positions.push_back(i);
-                ++decodes;
-            } else {
-                plan.chunks.push_back({i, tokens, s.computed + tokens, false});
-            }
         }
-        std::int64_t left_decoding = 0;
-        for (std::int64_t i = 0; i < end; ++i)
-            left_decoding += view.running_at(i).decoding() ? 1 : 0;
-        if (decodes == left_decoding) {
-            plan.decode = decodes > 0 ? StepPlan::Decode::all : StepPlan::Decode::none;
-            plan.decode_positions.clear();
-        } else {
-            plan.decode = StepPlan::Decode::listed;
-        }
+        write_running(view, plan);
     }
 
-    void admit_waiting(const BatchView& view, StepPlan& plan, std::int64_t budget,
-                       std::int64_t free) const {
+    /// The last of the list, which is the latest arrival; under `priority` the first of those that
+    /// are least urgent and came last.
+    [[nodiscard]] std::int64_t victim_of(const BatchView& view) const {
+        std::int64_t victim = -1;
+        SequenceView least;
+        for (std::int64_t i = view.running(); i-- > 0;) {
+            if (granted_[static_cast<std::size_t>(i)] == kPreempted) continue;
+            if (!priority_) return i;
+            const SequenceView s = view.running_at(i);
+            if (victim < 0 ||
+                std::pair(s.priority, s.submitted) >= std::pair(least.priority, least.submitted)) {
+                victim = i;
+                least = s;
+            }
+        }
+        return victim;
+    }
+
+    void write_running(const BatchView& view, StepPlan& plan) {
+        bool all = true;
+        for (std::int64_t i = 0; i < view.running(); ++i) {
+            const std::int64_t tokens = granted_[static_cast<std::size_t>(i)];
+            if (tokens == kPreempted) continue;
+            const SequenceView s = view.running_at(i);
+            if (tokens > 0) note_adapter(s);
+            if (s.decoding() && s.drafts == 0) {
+                if (tokens > 0) plan.decode_positions.push_back(i);
+                all = all && tokens > 0;
+            } else if (tokens > 0) {
+                plan.chunks.push_back({i, tokens, tokens_held(view, s, tokens), false});
+            }
+        }
+        if (!all) {
+            plan.decode = StepPlan::Decode::listed;
+            return;
+        }
+        if (!plan.decode_positions.empty()) plan.decode = StepPlan::Decode::all;
+        plan.decode_positions.clear();
+    }
+
+    template <class Ledger>
+    void admit_waiting(const BatchView& view, StepPlan& plan, Ledger& ledger, std::int64_t budget) {
         std::int64_t running = view.running();
         for (std::int64_t i = 0; i < view.waiting() && budget > 0 && running < max_num_seqs_; ++i) {
             const SequenceView s = view.waiting_at(i);
-            std::int64_t tokens = s.known;
+            // A request of one adapter too many is passed over.
+            if (view.max_adapters() > 0 && !has_slot(view, s)) continue;
+            const auto [state, cached] = ledger.look_up(i);
+            if (state == CacheLookup::State::fetching) continue;
+            if (state == CacheLookup::State::no_room) break;
+            std::int64_t tokens = s.known - cached;
             if (long_prefill_token_threshold_ > 0) {
                 tokens = std::min(tokens, long_prefill_token_threshold_);
             }
-            if (!chunked_prefill_ && tokens > budget) break;
-            tokens = std::min(tokens, budget);
-            if (reserve_full_isl_ && blocks_for(s.known, view.block_size()) > free) break;
-            const std::int64_t need = blocks_for(tokens, view.block_size());
-            if (need > free) break;
-            free -= need;
+            if (chunked_prefill_) {
+                tokens = std::min(tokens, budget);
+            } else if (tokens > budget && (running > 0 || s.known == s.prompt)) {
+                // One that outgrew the budget before it was preempted comes back alone.
+                break;
+            }
+            const std::int64_t whole = reserve_full_isl_ ? s.known : 0;
+            if (!ledger.admit(i, cached, cached + tokens, whole)) break;
+            note_adapter(s);
             budget -= tokens;
             ++running;
-            plan.chunks.push_back({i, tokens, tokens, true});
+            plan.chunks.push_back({i, tokens, cached + tokens, true, cached});
         }
     }
+
+    void note_adapter(const SequenceView& s) {
+        if (s.adapter == 0) return;
+        if (std::find(adapters_.begin(), adapters_.end(), s.adapter) == adapters_.end()) {
+            adapters_.push_back(s.adapter);
+        }
+    }
+    [[nodiscard]] bool has_slot(const BatchView& view, const SequenceView& s) const {
+        return s.adapter == 0 ||
+               static_cast<std::int64_t>(adapters_.size()) < view.max_adapters() ||
+               std::find(adapters_.begin(), adapters_.end(), s.adapter) != adapters_.end();
+    }
+
+    static constexpr std::int64_t kPreempted = -1;
 
     std::int64_t max_num_seqs_;
     std::int64_t max_num_batched_tokens_;
     std::int64_t long_prefill_token_threshold_;
     bool chunked_prefill_;
     bool reserve_full_isl_;
+    bool priority_;
+    std::vector<std::uint16_t> adapters_;  ///< different ones of this step
+    std::vector<std::int64_t> granted_;    ///< this step's tokens by running position, kPreempted
 };
 
 REGISTER_POLICY(serving::BatchingPolicy, VllmV1, "vllm-v1",
-                "vLLM v1: one token budget, running sequences first, chunked prefill, recompute");
+                "vLLM v1: one token budget, running sequences first, chunked prefill, recompute "
+                "(macro-steps; single steps with async_scheduling, prefix caching, a pipeline, "
+                "lora, speculative, kv_offloading or pools for prefill and decode)");
 
 }  // namespace headroom::policies

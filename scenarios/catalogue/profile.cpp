@@ -216,6 +216,7 @@ ProfileResult make_profile(const Catalogue& catalogue, const ProfileRequest& req
     }
     serving::EngineShape engine;
     engine.tp = request.tp;
+    engine.pipeline_stages = request.pipeline_stages;
     engine.dtype = request.dtype;
     engine.kv_dtype = request.kv_dtype;
     engine.max_num_batched_tokens = limits.max_num_batched_tokens;

@@ -44,6 +44,7 @@ struct ProfileRequest {
     std::string model;
     std::string gpu;
     std::int64_t tp = 1;
+    std::int64_t pipeline_stages = 1;  ///< of the memory; the times are of a whole iteration
     serving::DType dtype = serving::DType::bf16;
     serving::DType kv_dtype = serving::DType::bf16;
     ProfileKind kind = ProfileKind::best;

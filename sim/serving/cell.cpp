@@ -28,10 +28,16 @@ Cell::Cell(const CellConfig& config, const std::vector<ServiceSpec>& specs,
             endpoints->spec = &version;
             endpoints->weight = version.weight;
             endpoints->router = make_policy<RoutingPolicy>(
-                spec.routing,
+                version.routing.value_or(spec.routing),
                 {RandomStream(config.seed, "service/" + spec.name + "/routing/" + version.name)});
+            endpoints->observes_every = endpoints->router->observes_every();
+            if (endpoints->observes_every > Duration::zero()) {
+                endpoints->observer = static_cast<std::uint32_t>(observed_.size());
+                observed_.push_back(endpoints.get());
+            }
             service->versions.push_back(std::move(endpoints));
         }
+        if (spec.kv_transfer) make_kv_fabric(*service);
         services_.push_back(std::move(service));
         count_unserved(*services_.back());
     }
@@ -72,6 +78,10 @@ void Cell::run_event() {
         case kArrival:
             arrive(now, payload.index);
             break;
+        case kObservation:
+            queue_.pop();
+            observe(now, payload.index);
+            break;
         case kStepEnd:
         case kBatchForms:
             run_instance(now, payload.index);
@@ -79,6 +89,14 @@ void Cell::run_event() {
         case kDelivery:
             queue_.pop();
             arrive_at_instance(now, {payload.index, payload.generation});
+            break;
+        case kTransfer:
+            queue_.pop();
+            end_transfers(now, payload.index);
+            break;
+        case kKvArrival:
+            queue_.pop();
+            kv_arrives(now, {payload.index, payload.generation});
             break;
         case kTimeout:
             queue_.pop();
@@ -103,6 +121,7 @@ void Cell::run_instance(Time now, std::uint32_t index) {
             if (queue_.none_before(key, record.event)) {
                 position_ = key;
                 record.instance->run(now, *this);
+                if (instances_[index] == nullptr) return;  // it rejected its last request
             }
         }
         reschedule(index, record);
@@ -168,6 +187,7 @@ void Cell::arrive(Time now, std::uint32_t index) {
     root.source = source.global;
     root.user = arrival.user;
     root.attributes = arrival.attributes;
+    root.contents = arrival.contents;
     enter_service(now, new_call(now, {id, root}, CallId::none(), source.service,
                                 {arrival.prompt.count(), arrival.output.count()}));
 }
@@ -203,6 +223,11 @@ void Cell::enter_service(Time now, const LiveCall& live) {
 
 Cell::Endpoints* Cell::choose_version(const LiveCall& live) {
     Service& service = live.service;
+    if (service.kv_fabric != nullptr) {
+        const bool decodes = live.call.handover.valid();
+        Endpoints& pool = *service.versions[decodes ? service.decode : service.prefill];
+        return pool.open.empty() ? nullptr : &pool;
+    }
     if (service.versions.size() == 1) {
         Endpoints& only = *service.versions[0];
         return only.open.empty() || only.weight == 0 ? nullptr : &only;
@@ -280,8 +305,9 @@ void Cell::send(Time now, const LiveCall& live, Endpoints& endpoints) {
     Call& call = live.call;
     const ServiceSpec& spec = *live.service.spec;
     const std::uint64_t draw = draw_of(live.root, call);
-    const std::int64_t position =
-        endpoints.router->pick(endpoints, {live.root.number, draw, live.root.attributes});
+    const std::int64_t position = endpoints.router->pick(
+        endpoints,
+        {live.root.number, draw, live.root.attributes, call.prompt, live.root.contents.get()});
     HEADROOM_DCHECK(position >= 0 && position < endpoints.size(), "a router picked no endpoint");
     const std::uint32_t index = endpoints.open[static_cast<std::size_t>(position)];
     InstanceRecord& record = *instances_[index];
@@ -327,12 +353,18 @@ void Cell::arrive_at_instance(Time now, AttemptId id) {
 
 void Cell::deliver(Time now, const LiveAttempt& attempt, const LiveCall& live,
                    InstanceRecord& record) {
+    const bool prefills = live.service.kv_fabric != nullptr && !live.call.handover.valid();
+    const bool decodes = live.call.handover.valid();
     const Submission submission{.attempt = attempt.id,
                                 .prompt = live.call.prompt,
-                                .output = live.call.output,
+                                .output = prefills ? 1 : live.call.output,
                                 .priority = live.root.attributes.priority,
                                 .draw = draw_of(live.root, live.call),
-                                .request = live.root.number};
+                                .request = live.root.number,
+                                .contents = live.root.contents.get(),
+                                .adapter = live.root.attributes.adapter,
+                                .remote_tokens = decodes ? live.call.prompt : 0,
+                                .keep_kv = prefills};
     if (const auto cause = record.instance->submit(now, submission, attempt.attempt.slot)) {
         end_attempt(now, attempt, live, Outcome::rejected);
         end_call(now, live, Outcome::rejected, *cause);
@@ -343,7 +375,9 @@ void Cell::deliver(Time now, const LiveAttempt& attempt, const LiveCall& live,
 
 void Cell::retry_or_fail(Time now, const LiveCall& live) {
     const std::int64_t most = live.service.spec->gateway.max_attempts;
-    if (static_cast<std::int64_t>(live.call.attempts) < most) {
+    auto tries = static_cast<std::int64_t>(live.call.attempts);
+    if (live.service.kv_fabric != nullptr) tries = (tries + 1) / 2;  // prefill and decode are one
+    if (tries < most) {
         dispatch_or_queue(now, live);
     } else {
         end_call(now, live, Outcome::failed, Cause::instance_lost);

@@ -78,6 +78,8 @@ class Cell final : private InstanceHost {
     void set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
                             std::int64_t weight);
     void set_speed(Time now, InstanceKey key, SpeedPpm speed);
+    /// Its weight among the endpoints of its version, as routers see it; 1 until set. >= 1.
+    void set_endpoint_weight(Time now, InstanceKey key, std::int64_t weight);
     [[nodiscard]] InstanceLoad instance_load(Time now, InstanceKey key) const;
     [[nodiscard]] ServiceLoad service_load(Time now, std::uint32_t service) const;
 
@@ -90,6 +92,7 @@ class Cell final : private InstanceHost {
 
   private:
     struct Endpoints;
+    struct KvFabric;
     struct Service;
     struct Source;
     struct InstanceRecord;
@@ -116,16 +119,19 @@ class Cell final : private InstanceHost {
     };
 
     void attempt_completed(Time now, AttemptId attempt, const AttemptReport& report) override;
+    void attempt_rejected(Time now, AttemptId attempt, Cause cause) override;
 
     inline void run_event();
     void run_instance(Time now, std::uint32_t index);
+    void observe_from_now(Endpoints& endpoints);
+    void observe(Time now, std::uint32_t observer);
     void arrive(Time now, std::uint32_t source);
     inline void refresh_source(Source& source, std::uint32_t index);
     [[nodiscard]] inline LiveCall live(CallId call);
     inline LiveCall new_call(Time now, const LiveRoot& root, CallId parent, std::uint32_t service,
                              const Lengths& lengths);
     inline void enter_service(Time now, const LiveCall& live);
-    inline void dispatch_or_queue(Time now, const LiveCall& live);
+    void dispatch_or_queue(Time now, const LiveCall& live);
     [[nodiscard]] inline Endpoints* choose_version(const LiveCall& live);
     void dispatch_queued(Time now, std::uint32_t service);
     void send(Time now, const LiveCall& live, Endpoints& endpoints);
@@ -134,6 +140,18 @@ class Cell final : private InstanceHost {
                         InstanceRecord& record);
     void retry_or_fail(Time now, const LiveCall& live);
     void call_further(Time now, const LiveCall& live, std::uint32_t service);
+
+    // From prefill to decode: cell_transfers.cpp.
+    static void make_kv_fabric(Service& service);
+    void kv_wanted(Time now, AttemptId attempt, std::int64_t tokens) override;
+    void hand_over(Time now, const LiveAttempt& attempt, const LiveCall& live,
+                   const AttemptReport& report);
+    void end_transfers(Time now, std::uint32_t service);
+    void kv_arrives(Time now, HandoverId handover);
+    void release_kept(Time now, Handover& handover);
+    void forget_handover(Time now, Call& call);
+    void lose_kept(Time now, HandoverId handover);
+    void refresh_transfers(Service& service, std::uint32_t local);
 
     static void take_over(Call& call, const AttemptReport& report);
     void end_attempt(Time now, const LiveAttempt& attempt, const LiveCall& live, Outcome outcome);
@@ -176,6 +194,7 @@ class Cell final : private InstanceHost {
     std::vector<std::uint32_t> local_;            ///< global index -> local, or kNone
     std::vector<std::unique_ptr<Service>> services_;
     std::vector<std::unique_ptr<Source>> sources_;
+    std::vector<Endpoints*> observed_;      ///< those whose routers look at them now and then
     std::vector<std::uint32_t> source_of_;  ///< global source index -> local, or kNone
     std::vector<std::unique_ptr<InstanceRecord>> instances_;
     std::vector<std::unique_ptr<InstanceRecord>> retired_;  ///< gone, may still be on the stack
@@ -187,6 +206,8 @@ class Cell final : private InstanceHost {
     Slab<RootRequest, struct RootTag> roots_;
     Slab<Call, struct CallTag> calls_;
     Slab<Attempt, struct AttemptTag> attempts_;
+    Slab<Handover, struct HandoverTag> handovers_;
+    std::uint64_t next_handover_ = 0;
     std::uint64_t next_attempt_ = 0;
     std::uint64_t next_call_ = 0;
     std::int64_t arrived_ = 0;

@@ -3,6 +3,7 @@
 #include "sim/core/check.hpp"
 #include "sim/serving/cell.hpp"
 #include "sim/serving/cell_parts.hpp"
+#include "sim/serving/dynamic_batch_instance.hpp"
 #include "sim/serving/llm_instance.hpp"
 #include "sim/serving/simple_instance.hpp"
 #include "sim/serving/stepped_llm_instance.hpp"
@@ -53,13 +54,16 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
             engine.llm->batching,
             {RandomStream(config_.seed, "service/" + service.spec->name + "/batching/" +
                                             std::to_string(key.ordinal))});
-        if (config_.exact_steps) {
-            record->instance = std::make_unique<SteppedLlmInstance>(*engine.llm, std::move(policy),
-                                                                    speed, recorder);
+        if (config_.exact_steps || engine.llm->needs_single_steps()) {
+            record->instance = std::make_unique<SteppedLlmInstance>(
+                *engine.llm, std::move(policy), speed, recorder,
+                RandomStream(config_.seed, "service/" + service.spec->name + "/speculation"));
         } else {
             record->instance = std::make_unique<LlmInstance>(*engine.llm, std::move(policy), index,
                                                              speed, recorder);
         }
+    } else if (engine.dynamic) {
+        record->instance = std::make_unique<DynamicBatchInstance>(*engine.dynamic, speed, recorder);
     } else {
         record->instance = std::make_unique<SimpleInstance>(*engine.simple, service.service_times,
                                                             speed, recorder);
@@ -84,7 +88,7 @@ void Cell::drain_instance(Time now, InstanceKey key) {
     Service& service = *services_[record.service];
     --service.endpoints;
     count_unserved(service);
-    if (record.in_flight == 0) remove_instance(now, index);
+    if (record.in_flight == 0 && record.kept.empty()) remove_instance(now, index);
 }
 
 void Cell::kill_instance(Time now, InstanceKey key) {
@@ -109,13 +113,18 @@ void Cell::kill_instance(Time now, InstanceKey key) {
         calls_[calls.back()].attempt = AttemptId::none();
         attempts_.erase(attempt);
     }
+    const std::vector<HandoverId> kept = record.kept;
     if (record.event.valid()) queue_.cancel(record.event);
     record.event = {};
     book_lifetime(record, now);
     service.instance_by_ordinal[key.ordinal] = kNone;
     instances_[index].reset();
     count_unserved(service);
-    for (const CallId call : calls) retry_or_fail(now, live(call));
+    for (const HandoverId handover : kept) lose_kept(now, handover);
+    for (const CallId call : calls) {
+        forget_handover(now, calls_[call]);
+        retry_or_fail(now, live(call));
+    }
     dispatch_queued(now, local);
 }
 
@@ -132,6 +141,14 @@ void Cell::set_speed(Time now, InstanceKey key, SpeedPpm speed) {
     InstanceRecord& record = *instances_[index];
     record.instance->set_speed(now, speed);
     reschedule(index, record);
+}
+
+void Cell::set_endpoint_weight(Time now, InstanceKey key, std::int64_t weight) {
+    HEADROOM_CHECK(weight >= 1, "an endpoint's weight is at least 1");
+    stand_at(now);
+    InstanceRecord& record = *instances_[index_of(key)];
+    record.weight = weight;
+    ++services_[record.service]->versions[record.version]->changes;
 }
 
 InstanceLoad Cell::instance_load(Time now, InstanceKey key) const {
@@ -171,6 +188,7 @@ void Cell::open_endpoint(std::uint32_t index, InstanceRecord& record) {
                                      });
     endpoints.open.insert(at, index);
     ++endpoints.changes;
+    observe_from_now(endpoints);
 }
 
 void Cell::close_endpoint(std::uint32_t index, InstanceRecord& record) {
@@ -183,7 +201,7 @@ void Cell::close_endpoint(std::uint32_t index, InstanceRecord& record) {
 
 void Cell::vacate_draining_or_full(Time now, std::uint32_t index, InstanceRecord& record) {
     if (record.draining) {
-        if (record.in_flight == 0) remove_instance(now, index);
+        if (record.in_flight == 0 && record.kept.empty()) remove_instance(now, index);
     } else if (record.in_flight < record.max_in_flight) {
         const std::uint32_t service = record.service;
         open_endpoint(index, record);
@@ -219,6 +237,34 @@ void Cell::count_unserved(Service& service) {
     if (unserved == service.counted_unserved) return;
     service.counted_unserved = unserved;
     unserved_ += unserved ? 1 : -1;
+}
+
+// ---------------------------------------------------------------- routers that look
+
+/// An endpoint has come: a router that looks at them now and then has something to look at. The
+/// first look is at the first multiple of its interval that is not over.
+void Cell::observe_from_now(Endpoints& endpoints) {
+    const Duration interval = endpoints.observes_every;
+    if (interval == Duration::zero() || endpoints.observing) return;
+    endpoints.observing = true;
+    const Duration past = position_.time.since_start() % interval;
+    Time next = position_.time;
+    if (past > Duration::zero()) next = next.later_by(interval - past);
+    EventKey key = EventKey::make(next, kObservation, endpoints.observer);
+    if (key < position_) key.time = next.later_by(interval);
+    queue_.push(key, {endpoints.observer, 0});
+}
+
+/// The looks end with the last request, for an event of their own must not keep the cell busy, and
+/// pause while there is no endpoint.
+void Cell::observe(Time now, std::uint32_t observer) {
+    Endpoints& endpoints = *observed_[observer];
+    endpoints.observing = false;
+    if (endpoints.open.empty() || (roots_.size() == 0 && sources_ended())) return;
+    endpoints.router->observe(endpoints);
+    const Time next = now.later_by(endpoints.observes_every);
+    endpoints.observing = true;
+    queue_.push(EventKey::make(next, kObservation, observer), {observer, 0});
 }
 
 // ---------------------------------------------------------------- the end of the run

@@ -7,16 +7,27 @@ namespace headroom::serving {
 void Cell::attempt_completed(Time now, AttemptId id, const AttemptReport& report) {
     Attempt& attempt = attempts_[id];
     const LiveCall call = live(attempt.call);
+    if (call.service.kv_fabric != nullptr && !call.call.handover.valid()) {
+        hand_over(now, {id, attempt}, call, report);
+        return;
+    }
     take_over(call.call, report);
     end_attempt(now, {id, attempt}, call, Outcome::completed);
     continue_call(now, call);
+}
+
+void Cell::attempt_rejected(Time now, AttemptId id, Cause cause) {
+    Attempt& attempt = attempts_[id];
+    const LiveCall call = live(attempt.call);
+    end_attempt(now, {id, attempt}, call, Outcome::rejected);
+    end_call(now, call, Outcome::rejected, cause);
 }
 
 void Cell::take_over(Call& call, const AttemptReport& report) {
     call.first_scheduled = report.first_scheduled;
     call.first_token = report.first_token;
     call.generated = static_cast<std::int32_t>(report.output_tokens);
-    call.preemptions = report.preemptions;
+    call.preemptions += report.preemptions;
 }
 
 void Cell::end_attempt(Time now, const LiveAttempt& attempt, const LiveCall& live,
@@ -54,6 +65,7 @@ void Cell::abandon(Time now, const LiveCall& live) {
         }
         end_attempt(now, {id, attempt}, live, Outcome::timed_out);
     }
+    forget_handover(now, call);
     if (call.child.valid()) {
         const LiveCall child = this->live(call.child);
         abandon(now, child);
@@ -93,6 +105,7 @@ void Cell::settle(Time now, const LiveCall& live, Outcome outcome, Cause cause) 
     const Call& call = live.call;
     ServiceStats& stats = live.service.stats;
     if (call.timeout.valid()) queue_.cancel(call.timeout);
+    forget_handover(now, live.call);
     stats.calls.end(outcome);
     if (outcome != Outcome::completed) ++stats.causes[static_cast<std::size_t>(cause)];
     stats.backlog.change(now, -1);

@@ -18,8 +18,10 @@ struct Cell::InstanceRecord {
     std::uint32_t service = 0;  ///< local index
     std::uint32_t version = 0;
     std::int64_t in_flight = 0;       ///< attempts sent and not ended
+    std::vector<HandoverId> kept{};   ///< completed prefills of which it keeps the KV blocks
     std::int64_t max_in_flight = -1;  ///< the gateway's limit; -1: none
     std::int64_t kv_blocks = 0;
+    std::int64_t weight = 1;  ///< among its version's endpoints
     Time added;
     EventHandle event;
     EventKey scheduled;  ///< key of `event`
@@ -35,14 +37,24 @@ struct Cell::Endpoints final : public RouterView {
         return static_cast<std::int64_t>(open.size());
     }
     [[nodiscard]] EndpointView endpoint(std::int64_t position) const override {
-        return {cell.instances_[open[static_cast<std::size_t>(position)]]->in_flight, 1};
+        const InstanceRecord& record = record_at(position);
+        return {record.in_flight, record.weight};
     }
-    [[nodiscard]] std::int64_t kv_used_ppm(std::int64_t position) const override {
-        const InstanceRecord& record = *cell.instances_[open[static_cast<std::size_t>(position)]];
-        if (record.kv_blocks == 0) return 0;
-        return record.instance->load(cell.position_).kv_used_blocks * 1'000'000 / record.kv_blocks;
+    [[nodiscard]] std::uint32_t ordinal(std::int64_t position) const override {
+        return record_at(position).key.ordinal;
+    }
+    [[nodiscard]] InstanceLoad load(std::int64_t position) const override {
+        const InstanceRecord& record = record_at(position);
+        InstanceLoad load = record.instance->load(cell.position_);
+        load.in_flight = record.in_flight;
+        return load;
     }
     [[nodiscard]] std::uint64_t generation() const override { return changes; }
+    [[nodiscard]] Time now() const override { return cell.position_.time; }
+
+    [[nodiscard]] const InstanceRecord& record_at(std::int64_t position) const {
+        return *cell.instances_[open[static_cast<std::size_t>(position)]];
+    }
 
     Cell& cell;
     const VersionSpec* spec = nullptr;
@@ -50,6 +62,26 @@ struct Cell::Endpoints final : public RouterView {
     std::unique_ptr<RoutingPolicy> router;
     std::vector<std::uint32_t> open;  ///< instance indices, ordinals ascending
     std::uint64_t changes = 0;
+    Duration observes_every;     ///< as the router said
+    std::uint32_t observer = 0;  ///< its index among those that look
+    bool observing = false;      ///< its next look is an event
+};
+
+/// The links over which the instances of a service send KV blocks: out of the one, through the
+/// fabric, into the other.
+struct Cell::KvFabric {
+    struct Nic {
+        network::LinkId out;
+        network::LinkId in;
+    };
+    [[nodiscard]] const Nic& nic_of(std::uint32_t instance, const KvTransferSpec& spec);
+
+    network::FlowNetwork network;
+    std::optional<network::LinkId> shared;
+    std::vector<std::optional<Nic>> nics;  ///< by instance index, made when first asked for
+    std::vector<HandoverId> owners;        ///< by flow index
+    EventHandle event;
+    Time scheduled = Time::max();
 };
 
 struct Cell::Service {
@@ -62,6 +94,9 @@ struct Cell::Service {
     std::int64_t endpoints = 0;  ///< instances that take new requests, full ones included
     bool notified = false;       ///< request_waits was sent and no endpoint came since
     bool counted_unserved = false;
+    std::uint32_t prefill = 0;  ///< with kv_fabric: the versions that are its pools
+    std::uint32_t decode = 0;
+    std::unique_ptr<KvFabric> kv_fabric;
     RandomStream version_split;
     RandomStream jitter;
     RandomStream service_times;

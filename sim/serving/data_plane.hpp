@@ -65,7 +65,7 @@ class DataPlane {
     virtual void kill_instance(Time now, InstanceKey key) = 0;
     virtual void set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
                                     std::int64_t weight) = 0;
-    /// Holds from the next iteration boundary (simple servers: from the next request).
+    /// Holds from the next iteration boundary (simple servers and batchers: from the next start).
     virtual void set_speed(Time now, InstanceKey key, SpeedPpm speed) = 0;
     [[nodiscard]] virtual InstanceLoad instance_load(Time now, InstanceKey key) const = 0;
     [[nodiscard]] virtual ServiceLoad service_load(Time now, std::uint32_t service) const = 0;

@@ -5,13 +5,15 @@
 /// reports the state that all events before that key left, also in the middle of a macro-step.
 ///
 /// LlmInstance (macro-steps) and SteppedLlmInstance (its slow twin) model a continuous-batching
-/// engine, SimpleInstance c servers and a queue. All report the same things to the host.
+/// engine, SimpleInstance c servers and a queue, DynamicBatchInstance a batcher before a model that
+/// runs whole batches. All report the same things to the host.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "sim/core/check.hpp"
 #include "sim/core/event_queue.hpp"
 #include "sim/core/id.hpp"
 #include "sim/core/time.hpp"
@@ -23,14 +25,19 @@ namespace headroom::serving {
 
 using AttemptId = Id<struct AttemptTag>;
 
-/// Classes of a cell's events, in the order in which they run at one instant: requests arrive, then
-/// work ends, then what waited too long gives up, then batches form from what is there.
+/// Classes of a cell's events, in the order in which they run at one instant: routers look, then
+/// requests arrive, then work ends, then what waited too long gives up, then batches form from what
+/// is there. A router that looks sees what the control plane would: its position is the first of
+/// the instant.
 enum EventClass : unsigned {
-    kArrival = 1,     ///< a source's next request; entity: source
-    kDelivery = 2,    ///< a request reaches its instance's queue; entity: attempt number
-    kStepEnd = 3,     ///< an iteration or a service ends; entity: instance, ordinal: server
-    kTimeout = 4,     ///< a call's deadline; entity: call number
-    kBatchForms = 5,  ///< an idle engine looks at its queue; entity: instance
+    kObservation = 0,  ///< a router looks at its endpoints' loads; entity: router
+    kArrival = 1,      ///< a source's next request; entity: source
+    kDelivery = 2,     ///< a request reaches its instance's queue; entity: attempt number
+    kStepEnd = 3,      ///< an iteration or a service ends; entity: instance, ordinal: server
+    kTimeout = 4,      ///< a call's deadline; entity: call number
+    kBatchForms = 5,   ///< an idle engine looks at its queue; entity: instance
+    kTransfer = 6,     ///< KV blocks may have been sent; entity: service
+    kKvArrival = 7,    ///< KV blocks reach the other instance; entity: handover number
 };
 
 /// What an attempt asks of an instance.
@@ -39,8 +46,14 @@ struct Submission {
     std::int64_t prompt = 1;
     std::int64_t output = 1;
     std::int32_t priority = 0;
-    std::uint64_t draw = 0;     ///< index for draws made for this attempt
-    std::uint64_t request = 0;  ///< likewise
+    std::uint64_t draw = 0;                   ///< index for draws made for this attempt
+    std::uint64_t request = 0;                ///< likewise
+    const TokenContents* contents = nullptr;  ///< good during submit()
+    std::uint16_t adapter = 0;                ///< 0: the base model
+    /// Leading tokens whose keys and values another instance has. They are asked for with
+    /// InstanceHost::kv_wanted() once there is room, and awaited before it is scheduled.
+    std::int64_t remote_tokens = 0;
+    bool keep_kv = false;  ///< its blocks stay when it is completed, until release_kv()
 };
 
 /// How far an attempt got. Times that did not come are Time::max().
@@ -56,6 +69,15 @@ class InstanceHost {
     virtual ~InstanceHost() = default;
     /// The attempt completed now. The instance has forgotten it.
     virtual void attempt_completed(Time now, AttemptId attempt, const AttemptReport& report) = 0;
+    /// There is room for the last `tokens` of the attempt's remote tokens (the others were cached):
+    /// send them. Answered by Instance::kv_arrived(), later.
+    virtual void kv_wanted(Time, AttemptId, std::int64_t /*tokens*/) {
+        HEADROOM_CHECK(false, "an instance asked for KV blocks that its host cannot send");
+    }
+    /// The instance gave up an attempt that waited in its queue, and has forgotten it.
+    virtual void attempt_rejected(Time, AttemptId, Cause) {
+        HEADROOM_CHECK(false, "an instance rejected an attempt that its host cannot reject");
+    }
 };
 
 /// Where and from when an instance records; owned by the cell, shared by a service's instances.
@@ -93,6 +115,14 @@ class Instance {
     /// Everything in it is lost now; appends the attempts in the order queue last, running first.
     virtual void kill(const EventKey& position, std::vector<AttemptId>& lost) = 0;
     virtual void set_speed(Time now, SpeedPpm speed) = 0;
+    /// The remote tokens that this attempt wanted are there.
+    virtual void kv_arrived(Time /*now*/, std::uint32_t /*slot*/) {
+        HEADROOM_CHECK(false, "KV blocks were sent to an instance that asked for none");
+    }
+    /// The blocks that a completed attempt kept are free.
+    virtual void release_kv(const EventKey& /*position*/, std::uint32_t /*slot*/) {
+        HEADROOM_CHECK(false, "an instance keeps no blocks of completed attempts");
+    }
     [[nodiscard]] virtual InstanceLoad load(const EventKey& position) const = 0;
     /// The run ends: records what is in progress up to now. Nothing may follow but report().
     virtual void finish(const EventKey& position) = 0;

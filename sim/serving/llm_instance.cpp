@@ -14,7 +14,8 @@ LlmInstance::LlmInstance(const LlmEngineSpec& spec, std::unique_ptr<BatchingPoli
       entity_(entity),
       speed_(speed),
       recorder_(recorder),
-      phases_(spec.block_size) {
+      phases_(spec.block_size),
+      sorts_queue_(policy_->sorts_queue()) {
     HEADROOM_CHECK(spec.kv_blocks >= 1, "an engine needs KV blocks");
     numbers_.block_size = spec.block_size;
     numbers_.total_blocks = spec.kv_blocks;
@@ -34,6 +35,7 @@ SequenceView LlmInstance::view_of(const Sequence& s) const {
     view.prompt = s.prompt;
     view.last_token = s.last_known;
     view.arrival_rank = s.rank;
+    view.submitted = s.submitted;
     view.priority = s.priority;
     view.in_decode = s.stage == Stage::decoding;
     if (view.in_decode) {
@@ -89,6 +91,7 @@ std::optional<Cause> LlmInstance::submit(Time now, const Submission& submission,
     s.priority = submission.priority;
     s.stage = Stage::waiting;
     waiting_.push_back(slot);
+    if (sorts_queue_) sort_in();
     if (!stepping_) {
         if (awaits_nothing()) await(now, kBatchForms);
     } else if (plan_.arrivals_matter) {
@@ -493,7 +496,21 @@ void LlmInstance::preempt(Sequence& s, std::uint32_t slot) {
     s.stage = Stage::waiting;
     ++s.preemptions;
     ++recorder_.stats->preemptions;
-    waiting_.push_front(slot);
+    if (sorts_queue_) {
+        waiting_.push_back(slot);
+        sort_in();
+    } else {
+        waiting_.push_front(slot);
+    }
+}
+
+/// The last of the waiting queue goes to its place in the policy's order.
+void LlmInstance::sort_in() {
+    for (std::size_t i = waiting_.size() - 1; i > 0; --i) {
+        const SequenceView later = view_of(sequences_[waiting_[i]]);
+        if (!policy_->precedes(later, view_of(sequences_[waiting_[i - 1]]))) return;
+        std::swap(waiting_[i], waiting_[i - 1]);
+    }
 }
 
 void LlmInstance::remove_aborted() {

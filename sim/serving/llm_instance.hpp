@@ -105,6 +105,7 @@ class LlmInstance final : public Instance, private BatchView {
     void form_step(Time now);
     void apply_plan(Time now);
     void preempt(Sequence& s, std::uint32_t slot);
+    void sort_in();
     inline void shape_the_step();
     [[nodiscard]] bool decodes_in_step(std::uint32_t slot) const;
     void truncate(Time now);
@@ -154,6 +155,7 @@ class LlmInstance final : public Instance, private BatchView {
     // numbers_ of BatchView holds the free blocks (before the decode blocks of the step in
     // progress) and the number of decoding sequences.
     BlockPhases phases_;  ///< when the decoding sequences take blocks, but for the kReserved ones
+    bool sorts_queue_;    ///< as the policy says
     std::int64_t reserved_ = 0;           ///< number of these
     std::int64_t next_used_up_ = kNever;  ///< no later than the first used_up_at() of them
     std::int64_t next_finish_ = kNever;

@@ -7,6 +7,7 @@
 #include "sim/core/event_queue.hpp"
 #include "sim/core/id.hpp"
 #include "sim/core/time.hpp"
+#include "sim/network/flow_network.hpp"
 #include "sim/serving/instance.hpp"
 #include "sim/serving/request.hpp"
 
@@ -15,6 +16,8 @@ namespace headroom::serving {
 using RootId = Id<struct RootTag>;
 using CallId = Id<struct CallTag>;
 
+using HandoverId = Id<struct HandoverTag>;
+
 struct RootRequest {
     std::uint64_t number = 0;  ///< within its source
     Time arrival{};
@@ -22,13 +25,15 @@ struct RootRequest {
     std::uint32_t user = 0;
     std::uint32_t calls = 0;  ///< made so far
     RequestAttributes attributes{};
+    ContentsRef contents{};
 };
 
 struct Call {
     RootId root{};
-    CallId parent{};      ///< none for the root's own call
-    CallId child{};       ///< the call to a further service that it waits for
-    AttemptId attempt{};  ///< in progress; none while it waits at the gateway
+    CallId parent{};        ///< none for the root's own call
+    CallId child{};         ///< the call to a further service that it waits for
+    AttemptId attempt{};    ///< in progress; none while it waits at the gateway
+    HandoverId handover{};  ///< from prefill to decode
     EventHandle timeout{};
     Time arrival{};
     Time first_scheduled = Time::max();
@@ -45,6 +50,18 @@ struct Call {
     bool queued = false;                   ///< waits at the gateway
 };
 static_assert(sizeof(Call) <= 128, "a call is a hot record: two cache lines");
+
+/// A call whose prompt one instance has computed and another one shall go on with.
+struct Handover {
+    CallId call{};
+    std::uint64_t number = 0;    ///< within the cell: orders arrivals
+    std::uint32_t instance = 0;  ///< that has the KV, index within the cell
+    std::uint32_t slot = 0;      ///< within that instance
+    bool kept = true;            ///< that instance still keeps the blocks
+    bool sending = false;        ///< `flow` is under way
+    network::FlowId flow{};
+    EventHandle arrival{};  ///< sent, but not there yet
+};
 
 struct Attempt {
     CallId call{};

@@ -18,6 +18,16 @@ void ServiceStats::merge(const ServiceStats& o) {
     output_tokens += o.output_tokens;
     measured_completed += o.measured_completed;
     preemptions += o.preemptions;
+    executions += o.executions;
+    executed_requests += o.executed_requests;
+    prefix_query_tokens += o.prefix_query_tokens;
+    prefix_hit_tokens += o.prefix_hit_tokens;
+    host_hit_tokens += o.host_hit_tokens;
+    swaps += o.swaps;
+    drafted_tokens += o.drafted_tokens;
+    accepted_tokens += o.accepted_tokens;
+    kv_transferred_bytes += o.kv_transferred_bytes;
+    adapter_loads += o.adapter_loads;
     slo_good += o.slo_good;
     slo_missed += o.slo_missed;
     busy += o.busy;

@@ -7,8 +7,8 @@
 ///   tpot   (last token - first token) / (output tokens - 1), for outputs of at least two tokens
 ///   itl    gaps between tokens of one sequence, one sample per token after the first
 ///   e2e    arrival until completion, calls to further services included
-/// For a SimpleInstance only queue and e2e exist. All in picoseconds. Only completed calls count,
-/// but for itl, which records each gap when it happens.
+/// For a SimpleInstance or DynamicBatchInstance only queue and e2e exist. All in picoseconds. Only
+/// completed calls count, but for itl, which records each gap when it happens.
 #pragma once
 
 #include <array>
@@ -39,6 +39,18 @@ struct ServiceStats {
     std::int64_t output_tokens = 0;  ///< of completed calls
     std::int64_t measured_completed = 0;
     std::int64_t preemptions = 0;  ///< whole run
+    std::int64_t executions = 0;   ///< batches that a dynamic batcher's model ran to their end
+    std::int64_t executed_requests = 0;  ///< the sum of their sizes
+    /// As vLLM counts them (vllm:prefix_cache_queries and _hits): at every look-up, so also when
+    /// the queue's head is then not admitted, but not for preempted sequences. Whole run.
+    std::int64_t prefix_query_tokens = 0;
+    std::int64_t prefix_hit_tokens = 0;
+    std::int64_t host_hit_tokens = 0;  ///< fetched from the host tier
+    std::int64_t swaps = 0;            ///< preempted sequences that the host took in
+    std::int64_t drafted_tokens = 0;   ///< verified by decodes, accepted or not
+    std::int64_t accepted_tokens = 0;
+    std::int64_t kv_transferred_bytes = 0;  ///< from prefill to decode instances
+    std::int64_t adapter_loads = 0;         ///< into slots
     std::int64_t slo_good = 0;
     std::int64_t slo_missed = 0;  ///< overdue calls in flight at the end included
 

@@ -156,7 +156,9 @@ KvRoom kv_blocks(const TransformerShape& shape, const GpuSpec& gpu, const Engine
         EngineShape on = engine;
         on.tp = tp;
         KvRoom room;
-        room.weights = weight_bytes_per_rank(shape, engine.dtype, tp);
+        const std::int64_t stages = engine.pipeline_stages;
+        const Bytes rank = weight_bytes_per_rank(shape, engine.dtype, tp);
+        room.weights = Bytes{(rank.count() + stages - 1) / stages};
         room.reserve = activation_reserve(shape, on);
         const Int128 requested =
             (static_cast<Int128>(gpu.memory.count()) * engine.gpu_memory_utilization_ppm +
@@ -166,7 +168,7 @@ KvRoom kv_blocks(const TransformerShape& shape, const GpuSpec& gpu, const Engine
             static_cast<std::int64_t>(requested) - room.weights.count() - room.reserve.count();
         const std::int64_t block =
             engine.block_size * kv_bytes_per_token(shape, engine.kv_dtype, tp).count();
-        if (free > 0) room.blocks = free / block - 1;
+        if (free > 0) room.blocks = free * stages / block - 1;
         if (room.blocks < 0) room.blocks = 0;
         return room;
     };

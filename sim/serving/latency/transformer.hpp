@@ -105,6 +105,7 @@ struct EngineShape {
     std::int64_t max_num_seqs = 1024;
     std::int64_t block_size = 16;
     std::int64_t gpu_memory_utilization_ppm = 900'000;
+    std::int64_t pipeline_stages = 1;  ///< each holds an equal part of the layers
 };
 
 /// Bytes of a rank that are neither weights nor KV: the peak of a forward pass over

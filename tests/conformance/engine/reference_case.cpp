@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <set>
+#include <sstream>
 
 #include "scenarios/located_json.hpp"
 #include "tests/rig.hpp"
@@ -162,6 +163,14 @@ void read_vidur(Settings& settings, ReferenceCase& reference) {
         const auto most = std::max<std::int64_t>(1, static_cast<std::int64_t>(slots));
         values = {{"max_num_seqs", whole(std::min(batch, most))},
                   {"reserve_tokens", whole(longest)}};
+    } else if (scheduler == "sglang") {
+        policy = "sglang";
+        values = {{"max_running_requests", whole(batch)},
+                  {"chunked_prefill_size", whole(chunk)},
+                  {"max_prefill_tokens", whole(padded)}};
+    } else if (scheduler == "tensorrt-llm") {
+        policy = "tensorrt-llm";
+        values = {{"max_batch_size", whole(batch)}, {"max_num_tokens", whole(padded)}};
     } else if (scheduler == "static") {
         policy = "static";
         values = {{"batch_size", whole(batch)}};
@@ -169,15 +178,19 @@ void read_vidur(Settings& settings, ReferenceCase& reference) {
         reference.not_covered.push_back("the scheduler \"" + scheduler + "\"");
         policy = "vllm-v0";
     }
-    if (settings.whole_number("pp", 1) > 1) {
-        reference.not_covered.push_back("pipeline parallelism");
-    }
+    const std::int64_t stages = settings.whole_number("pp", 1);
     const std::string router = settings.text("router");
-    if (router != "rr") reference.not_covered.push_back("the router \"" + router + "\"");
+    if (router != "rr" && router != "lor") {
+        reference.not_covered.push_back("the router \"" + router + "\"");
+    }
     const std::string predictor = settings.text("predictor");
     set_engine(reference, policy, values, settings.whole_number("num_blocks", 1),
                settings.whole_number("replicas", 1));
     engine_of(reference).block_size = settings.whole_number("block_size", 1);
+    engine_of(reference).pipeline_stages = stages;
+    if (router == "lor") {
+        reference.spec.services[0].routing = choose<serving::RoutingPolicy>("shortest-queue");
+    }
     if (predictor == "linear") {
         engine_of(reference).latency = linear_profile(settings, true);
     } else {
@@ -189,17 +202,11 @@ void read_vllm_v1(Settings& settings, ReferenceCase& reference) {
     settings.ignore({"stats"});
     const std::string engine = settings.text("engine");
     if (engine != "vllm-v1") reference.not_covered.push_back("the engine \"" + engine + "\"");
-    if (settings.whole_number("pipeline_parallel_size", 1) > 1) {
-        reference.not_covered.push_back("pipeline parallelism");
-    }
-    if (settings.boolean("async_scheduling")) {
-        reference.not_covered.push_back("asynchronous scheduling");
-    }
-    if (settings.boolean("enable_prefix_caching")) {
-        reference.not_covered.push_back("prefix caching");
-    }
     const std::string policy = settings.text("policy");
-    if (policy != "fcfs") reference.not_covered.push_back("the policy \"" + policy + "\"");
+    if (policy != "fcfs" && policy != "priority") {
+        reference.not_covered.push_back("the policy \"" + policy + "\"");
+    }
+    reference.ids_are_texts = policy == "priority";
     const std::int64_t seqs = settings.whole_number("max_num_seqs", 1);
     const std::int64_t budget = settings.whole_number("max_num_batched_tokens", 1);
     const std::int64_t threshold = settings.whole_number("long_prefill_token_threshold", 0);
@@ -209,11 +216,16 @@ void read_vllm_v1(Settings& settings, ReferenceCase& reference) {
                 {"max_num_batched_tokens", whole(budget)},
                 {"long_prefill_token_threshold", whole(threshold)},
                 {"enable_chunked_prefill", {settings.boolean("enable_chunked_prefill")}},
-                {"scheduler_reserve_full_isl", {settings.boolean("scheduler_reserve_full_isl")}}},
+                {"scheduler_reserve_full_isl", {settings.boolean("scheduler_reserve_full_isl")}},
+                {"scheduling_policy", {policy}}},
                settings.whole_number("num_gpu_blocks", 2) - 1, 1);
-    engine_of(reference).block_size = settings.whole_number("block_size", 1);
-    engine_of(reference).max_model_len = settings.whole_number("max_model_len", 2);
-    engine_of(reference).latency = linear_profile(settings, false);
+    serving::LlmEngineSpec& engine_spec = engine_of(reference);
+    engine_spec.block_size = settings.whole_number("block_size", 1);
+    engine_spec.max_model_len = settings.whole_number("max_model_len", 2);
+    engine_spec.async_scheduling = settings.boolean("async_scheduling");
+    engine_spec.prefix_caching = settings.boolean("enable_prefix_caching");
+    engine_spec.pipeline_stages = settings.whole_number("pipeline_parallel_size", 1);
+    engine_spec.latency = linear_profile(settings, false);
 }
 
 // ---------------------------------------------------------------- requests.csv, results.csv
@@ -293,8 +305,35 @@ struct Request {
     Arrival arrival;
 };
 
-/// In the order in which they are handed to the engine: by arrival, then by id.
-std::vector<Request> read_requests(const fs::path& file, Diagnostics& problems) {
+/// "3 7-9" names the contents 3, 7, 8 and 9 of so many pieces of the prompt and output.
+serving::ContentsRef read_contents(Table& table, std::size_t row, std::int64_t tokens_per_id) {
+    auto contents = boost::intrusive_ptr<serving::TokenContents>(new serving::TokenContents);
+    contents->tokens_per_id = tokens_per_id;
+    std::istringstream words(table.text(row, "hash_ids"));
+    for (std::string word; words >> word;) {
+        const char* end = word.data() + word.size();
+        std::uint64_t first = 0;
+        auto [stopped, error] = std::from_chars(word.data(), end, first);
+        std::uint64_t last = first;
+        if (error == std::errc{} && stopped != end && *stopped == '-') {
+            const auto range = std::from_chars(stopped + 1, end, last);
+            stopped = range.ptr;
+            error = range.ec;
+        }
+        if (error != std::errc{} || stopped != end || last < first || last - first > 1'000'000) {
+            table.complain(row,
+                           "hash_ids: expected numbers and ranges a-b, found \"" + word + "\"");
+            return nullptr;
+        }
+        for (std::uint64_t id = first; id <= last; ++id) contents->ids.push_back(id);
+    }
+    return contents;
+}
+
+/// In the order in which they are handed to the engine: by arrival, then by id (as vLLM's priority
+/// queue compares them, `ids_are_texts`, as texts).
+std::vector<Request> read_requests(const fs::path& file, std::int64_t tokens_per_id,
+                                   bool ids_are_texts, Diagnostics& problems) {
     Table table(file, problems);
     std::vector<Request> requests;
     if (!table.require({"id", "arrived_at", "num_prefill_tokens", "num_decode_tokens"})) return {};
@@ -309,10 +348,14 @@ std::vector<Request> read_requests(const fs::path& file, Diagnostics& problems) 
             request.arrival.attributes.priority =
                 table.number<std::int32_t>(row, "priority", -1'000'000'000);
         }
+        if (table.has("hash_ids")) {
+            request.arrival.contents = read_contents(table, row, tokens_per_id);
+        }
         requests.push_back(request);
     }
-    std::sort(requests.begin(), requests.end(), [](const Request& a, const Request& b) {
-        return std::tie(a.arrived_s, a.id) < std::tie(b.arrived_s, b.id);
+    std::sort(requests.begin(), requests.end(), [&](const Request& a, const Request& b) {
+        if (a.arrived_s != b.arrived_s) return a.arrived_s < b.arrived_s;
+        return ids_are_texts ? std::to_string(a.id) < std::to_string(b.id) : a.id < b.id;
     });
     return requests;
 }
@@ -342,7 +385,9 @@ std::map<std::int64_t, ExpectedOutcome> read_results(const fs::path& file, Diagn
 }
 
 void read_rows(const fs::path& folder, ReferenceCase& reference, Diagnostics& problems) {
-    const std::vector<Request> requests = read_requests(folder / "requests.csv", problems);
+    const std::vector<Request> requests =
+        read_requests(folder / "requests.csv", engine_of(reference).block_size,
+                      reference.ids_are_texts, problems);
     auto results = read_results(folder / "results.csv", problems);
     if (!problems.empty()) refuse(problems);
     std::vector<Arrival> arrivals;

@@ -40,6 +40,7 @@ struct ReferenceCase {
     std::string name;                      ///< of the folder
     std::vector<std::string> not_covered;  ///< what the engine lacks; empty: it can be run
     SimulationSpec spec;
+    bool ids_are_texts = false;             ///< so they break ties between requests of one time
     std::vector<ExpectedOutcome> expected;  ///< in the order in which the requests arrive
 };
 

@@ -162,19 +162,17 @@ TEST_CASE("Reference cases: what the engine lacks is named, not run") {
     const CaseCopy vllm("vllm_v1_chunks");
     std::string out;
     std::string problems;
-    vllm.replace("config.json", "\"async_scheduling\": false", "\"async_scheduling\": true");
-    vllm.replace("config.json", "\"pipeline_parallel_size\": 1", "\"pipeline_parallel_size\": 4");
     vllm.replace("config.json", "\"policy\": \"fcfs\"",
-                 "\"policy\": \"priority\", \"num_lookahead_slots\": 2");
+                 "\"policy\": \"sjf\", \"num_lookahead_slots\": 2");
     CHECK(vllm.run(out, problems) == 1);
     CHECK(out ==
-          "vllm_v1_chunks: not covered: pipeline parallelism, asynchronous scheduling, the policy "
-          "\"priority\", the setting \"num_lookahead_slots\"\n");
+          "vllm_v1_chunks: not covered: the policy \"sjf\", the setting "
+          "\"num_lookahead_slots\"\n");
     const CaseCopy vidur("orca_reserve");
-    vidur.replace("config.json", "\"rr\"", "\"lor\"");
+    vidur.replace("config.json", "\"rr\"", "\"random\"");
     vidur.replace("config.json", "\"linear\"", "\"random_forest\"");
     CHECK(vidur.run(out, problems) == 1);
-    CHECK(has(out, "not covered: the router \"lor\", the iteration times of \"random_forest\""));
+    CHECK(has(out, "not covered: the router \"random\", the iteration times of \"random_forest\""));
 }
 
 TEST_CASE("Reference cases: bad files are refused with every mistake and its line") {

@@ -29,13 +29,53 @@ class LoadView final : public serving::RouterView {
     [[nodiscard]] serving::EndpointView endpoint(std::int64_t position) const override {
         return {.in_flight = in_flight.at(static_cast<std::size_t>(position)), .weight = 1};
     }
-    [[nodiscard]] std::int64_t kv_used_ppm(std::int64_t position) const override {
-        return position * 1000 % 1'000'000;
+    [[nodiscard]] std::uint32_t ordinal(std::int64_t position) const override {
+        return static_cast<std::uint32_t>(2 * position + 1);
+    }
+    [[nodiscard]] serving::InstanceLoad load(std::int64_t position) const override {
+        serving::InstanceLoad load;
+        load.in_flight = in_flight.at(static_cast<std::size_t>(position));
+        load.waiting = load.in_flight / 2;
+        load.running = load.in_flight - load.waiting;
+        load.kv_used_blocks = position % 1000;
+        load.kv_total_blocks = 1000;
+        return load;
     }
     [[nodiscard]] std::uint64_t generation() const override { return in_flight.size(); }
+    [[nodiscard]] Time now() const override { return time; }
 
     std::vector<std::int64_t> in_flight;
+    Time time;
 };
+
+/// A request like any other: of one of some sessions, with contents two times in three.
+RoutedRequest request_of(std::uint64_t number, std::uint64_t draw) {
+    static const std::vector<serving::ContentsRef> contents = [] {
+        const RandomStream random{kSeed, "contents"};
+        std::vector<serving::ContentsRef> list;
+        for (std::uint64_t i = 0; i < 20; ++i) {
+            auto* made = new serving::TokenContents;
+            made->tokens_per_id = i % 3 == 0 ? 5 : 16 * static_cast<std::int64_t>(i % 3);
+            for (std::uint64_t k = 0; k < random.below(40, i, 0); ++k) {
+                made->ids.push_back(random.below(2, i, k + 1));
+            }
+            list.emplace_back(made);
+        }
+        return list;
+    }();
+    RoutedRequest request{number, draw, {}};
+    request.attributes.session = static_cast<std::uint32_t>(number % 13);
+    request.attributes.tenant = static_cast<std::uint32_t>(number % 3);
+    request.prompt = 1 + static_cast<std::int64_t>(number * 37 % 900);
+    if (number % 3 != 0) request.contents = contents[number % contents.size()].get();
+    return request;
+}
+
+/// What a router that looks now and then would see in between.
+void look_now_and_then(RoutingPolicy& policy, const serving::RouterView& view,
+                       std::uint64_t number) {
+    if (policy.observes_every() > Duration::zero() && number % 4 == 1) policy.observe(view);
+}
 
 std::unique_ptr<RoutingPolicy> make(const Registry<RoutingPolicy>::Entry& entry) {
     return entry.make(Parameters::defaults(entry.specs), {RandomStream{kSeed, "router"}});
@@ -54,8 +94,10 @@ TEST_CASE("Routing policies: a pick is a valid position, whatever the list") {
         const auto policy = make(entry);
         bool valid = true;
         for (std::uint64_t i = 0; i < 2000; ++i) {
-            const LoadView view = view_of(i);
-            const std::int64_t pick = policy->pick(view, {i, i % 3, {}});
+            LoadView view = view_of(i);
+            view.time = Time::from_seconds(static_cast<double>(i));
+            look_now_and_then(*policy, view, i);
+            const std::int64_t pick = policy->pick(view, request_of(i, i % 3));
             valid = valid && pick >= 0 && pick < view.size();
         }
         CHECK(valid);
@@ -70,7 +112,9 @@ TEST_CASE("Routing policies: equal histories give equal picks") {
         bool equal = true;
         for (std::uint64_t i = 0; i < 2000; ++i) {
             const LoadView view = view_of(i);
-            equal = equal && one->pick(view, {i, 0, {}}) == two->pick(view, {i, 0, {}});
+            look_now_and_then(*one, view, i);
+            look_now_and_then(*two, view, i);
+            equal = equal && one->pick(view, request_of(i, 0)) == two->pick(view, request_of(i, 0));
         }
         CHECK(equal);
     }
@@ -81,7 +125,9 @@ TEST_CASE("Routing policies: one endpoint gets everything") {
         INFO(name);
         const auto policy = make(entry);
         const LoadView view(1, 100, 3);
-        for (std::uint64_t i = 0; i < 50; ++i) CHECK(policy->pick(view, {i, 0, {}}) == 0);
+        for (std::uint64_t i = 0; i < 50; ++i) {
+            CHECK(policy->pick(view, request_of(i, 0)) == 0);
+        }
     }
 }
 
@@ -100,7 +146,7 @@ TEST_CASE("Routing policies: least-request never picks a strictly busier endpoin
 TEST_CASE("Routing policies: on equal endpoints each gets its share") {
     constexpr std::int64_t kEndpoints = 10;
     constexpr std::uint64_t kRequests = 50'000;
-    for (const char* name : {"random", "round-robin", "least-request", "two-choice"}) {
+    for (const char* name : {"random", "round-robin", "least-request", "two-choice", "weighted"}) {
         INFO(name << ", seed " << kSeed);
         const auto* entry = Registry<RoutingPolicy>::instance().find(name);
         REQUIRE(entry != nullptr);
@@ -116,6 +162,22 @@ TEST_CASE("Routing policies: on equal endpoints each gets its share") {
             chi_squared += (count - expected) * (count - expected) / expected;
         }
         CHECK(chi_squared < 27.9);  // 9 degrees of freedom, 0.1 %
+    }
+}
+
+TEST_CASE("Routing policies: what knows no more than equal endpoints spreads over all of them") {
+    for (const auto& [name, entry] : Registry<RoutingPolicy>::instance().entries()) {
+        if (name.rfind("test-", 0) == 0 || name == "shortest-queue") continue;  // ties to the first
+        INFO(name << ", seed " << kSeed);
+        const auto policy = make(entry);
+        LoadView view(10, 1, 0);
+        std::vector<bool> taken(10, false);
+        for (std::uint64_t i = 0; i < 500; ++i) {
+            const RoutedRequest request{i, 0, {}};
+            const auto pick = static_cast<std::size_t>(policy->pick(view, request));
+            taken[pick] = true;
+        }
+        CHECK(std::count(taken.begin(), taken.end(), true) == 10);
     }
 }
 

@@ -112,7 +112,8 @@ TEST_CASE("Cell: the counter of allocations counts") {
 
 TEST_CASE("Cell: an LLM service in macro-steps allocates nothing after warm-up") {
     CellRig rig;
-    const auto* router = GENERATE("round-robin", "two-choice", "least-request");
+    const auto* router = GENERATE("round-robin", "two-choice", "least-request", "weighted",
+                                  "consistent-hash", "kv-aware", "shortest-queue", "prefix-aware");
     rig.specs.push_back(llm_service(
         "llm",
         choose<serving::BatchingPolicy>(

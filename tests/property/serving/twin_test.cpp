@@ -23,7 +23,7 @@ class LeastKv final : public serving::RoutingPolicy {
     std::int64_t pick(const serving::RouterView& view, const serving::RoutedRequest&) override {
         std::int64_t best = 0;
         for (std::int64_t i = 1; i < view.size(); ++i) {
-            if (view.kv_used_ppm(i) < view.kv_used_ppm(best)) best = i;
+            if (view.load(i).kv_used_blocks < view.load(best).kv_used_blocks) best = i;
         }
         return best;
     }
@@ -82,6 +82,7 @@ std::vector<Arrival> random_arrivals(Draws& draws, std::int64_t count, std::int6
         arrival.time = grid ? Time::picoseconds(now.ps() / 6'500'000'000 * 6'500'000'000) : now;
         arrival.prompt = Tokens{draws.between(1, longest)};
         arrival.output = Tokens{draws.one_in(6) ? 1 : draws.between(1, longest)};
+        arrival.attributes.priority = static_cast<std::int32_t>(draws.below(4));
         arrivals.push_back(arrival);
     }
     return arrivals;
@@ -134,14 +135,17 @@ REGISTER_POLICY(serving::BatchingPolicy, HalfReserved, "test-half-reserved", "fo
 
 PolicyChoice random_batching(Draws& draws, std::int64_t longest) {
     const ParameterValue seqs = whole(draws.between(1, 24));
-    if (draws.one_in(3)) {
+    if (draws.one_in(2)) {
+        const bool priority = draws.one_in(2);
         return choose<serving::BatchingPolicy>(
             "vllm-v1",
             {{"max_num_seqs", seqs},
              {"max_num_batched_tokens", whole(draws.between(1, 2 * longest))},
              {"long_prefill_token_threshold", whole(draws.one_in(3) ? draws.between(1, 40) : 0)},
              {"enable_chunked_prefill", ParameterValue{!draws.one_in(5)}},
-             {"scheduler_reserve_full_isl", ParameterValue{!draws.one_in(3)}}});
+             // Without it, priorities and a threshold can preempt each other for ever.
+             {"scheduler_reserve_full_isl", ParameterValue{priority || !draws.one_in(3)}},
+             {"scheduling_policy", ParameterValue{std::string(priority ? "priority" : "fcfs")}}});
     }
     switch (draws.below(5)) {
         case 0:
@@ -183,9 +187,9 @@ serving::ServiceSpec random_service(Draws& draws, const std::string& name, std::
     } else if (draws.one_in(3)) {
         service.versions[0].engine.llm->latency = tabulated_latency();
     }
-    const char* routers[] = {"round-robin", "random", "least-request", "two-choice",
-                             "test-least-kv"};
-    service.routing = choose<serving::RoutingPolicy>(routers[draws.below(5)]);
+    const char* routers[] = {"round-robin",   "random",   "least-request", "two-choice",
+                             "test-least-kv", "kv-aware", "shortest-queue"};
+    service.routing = choose<serving::RoutingPolicy>(routers[draws.below(7)]);
     if (draws.one_in(3)) service.gateway.timeout = Duration::milliseconds(draws.between(20, 3000));
     if (draws.one_in(3)) service.gateway.max_attempts = draws.between(1, 3);
     if (draws.one_in(4)) service.gateway.max_in_flight_per_instance = draws.between(1, 30);

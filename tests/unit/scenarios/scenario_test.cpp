@@ -104,7 +104,7 @@ TEST_CASE("Scenario: all mistakes of a file are reported at once, each with its 
         {"s.json:10: /services/chat/engine/batching/max_num_seq: ", "\"max_num_seqs\""},
         {"s.json:12: /services/chat/routing/policy: ", "(did you mean \"least-request\"?)"},
         {"s.json:13: /services/chat/calls/0: ", "(did you mean \"reranker\"?)"},
-        {"s.json:15: /services/reranker: ", "expected \"engine\" or \"simple\" or \"versions\""},
+        {"s.json:15: /services/reranker: ", "or \"dynamic_batching\" or \"versions\""},
         {"s.json:19: /sources/users/service: ", "(did you mean \"chat\"?)"},
         {"s.json:20: /sources/users/arrivals/rate: ", "expected a number > 0"},
         {"s.json:21: /sources/users/lengths/preset: ", "\"azure-2023-conversation\""},

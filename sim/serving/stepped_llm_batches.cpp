@@ -1,0 +1,287 @@
+// How a SteppedLlmInstance forms batches, how long they take, and what they leave.
+#include <algorithm>
+
+#include "sim/core/check.hpp"
+#include "sim/serving/stepped_llm_instance.hpp"
+
+namespace headroom::serving {
+
+bool SteppedLlmInstance::computes() const {
+    return std::any_of(in_flight_.begin(), in_flight_.end(),
+                       [](const Batch& batch) { return !batch.work.empty(); });
+}
+
+void SteppedLlmInstance::form_batches(Time now) {
+    forming_ = false;
+    account(now);
+    end_host_fetches(now);
+    while (in_flight_.size() < most_in_flight_) {
+        Batch batch = next_batch(now);
+        const bool empty = batch.work.empty();
+        if (empty && !computes()) {
+            if (give_up_a_fetch()) continue;
+            break;
+        }
+        if (empty && !policy_->waits_for_oldest_batch()) break;
+        // One without work is over at once, but keeps its place until it is the oldest.
+        in_flight_.push_back(std::move(batch));
+        if (in_flight_.front().work.empty()) {
+            in_flight_.pop_front();
+        } else if (empty) {
+            break;
+        }
+    }
+    await_next(now);
+}
+
+/// The oldest batch's end; where none is left, what the host sends.
+void SteppedLlmInstance::await_next(Time now) {
+    while (!in_flight_.empty() && in_flight_.front().work.empty()) in_flight_.pop_front();
+    if (!in_flight_.empty()) {
+        await(in_flight_.front().ends, kStepEnd);
+    } else if (!host_fetches_.empty()) {
+        forming_ = true;
+        await(std::max(now, host_fetches_.front().ready), kBatchForms);
+    } else {
+        await_nothing();
+    }
+}
+
+SteppedLlmInstance::Batch SteppedLlmInstance::next_batch(Time now) {
+    Batch batch;
+    batch.ends = now;
+    do {
+        plan_.clear();
+        count_view();
+        policy_->plan_next_step(*this, plan_);
+        carry_out(now, batch);
+        // A plan that only preempted made room: ask again.
+    } while (batch.work.empty() && !plan_.preempt.empty() && !computes());
+    if (!batch.work.empty()) start(now, batch);
+    return batch;
+}
+
+// ---------------------------------------------------------------- a plan
+
+void SteppedLlmInstance::carry_out(Time now, Batch& batch) {
+    std::vector<const StepPlan::Chunk*> chunk_at(running_.size(), nullptr);
+    for (const StepPlan::Chunk& chunk : plan_.chunks) {
+        if (!chunk.admit) chunk_at[static_cast<std::size_t>(chunk.position)] = &chunk;
+    }
+    const std::vector<std::uint32_t> listed = running_;
+    const std::deque<std::uint32_t> queued = waiting_;
+    for (const std::int64_t position : plan_.preempt) {
+        preempt_sequence(now, listed[static_cast<std::size_t>(position)]);
+    }
+    for (std::size_t i = 0; i < listed.size(); ++i) {
+        Sequence& s = sequences_[listed[i]];
+        if (!s.running) continue;
+        const bool decoding = view_of(s).decoding();
+        const bool decodes =
+            plan_.decode == StepPlan::Decode::all ||
+            std::binary_search(plan_.decode_positions.begin(), plan_.decode_positions.end(),
+                               static_cast<std::int64_t>(i));
+        if (chunk_at[i] != nullptr) {
+            cache_.hold(s.kv, chunk_at[i]->reserve_tokens);
+            add_work(batch, listed[i], chunk_at[i]->tokens, decoding);
+        } else if (decodes && decoding) {
+            add_work(batch, listed[i], 1, true);
+        }
+    }
+    for (const StepPlan::Chunk& chunk : plan_.chunks) {
+        if (!chunk.admit) continue;
+        const std::uint32_t slot = queued[static_cast<std::size_t>(chunk.position)];
+        waiting_.erase(std::find(waiting_.begin(), waiting_.end(), slot));
+        Sequence& s = sequences_[slot];
+        running_.push_back(slot);
+        s.running = true;
+        s.fetch = Fetch::none;
+        s.computed = chunk.cached;
+        if (s.first_scheduled == Time::max()) s.first_scheduled = now;
+        cache_.hold(s.kv, chunk.reserve_tokens);
+        // A resumed sequence of which all but the newest token is there just decodes.
+        const bool decodes = chunk.cached >= s.prompt && chunk.cached + 1 == s.known();
+        add_work(batch, slot, chunk.tokens, decodes);
+    }
+}
+
+void SteppedLlmInstance::preempt_sequence(Time now, std::uint32_t slot) {
+    Sequence& s = sequences_[slot];
+    cache_.release(s.kv);
+    (void)swap_out(now, s);
+    s.computed = 0;
+    s.prompt_done = false;
+    s.running = false;
+    ++s.preemptions;
+    ++recorder_.stats->preemptions;
+    running_.erase(std::find(running_.begin(), running_.end(), slot));
+    queue(slot, true);
+}
+
+void SteppedLlmInstance::add_work(Batch& batch, std::uint32_t slot, std::int64_t tokens,
+                                  bool decode) {
+    Sequence& s = sequences_[slot];
+    const std::int64_t computed = s.computed + tokens;
+    HEADROOM_CHECK(tokens >= 1 && (decode || computed <= s.known() + s.foreseen),
+                   "a chunk goes past the known tokens");
+    cache_.hold(s.kv, computed);
+    cache_.enter(s.kv, std::min(computed, s.known()));
+    batch.work.push_back({slot, tokens, decode, computed >= s.known() + s.foreseen});
+    ++s.batches;
+}
+
+// ---------------------------------------------------------------- its time
+
+IterationShape SteppedLlmInstance::shape_of(const Batch& batch) const {
+    IterationShape shape;
+    for (const Work& work : batch.work) {
+        const std::int64_t computed = sequences_[work.slot].computed;
+        std::int64_t context = computed;
+        std::int64_t prompt = work.tokens;
+        if (work.decode) {
+            ++shape.decode_sequences;
+            shape.context_tokens += computed;
+            context = 0;  // drafts attend to it together with the decode
+            --prompt;
+        }
+        if (prompt > 0) {
+            shape.prefill_tokens += prompt;
+            shape.prefill_attention_doubled += prompt * (2 * context + prompt);
+            ++shape.prefill_chunks;
+        }
+        if (work.yields) shape.sampled_tokens += work.decode ? work.tokens : 1;
+    }
+    return shape;
+}
+
+Duration SteppedLlmInstance::time_of(const Batch& batch) {
+    const IterationShape shape = shape_of(batch);
+    Duration time = scaled(spec_.latency->iteration_cost(shape), speed_).at(shape.context_tokens);
+    if (spec_.speculation && shape.sampled_tokens > 0) {
+        time += spec_.speculation->draft_time * spec_.speculation->num_speculative_tokens;
+    }
+    if (adapters_) {
+        std::vector<std::uint16_t> needed;
+        for (const Work& work : batch.work) needed.push_back(sequences_[work.slot].adapter);
+        std::sort(needed.begin(), needed.end());
+        needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
+        if (needed.front() == 0) needed.erase(needed.begin());
+        const std::int64_t before = adapters_->loads();
+        time += adapters_->load(needed);
+        recorder_.stats->adapter_loads += adapters_->loads() - before;
+    }
+    return time;
+}
+
+void SteppedLlmInstance::start(Time now, Batch& batch) {
+    const std::int64_t time = time_of(batch).ps();
+    Time at = tokens_known_at(now, batch);
+    for (const Work& work : batch.work) {
+        Sequence& s = sequences_[work.slot];
+        s.computed += work.tokens;
+        if (work.yields && spec_.async_scheduling) ++s.foreseen;
+    }
+    // Equal stages; what does not divide evenly falls to the later ones.
+    const std::int64_t stages = spec_.pipeline_stages;
+    for (std::int64_t i = 0; i < stages; ++i) {
+        Time& free = stage_free_[static_cast<std::size_t>(i)];
+        const std::int64_t part = time * (i + 1) / stages - time * i / stages;
+        free = std::max(at, free) + Duration::picoseconds(part);
+        at = free;
+    }
+    batch.ends = at;
+}
+
+/// When the tokens that a batch computes from are known: in an asynchronous pipeline some may still
+/// be in flight. (Without a pipeline its only stage is busy until then.)
+Time SteppedLlmInstance::tokens_known_at(Time now, const Batch& batch) const {
+    Time at = now;
+    if (spec_.pipeline_stages == 1 || !spec_.async_scheduling) return at;
+    for (const Work& work : batch.work) {
+        const Sequence& s = sequences_[work.slot];
+        if (s.computed + work.tokens <= s.known()) continue;
+        for (const Batch& before : in_flight_) {
+            for (const Work& other : before.work) {
+                if (other.slot == work.slot && other.yields) at = std::max(at, before.ends);
+            }
+        }
+    }
+    return at;
+}
+
+// ---------------------------------------------------------------- its end
+
+void SteppedLlmInstance::end_oldest(Time now, InstanceHost& host) {
+    account(now);
+    const Batch batch = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    remove_aborted();
+    std::vector<std::uint32_t> finished;
+    for (const Work& work : batch.work) {
+        Sequence& s = sequences_[work.slot];
+        --s.batches;
+        if (s.over) {
+            if (s.batches == 0) free_slots_.push_back(work.slot);
+            continue;
+        }
+        if (!work.decode) prompt_tokens_ += work.tokens;
+        if (!work.yields) continue;
+        take_tokens(now, s, work);
+        if (s.generated == s.output) {
+            finished.push_back(work.slot);
+            s.over = true;
+        }
+    }
+    std::vector<std::pair<AttemptId, AttemptReport>> completed;
+    for (const std::uint32_t slot : finished) {
+        const Sequence& s = sequences_[slot];
+        completed.push_back(
+            {s.attempt, {s.first_scheduled, s.first_token, s.generated, s.preemptions}});
+        leave(slot);
+    }
+    completed_ += static_cast<std::int64_t>(finished.size());
+    forming_ = !running_.empty() || !waiting_.empty();
+    if (forming_) {
+        await(now, kBatchForms);
+    } else {
+        await_next(now);
+    }
+    for (const auto& [attempt, report] : completed) host.attempt_completed(now, attempt, report);
+}
+
+/// A token, and those of its drafts that are accepted.
+void SteppedLlmInstance::take_tokens(Time now, Sequence& s, const Work& work) {
+    const std::int64_t drafts = work.decode ? work.tokens - 1 : 0;
+    std::int64_t accepted = 0;
+    while (accepted < drafts &&
+           draws_.uniform(s.request, mix64(s.draw ^ mix64(static_cast<std::uint64_t>(s.generated +
+                                                                                     accepted)))) <
+               spec_.speculation->acceptance_rate) {
+        ++accepted;
+    }
+    recorder_.stats->drafted_tokens += drafts;
+    recorder_.stats->accepted_tokens += accepted;
+    s.computed -= drafts - accepted;
+    s.generated += accepted;
+    output_tokens_ += accepted;
+    take_token(now, s);
+}
+
+void SteppedLlmInstance::take_token(Time now, Sequence& s) {
+    s.prompt_done = s.running;
+    ++s.generated;
+    ++output_tokens_;
+    if (s.first_token == Time::max()) {
+        s.first_token = now;
+        ttft_sum_ += now - s.submitted;
+        ++ttft_count_;
+    } else if (now > recorder_.measure_from) {
+        recorder_.stats->itl.record((now - s.last_token).ps());
+    }
+    s.last_token = now;
+    if (!spec_.async_scheduling) return;
+    --s.foreseen;
+    if (s.running) cache_.enter(s.kv, s.computed - s.foreseen);
+}
+
+}  // namespace headroom::serving
