@@ -31,9 +31,10 @@ enum Field : std::size_t {
     kFinish,
     kFirstTokenLatency,
     kOutcome,
-    kId
+    kId,
+    kContents
 };
-constexpr std::size_t kFields = 8;
+constexpr std::size_t kFields = 9;
 constexpr std::size_t kNeeded = 5;
 
 struct FieldName {
@@ -63,6 +64,7 @@ constexpr FieldName kNames[] = {
     {"first_token_latency", kFirstTokenLatency},
     {"outcome", kOutcome},
     {"id", kId},
+    {"prompt_hash_ids", kContents},
 };
 constexpr std::string_view kMeanings[kNeeded] = {"the arrival", "the prompt's tokens",
                                                  "the output's tokens", "the first token's time",
@@ -83,6 +85,29 @@ std::string names_of(std::size_t field) {
         text += known.name;
     }
     return text;
+}
+
+/// Whole numbers and ranges a-b between separators, at most `most` ids in all; false otherwise.
+bool parse_ids(std::string_view text, std::size_t most, std::vector<std::uint64_t>& ids) {
+    constexpr std::string_view kSeparators = " \t,[]";
+    const char* const end = text.data() + text.size();
+    for (std::size_t at = 0; (at = text.find_first_not_of(kSeparators, at)) < text.size();) {
+        std::uint64_t first = 0;
+        auto [stop, code] = std::from_chars(text.data() + at, end, first);
+        if (code != std::errc()) return false;
+        std::uint64_t last = first;
+        if (stop != end && *stop == '-') {
+            const auto range = std::from_chars(stop + 1, end, last);
+            if (range.ec != std::errc() || last < first) return false;
+            stop = range.ptr;
+        }
+        if (stop != end && kSeparators.find(*stop) == std::string_view::npos) return false;
+        if (last - first >= most - ids.size()) return false;
+        for (std::uint64_t id = first; id < last; ++id) ids.push_back(id);
+        ids.push_back(last);
+        at = static_cast<std::size_t>(stop - text.data());
+    }
+    return true;
 }
 
 /// One field of one row, whatever the format.
@@ -197,6 +222,7 @@ class Reader {
             if (name == nullptr || !place(cells, *name)) continue;
             Cell& cell = cells[name->field];
             cell.text = value.is_string() ? value.get<std::string>() : value.dump();
+            if (name->field == kContents && value.is_null()) cell.text.clear();
             cell.number.reset();
             if (value.is_number()) cell.number = value.get<double>();
         }
@@ -273,6 +299,7 @@ class Reader {
         good = tokens(cells[kOutput], row.request.output_tokens) && good;
         good = seconds(cells[kFirstToken], row.first_token) && good;
         good = seconds(cells[kFinish], row.finish) && good;
+        good = good && contents(cells[kContents], row.request);
         if (cells[kFirstToken].name->engine_clock) {
             double latency = 0;
             good = seconds(cells[kFirstTokenLatency], latency) && good;
@@ -333,6 +360,23 @@ class Reader {
         }
         complain(cell, "a whole number of tokens, 1 to 1000000000");
         return false;
+    }
+
+    bool contents(const Cell& cell, LoggedRequest& request) {
+        if (cell.name == nullptr || cell.text.empty()) return true;
+        const std::int64_t most = (request.prompt_tokens - 1) / kTokensPerHashId + 1;
+        auto named = boost::intrusive_ptr<serving::TokenContents>(new serving::TokenContents);
+        if (!parse_ids(cell.text, static_cast<std::size_t>(most), named->ids)) {
+            complain(cell, fmt::format("whole numbers and ranges a-b, at most {} ids for a prompt "
+                                       "of {} tokens",
+                                       most, request.prompt_tokens));
+            return false;
+        }
+        named->tokens_per_id = kTokensPerHashId;
+        named->covered = std::min(request.prompt_tokens,
+                                  kTokensPerHashId * static_cast<std::int64_t>(named->ids.size()));
+        if (!named->ids.empty()) request.contents = std::move(named);
+        return true;
     }
 
     void complain(const Cell& cell, std::string_view expected) {

@@ -3,7 +3,7 @@
 ///
 /// Read from CSV with a header or from JSON lines (one object a line), plain or compressed with
 /// gzip or zstd; which of them is seen from the content. Fields by name, in any order; others
-/// (queued_at, scheduled_at, prompt_hash_ids, ...) are ignored:
+/// (queued_at, scheduled_at, ...) are ignored:
 ///
 ///     arrival        arrival_s        arrived_at           arrival_time
 ///     prompt         prompt_tokens    num_prefill_tokens   num_prompt_tokens
@@ -18,6 +18,10 @@
 /// first_token_latency, which says how long after its arrival the first token came. `id` names a
 /// request in messages. Rows whose `outcome` is not "completed" are left out and counted.
 ///
+/// `prompt_hash_ids` names what the prompt's blocks of kTokensPerHashId tokens hold: whole numbers
+/// and ranges, "0-3 7 4-6" (or a JSON array), equal exactly where the tokens are. What they do not
+/// reach, and all outputs, are like no others. Only an engine with prefix caching looks.
+///
 /// Times are seconds on any clock; they come out shifted to the first arrival. Rows out of order
 /// are sorted by arrival (equal ones keep their order) and `sorted` says so.
 ///
@@ -26,8 +30,8 @@
 ///
 /// Mistakes, each with file:line and what was expected: missing or doubled fields (with the nearest
 /// name), what is no number, negative times, fewer than one token, a first token before the
-/// arrival, a last one before the first, more than 100 days between the first and last moment. All
-/// of a file in one go, up to kMostMistakes. O(n log n).
+/// arrival, a last one before the first, more than 100 days between the first and last moment, more
+/// hash ids than the prompt has blocks. All of a file in one go, up to kMostMistakes. O(n log n).
 #pragma once
 
 #include <cstddef>
@@ -38,8 +42,11 @@
 
 #include "scenarios/diagnostic.hpp"
 #include "sim/core/time.hpp"
+#include "sim/serving/token_contents.hpp"
 
 namespace headroom::analysis {
+
+inline constexpr std::int64_t kTokensPerHashId = 16;
 
 struct LoggedRequest {
     Time arrival;  ///< since the first arrival of the log
@@ -49,6 +56,7 @@ struct LoggedRequest {
     std::int64_t output_tokens = 1;
     std::string id;  ///< empty where the log has none
     int line = 0;
+    serving::ContentsRef contents{};  ///< null: nothing is known of it
 
     [[nodiscard]] Duration ttft() const { return first_token - arrival; }
     [[nodiscard]] Duration e2e() const { return finish - arrival; }

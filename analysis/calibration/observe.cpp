@@ -245,6 +245,12 @@ constexpr std::size_t kLinear = 5;
 constexpr double kFrontEndUnit = 0.1;
 /// From the start, in logarithms: a factor of a thousand.
 constexpr double kFarthest = 7;
+/// How far off what is expected may well be, in logarithms. Weights and context are bytes over
+/// bandwidth; what a token, a sequence and a pair of attention cost depends on what else is in the
+/// batch.
+constexpr double kBands[kLinear] = {0.3, 1, 1, 0.3, 1};
+/// So many independent things a log says of the coefficients: its requests ran side by side.
+constexpr double kStatements = 10;
 
 LinearCoefficients coefficients_of(const std::vector<double>& x) {
     const auto at = [&](std::size_t i) {
@@ -282,6 +288,13 @@ class Fit {
         fit.start = start();
         const int all = options_.simulations - 1;  // the last one is for the held-out part
         start_ = coordinates_of(fit.start);
+        if (options_.expected) {
+            belief_.centre = coordinates_of(*options_.expected);
+            belief_.bands.assign(std::begin(kBands), std::end(kBands));
+            belief_.statements = kStatements;
+        }
+        start_ = best_start();
+        fit.start = coefficients_of(start_);
         std::vector<double> from = start_;
         if (options_.try_front_end) from.push_back(0.0);
         SearchResult best = search_until(options_.try_front_end ? all * 3 / 4 : all, from);
@@ -300,16 +313,25 @@ class Fit {
   private:
     [[nodiscard]] LinearCoefficients start() const {
         if (options_.start) return *options_.start;
-        const CoefficientArray c = start_from_log(log_, fitted_);
+        const CoefficientArray c = start_from_log(log_, fitted_, options_.replicas);
         return {Duration::from_seconds(c[0]), Duration::from_seconds(c[1]),
                 Duration::from_seconds(c[2]), Duration::from_seconds(c[3]),
                 Duration::from_seconds(c[4])};
     }
 
+    /// Where the log alone leads or what is expected, whichever explains the log better.
+    std::vector<double> best_start() {
+        if (options_.start || belief_.centre.empty()) return start_;
+        const auto objective = [this](const std::vector<double>& x) {
+            return score(x).objective * belief_.factor(x);
+        };
+        return objective(belief_.centre) < objective(start_) ? belief_.centre : start_;
+    }
+
     /// Searches until `simulations` have been run in all.
     SearchResult search_until(int simulations, const std::vector<double>& from) {
         return analysis::search([this](const std::vector<double>& x) { return score(x); }, from,
-                                std::max(simulations - replay_.runs(), 1));
+                                std::max(simulations - replay_.runs(), 1), belief_);
     }
 
     Scored score(const std::vector<double>& x) {
@@ -359,6 +381,7 @@ class Fit {
     std::vector<bool> fitted_;
     LogReplay replay_;
     std::vector<double> start_;
+    Belief belief_;
     std::string error_;
 };
 
@@ -382,7 +405,16 @@ ObserveResult observe(const EngineLog& log, const ObserveOptions& options) {
     return Fit(log, options).search();
 }
 
-nlohmann::json write_observed_profile(const ObservedIdentity& identity, const ObservedFit& fit) {
+nlohmann::json write_observed_profile(const ObservedIdentity& identity,
+                                      const ObserveOptions& options, const ObservedFit& fit) {
+    nlohmann::json engine = {{"async_scheduling", options.async_scheduling},
+                             {"enable_prefix_caching", options.prefix_caching},
+                             {"replicas", options.replicas}};
+    if (!options.batching) {
+        engine["max_num_seqs"] = options.max_num_seqs;
+        engine["max_num_batched_tokens"] = options.max_num_batched_tokens;
+    }
+    if (options.kv_blocks) engine["kv_blocks"] = *options.kv_blocks;
     const LinearCoefficients& c = fit.coefficients;
     return {{"schema", 1},
             {"kind", "observed"},
@@ -404,6 +436,7 @@ nlohmann::json write_observed_profile(const ObservedIdentity& identity, const Ob
              {{"requests", fit.fitted.requests},
               {"held_out", fit.held_out.requests},
               {"simulations", fit.simulations},
+              {"engine", std::move(engine)},
               {"held_out_error",
                {{"ttft", to_json(fit.held_out.ttft)},
                 {"tpot", to_json(fit.held_out.tpot)},

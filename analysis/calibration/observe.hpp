@@ -13,18 +13,22 @@
 /// logged mean, the last mean over requests. For TTFT it is over groups of requests (12 of
 /// neighbours by arrival, 12 of neighbours by prompt length): a single one holds what was left of
 /// the iteration in which it came, which no profile foretells. What the coefficients are worth is
-/// the error on the other part. They are known as far as the log tells them apart: c0 against c2,
-/// c3 against c4 often hardly.
+/// the error on the other part.
+///
+/// A log often hardly tells c0 from c2 or c2 from c3: while the engine is full, D and K grow alike,
+/// and a fit that is a little better there may be wrong by tens of per cent when it drains. So what
+/// is expected of them (observe_expected.hpp) counts as a prior belief (observe_search.hpp).
 ///
 ///     ObserveResult result = observe(log, {.max_num_seqs = 128, .kv_blocks = 33000});
 ///     if (!result.fit) ... result.error
 ///
 /// The search (observe_search.hpp: Gauss-Newton steps, then Nelder-Mead) begins where least squares
-/// over the log alone leads (observe_start.hpp). A front end constant, a delay before the engine's
-/// queue, is fitted along and dropped unless it lowers the objective by kFrontEndGain; it also
-/// absorbs what an asynchronous engine loop adds to a first token, as the other coefficients absorb
-/// prefix caching: the simulated engine does neither. Deterministic. Time: `simulations` runs of
-/// the log, each well under a millisecond for some hundred requests.
+/// over the log alone leads (observe_start.hpp), or at what is expected if that explains the log
+/// better. A front end constant, a delay before the engine's queue, is fitted along and dropped
+/// unless it lowers the objective by kFrontEndGain; for an engine taken to be synchronous that was
+/// not, it also absorbs what its loop adds to a first token. Deterministic. Time: `simulations`
+/// runs of the log; of some hundred requests each takes well under a millisecond, or, with prefix
+/// caching or an asynchronous loop, some 15.
 #pragma once
 
 #include <atomic>
@@ -53,6 +57,9 @@ struct ObserveOptions {
     std::optional<std::int64_t> kv_blocks{};  ///< nothing: as many as the log could ever need
     std::int64_t block_size = 16;
     std::int64_t max_model_len = 131072;
+    bool async_scheduling = true;  ///< as vLLM does unless told otherwise
+    bool prefix_caching = true;    ///< likewise
+    std::int64_t replicas = 1;     ///< engines that got the requests in turn
     /// Nothing: vllm-v1 with max_num_seqs and max_num_batched_tokens.
     std::optional<PolicyChoice> batching{};
 
@@ -60,6 +67,8 @@ struct ObserveOptions {
     double fit_part = 0.5;  ///< of FitSplit::first, in (0, 1)
     int simulations = 240;  ///< at most; >= kLeastSimulations
     std::optional<serving::LinearCoefficients> start{};
+    /// What the coefficients should be about (observe_expected.hpp); nothing: the log alone says.
+    std::optional<serving::LinearCoefficients> expected{};
     bool try_front_end = true;
 
     std::function<void(int simulations)> progress{};  ///< called after each simulation
@@ -119,8 +128,9 @@ struct ObservedIdentity {
     std::string source;  ///< where the log comes from, in words
 };
 
-/// The profile file of README.md.
+/// The profile file of README.md, with the engine's settings that the fit went through.
 [[nodiscard]] nlohmann::json write_observed_profile(const ObservedIdentity& identity,
+                                                    const ObserveOptions& options,
                                                     const ObservedFit& fit);
 
 }  // namespace headroom::analysis

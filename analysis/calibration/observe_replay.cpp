@@ -15,6 +15,7 @@ LogReplay::LogReplay(const EngineLog& log, const ObserveOptions& options) {
         arrival.time = request.arrival;
         arrival.prompt = Tokens{request.prompt_tokens};
         arrival.output = Tokens{request.output_tokens};
+        arrival.contents = request.contents;
         arrivals->push_back(arrival);
         blocks += (request.prompt_tokens + request.output_tokens) / options.block_size + 1;
     }
@@ -24,7 +25,9 @@ LogReplay::LogReplay(const EngineLog& log, const ObserveOptions& options) {
     engine.block_size = options.block_size;
     engine.kv_blocks = options.kv_blocks.value_or(blocks);
     engine.max_model_len = options.max_model_len;
-    spec_ = one_engine_spec(std::move(engine), std::move(arrivals));
+    engine.prefix_caching = options.prefix_caching;
+    engine.async_scheduling = options.async_scheduling;
+    spec_ = one_engine_spec(std::move(engine), std::move(arrivals), options.replicas);
     run_options_.keep_rows = true;
     run_options_.stop = options.stop;
 }

@@ -69,8 +69,9 @@ Point sum(const Point& a, const Point& b) {
 
 class Searcher {
   public:
-    Searcher(const std::function<Scored(const Point&)>& evaluate, int evaluations)
-        : evaluate_(evaluate), left_(evaluations) {}
+    Searcher(const std::function<Scored(const Point&)>& evaluate, int evaluations,
+             const Belief& belief)
+        : evaluate_(evaluate), belief_(belief), left_(evaluations) {}
 
     SearchResult run(const Point& start) {
         const int all = left_;
@@ -91,6 +92,7 @@ class Searcher {
         if (scored.residuals.empty()) {
             scored.objective = std::numeric_limits<double>::infinity();
         }
+        scored.objective *= belief_.factor(x);
         return scored;
     }
 
@@ -118,11 +120,13 @@ class Searcher {
         products.assign(n, Point(n, 0.0));
         gradient.assign(n, 0.0);
         double total = 0;
+        double misfit = 0;
         for (std::size_t r = 0; r < at_best_.residuals.size(); ++r) {
             const double residual = at_best_.residuals[r];
             const double weight =
                 weighted ? 1 / std::max(std::fabs(residual), kLeastResidual) : 1.0;
             total += weight;
+            misfit += weight * residual * residual;
             for (std::size_t i = 0; i < n; ++i) {
                 gradient[i] += weight * slopes_[i][r] * residual;
                 for (std::size_t j = 0; j < n; ++j) {
@@ -133,6 +137,13 @@ class Searcher {
         for (std::size_t i = 0; i < n; ++i) {
             gradient[i] /= total;
             for (double& product : products[i]) product /= total;
+        }
+        // Belief in the same units: its share of the objective is relative to the misfit.
+        for (std::size_t i = 0; i < belief_.centre.size(); ++i) {
+            const double band = belief_.bands[i];
+            const double weight = misfit / (total * belief_.statements * band * band);
+            products[i][i] += weight;
+            gradient[i] += weight * (best_[i] - belief_.centre[i]);
         }
     }
 
@@ -188,6 +199,7 @@ class Searcher {
     }
 
     const std::function<Scored(const Point&)>& evaluate_;
+    const Belief& belief_;
     int left_;
     double damping_ = kDamping;
     Point best_;
@@ -197,10 +209,22 @@ class Searcher {
 
 }  // namespace
 
+double Belief::factor(const std::vector<double>& x) const {
+    double squares = 0;
+    for (std::size_t i = 0; i < centre.size(); ++i) {
+        const double off = (x[i] - centre[i]) / bands[i];
+        squares += off * off;
+    }
+    return 1 + squares / (2 * statements);
+}
+
 SearchResult search(const std::function<Scored(const std::vector<double>&)>& evaluate,
-                    const std::vector<double>& start, int evaluations) {
+                    const std::vector<double>& start, int evaluations, const Belief& belief) {
     HEADROOM_CHECK(!start.empty() && evaluations >= 1, "there is something to do");
-    return Searcher(evaluate, evaluations).run(start);
+    HEADROOM_CHECK(belief.centre.size() <= start.size() &&
+                       belief.bands.size() == belief.centre.size() && belief.statements > 0,
+                   "a centre and a band for some of the coordinates");
+    return Searcher(evaluate, evaluations, belief).run(start);
 }
 
 }  // namespace headroom::analysis

@@ -13,6 +13,12 @@
 ///
 ///     SearchResult best = search(evaluate, {std::log(0.01), std::log(4e-5)}, 120);
 ///
+/// Of some first coordinates it may be believed beforehand that they lie at a centre, give or take
+/// a band. The objective then counts times 1 + sum of ((x - centre) / band)^2 / (2 statements), as
+/// if the residuals were so many independent statements: the product's logarithm is, for a few
+/// bands, the one of a likelihood times a normal prior. Where the residuals say much, belief hardly
+/// counts, and where they vanish, not at all.
+///
 /// Coordinates should be of order one: logarithms. Deterministic; O(evaluations) calls, each
 /// followed by O(residuals x coordinates^2).
 #pragma once
@@ -27,16 +33,26 @@ struct Scored {
     std::vector<double> residuals;  ///< relative; always as many, or none where x is no good
 };
 
+/// Of the first `centre.size()` coordinates; bands above 0, as many.
+struct Belief {
+    std::vector<double> centre{};
+    std::vector<double> bands{};
+    double statements = 1;
+
+    [[nodiscard]] double factor(const std::vector<double>& x) const;
+};
+
 struct SearchResult {
     std::vector<double> x;
-    double objective = 0;
-    int evaluations = 0;  ///< never more than allowed
+    double objective = 0;  ///< belief included
+    int evaluations = 0;   ///< never more than allowed
 };
 
 inline constexpr double kWorthwhile = 0.02;
 inline constexpr double kRidge = 0.05;
 
 [[nodiscard]] SearchResult search(const std::function<Scored(const std::vector<double>&)>& evaluate,
-                                  const std::vector<double>& start, int evaluations);
+                                  const std::vector<double>& start, int evaluations,
+                                  const Belief& belief = {});
 
 }  // namespace headroom::analysis

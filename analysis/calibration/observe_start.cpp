@@ -25,8 +25,10 @@ struct Load {
 /// token, and its context grows evenly.
 class LoadHistory {
   public:
-    explicit LoadHistory(const EngineLog& log) {
-        for (const LoggedRequest& request : log.requests) {
+    /// Of the replica that every `replicas`-th request went to, from the `replica`-th on.
+    LoadHistory(const EngineLog& log, std::size_t replica, std::size_t replicas) {
+        for (std::size_t i = replica; i < log.requests.size(); i += replicas) {
+            const LoggedRequest& request = log.requests[i];
             const double from = request.first_token.to_seconds();
             const double to = request.finish.to_seconds();
             const auto prompt = static_cast<double>(request.prompt_tokens);
@@ -168,15 +170,21 @@ void add_decode(const LoggedRequest& request, const LoadHistory& history,
 
 }  // namespace
 
-CoefficientArray start_from_log(const EngineLog& log, const std::vector<bool>& chosen) {
+CoefficientArray start_from_log(const EngineLog& log, const std::vector<bool>& chosen,
+                                std::int64_t replicas) {
     HEADROOM_CHECK(chosen.size() == log.requests.size(), "an entry a request");
-    const LoadHistory history(log);
+    HEADROOM_CHECK(replicas >= 1, "an engine wrote the log");
+    const auto engines = static_cast<std::size_t>(replicas);
+    std::vector<LoadHistory> histories;
+    for (std::size_t r = 0; r < std::min(engines, chosen.size()); ++r) {
+        histories.emplace_back(log, r, engines);
+    }
     NormalEquations equations;
     double least_ttft = std::numeric_limits<double>::infinity();  // a prompt token
     for (std::size_t i = 0; i < chosen.size(); ++i) {
         if (!chosen[i]) continue;
         const LoggedRequest& request = log.requests[i];
-        add_decode(request, history, equations);
+        add_decode(request, histories[i % engines], equations);
         least_ttft = std::min(
             least_ttft, request.ttft().to_seconds() / static_cast<double>(request.prompt_tokens));
     }

@@ -13,10 +13,12 @@
 /// was computed during a decode, half the least TTFT a prompt token gives c1. TTFT says no more
 /// here: it holds waiting, front end and the engine's loop.
 ///
-/// Only the chosen requests give equations; what ran beside them is seen from all. O(n log n).
+/// Only the chosen requests give equations; what ran beside them is seen from all that went to the
+/// same of several replicas, the i-th to i mod replicas. O(n log n).
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <vector>
 
 #include "analysis/calibration/engine_log.hpp"
@@ -30,7 +32,7 @@ using CoefficientArray = std::array<double, 5>;
 
 /// `chosen` has an entry a request; at least one of the chosen ones has an output of two tokens
 /// that came at different times.
-[[nodiscard]] CoefficientArray start_from_log(const EngineLog& log,
-                                              const std::vector<bool>& chosen);
+[[nodiscard]] CoefficientArray start_from_log(const EngineLog& log, const std::vector<bool>& chosen,
+                                              std::int64_t replicas = 1);
 
 }  // namespace headroom::analysis

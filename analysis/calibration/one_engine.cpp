@@ -27,17 +27,19 @@ class ListedRequests final : public serving::RequestSource {
     std::size_t next_ = 0;
 };
 
-/// One pod of the service on a node that has room for it.
-control::ControlSpec one_node(const std::string& service) {
+/// Pods of the service, each on a node that has room for it.
+control::ControlSpec nodes_for(const std::string& service, std::int64_t replicas) {
     control::ControlSpec control;
     control::WorkloadSpec workload;
     workload.name = service;
     workload.pod.name = service;
+    workload.replicas = replicas;
     workload.pod.requests.cpu = MilliCpu{1000};
     control.workloads.push_back(std::move(workload));
     control.scheduling = with_defaults<control::SchedulingPolicy>("kube-default");
     control::NodePoolSpec pool;
     pool.name = pool.node.name = "pool";
+    pool.count = replicas;
     pool.node.capacity.cpu = pool.node.allocatable.cpu = MilliCpu{2000};
     pool.node.capacity.memory = pool.node.allocatable.memory = gibibytes(1);
     pool.node.capacity.max_pods = pool.node.allocatable.max_pods = 1;
@@ -55,7 +57,8 @@ PolicyChoice vllm_v1(std::int64_t max_num_seqs, std::int64_t max_num_batched_tok
 }
 
 SimulationSpec one_engine_spec(serving::LlmEngineSpec engine,
-                               std::shared_ptr<const std::vector<serving::Arrival>> arrivals) {
+                               std::shared_ptr<const std::vector<serving::Arrival>> arrivals,
+                               std::int64_t replicas) {
     SimulationSpec spec;
     spec.name = "engine";
     spec.drain = true;
@@ -69,7 +72,7 @@ SimulationSpec one_engine_spec(serving::LlmEngineSpec engine,
     spec.sources.push_back({"requests", 0, [arrivals](std::uint64_t) {
                                 return std::make_unique<ListedRequests>(arrivals);
                             }});
-    spec.control = one_node(spec.name);
+    spec.control = nodes_for(spec.name, replicas);
     return spec;
 }
 

@@ -1,11 +1,13 @@
 /// one_engine_spec: a simulation of one LLM engine alone, ready from the start, fed with a list of
-/// requests and run until all have ended: what calibration compares engines by.
+/// requests and run until all have ended: what calibration compares engines by. Of several replicas
+/// of it (data parallel ranks) each gets a request in turn: the i-th goes to i mod replicas.
 ///
 ///     SimulationSpec spec = one_engine_spec(engine, arrivals);
 ///     spec.services[0].front_end_delay = Duration::milliseconds(15);
 ///     SimulationResult result = Simulation(spec).run({});
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +30,7 @@ template <class Interface>
 
 /// Arrivals in order of time.
 [[nodiscard]] SimulationSpec one_engine_spec(
-    serving::LlmEngineSpec engine, std::shared_ptr<const std::vector<serving::Arrival>> arrivals);
+    serving::LlmEngineSpec engine, std::shared_ptr<const std::vector<serving::Arrival>> arrivals,
+    std::int64_t replicas = 1);
 
 }  // namespace headroom::analysis

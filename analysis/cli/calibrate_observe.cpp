@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "analysis/calibration/observe.hpp"
+#include "analysis/calibration/observe_expected.hpp"
 #include "analysis/cli/calibrate_commands.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
@@ -30,7 +30,9 @@ CommandSpec observe_spec() {
         .details =
             "LOG is CSV or JSON lines (plain, .gz or .zst) with each request's arrival, first and\n"
             "last token, prompt and output tokens; vLLM's field names are known. What the fit is\n"
-            "worth is its error on the requests that were held out.\n",
+            "worth is its error on the requests that were held out. The engine's settings are "
+            "told\n"
+            "by options alone, which are named and preset as vLLM's; no other file is read.\n",
         .options = engine_options(
             "bf16",
             {{.name = "max-num-seqs", .value = "N", .help = "of the logged engine; default 256"},
@@ -40,6 +42,22 @@ CommandSpec observe_spec() {
              {.name = "kv-blocks",
               .value = "N",
               .help = "of 16 tokens; default: as many as the log could need"},
+             {.name = "async-scheduling",
+              .value = "on|off",
+              .help = "whether it planned a batch while another ran; default on, as vLLM's",
+              .choices = {"on", "off"},
+              .implied = "on"},
+             {.name = "no-async-scheduling", .help = "the same as --async-scheduling off"},
+             {.name = "enable-prefix-caching",
+              .value = "on|off",
+              .help = "whether it kept blocks for equal prefixes (prompt_hash_ids); default on",
+              .choices = {"on", "off"},
+              .implied = "on"},
+             {.name = "no-enable-prefix-caching",
+              .help = "the same as --enable-prefix-caching off"},
+             {.name = "replicas",
+              .value = "N",
+              .help = "engines that got the requests in turn, as data parallel ranks; default 1"},
              {.name = "fit-part",
               .value = "SHARE",
               .help = "of the requests that is fitted when it is the first; default 0.5"},
@@ -78,6 +96,15 @@ double share(const std::string& text) {
     throw UsageError("--fit-part: expected a number above 0 and below 1, found \"" + text + "\"");
 }
 
+/// --<name> on|off or --no-<name>, as vLLM has it; on when neither is given.
+bool on_unless_told(const Arguments& given, const std::string& name) {
+    const bool off = given.has("no-" + name);
+    if (off && given.has(name)) {
+        throw UsageError(fmt::format("expected --{0} or --no-{0}, found both", name));
+    }
+    return !off && given.value(name).value_or("on") == "on";
+}
+
 ObserveOptions observe_options(const Arguments& given, const StopSignal& stop) {
     ObserveOptions options;
     take_number(given, "max-num-seqs", kLargest, options.max_num_seqs);
@@ -91,6 +118,9 @@ ObserveOptions observe_options(const Arguments& given, const StopSignal& stop) {
     }
     if (given.has("kv-blocks"))
         take_number(given, "kv-blocks", kLargest, options.kv_blocks.emplace());
+    options.async_scheduling = on_unless_told(given, "async-scheduling");
+    options.prefix_caching = on_unless_told(given, "enable-prefix-caching");
+    take_number(given, "replicas", kMostRanks, options.replicas);
     if (given.value("split") == "alternate") options.split = FitSplit::alternate;
     if (const auto text = given.value("fit-part")) {
         if (options.split != FitSplit::first) {
@@ -112,7 +142,8 @@ ObserveOptions observe_options(const Arguments& given, const StopSignal& stop) {
     return options;
 }
 
-scenarios::ProfileFile profile_of(const ObservedIdentity& identity, const ObservedFit& fit) {
+scenarios::ProfileFile profile_of(const ObservedIdentity& identity, const ObserveOptions& options,
+                                  const ObservedFit& fit) {
     scenarios::ProfileFile profile;
     profile.kind = "observed";
     profile.gpu = identity.gpu;
@@ -125,7 +156,7 @@ scenarios::ProfileFile profile_of(const ObservedIdentity& identity, const Observ
     observed.kv_cache_dtype = dtype_of(identity.kv_cache_dtype);
     observed.linear = fit.coefficients;
     observed.front_end = fit.front_end;
-    const nlohmann::json file = write_observed_profile(identity, fit);
+    const nlohmann::json file = write_observed_profile(identity, options, fit);
     observed.fit = std::make_shared<const nlohmann::json>(file.at("fit"));
     return profile;
 }
@@ -133,7 +164,7 @@ scenarios::ProfileFile profile_of(const ObservedIdentity& identity, const Observ
 int observe_log(const Arguments& given) {
     const StopSignal stop;
     const std::string& path = given.positional.front();
-    const ObserveOptions options = observe_options(given, stop);
+    ObserveOptions options = observe_options(given, stop);
     ObservedIdentity identity;
     identity.model = needed(given, "model");
     identity.gpu = needed(given, "gpu");
@@ -157,13 +188,18 @@ int observe_log(const Arguments& given) {
         print_note(plural(static_cast<std::int64_t>(log->left_out), "request") +
                    " did not complete and were left out");
     }
+    const ExpectedCoefficients expected = expected_coefficients(catalogue, identity, *log, options);
+    options.expected = expected.coefficients;
+    if (!expected.coefficients) {
+        print_note("the log alone decides, no times are expected: " + expected.error);
+    }
     const ObserveResult result = observe(*log, options);
     if (options.progress) std::fprintf(stderr, "\r\033[K");
     if (!result.fit) {
         print_note(path + ": " + result.error);
         return stop.raised() ? kExitUnfinished : kExitBadInput;
     }
-    const scenarios::ProfileFile profile = profile_of(identity, *result.fit);
+    const scenarios::ProfileFile profile = profile_of(identity, options, *result.fit);
     if (const auto out = given.value("out")) {
         save_profile(profile, *out);
         print_note("profile in " + *out);

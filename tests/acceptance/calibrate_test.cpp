@@ -94,6 +94,11 @@ TEST_CASE("calibrate: unknown subcommands and options exit 2 with the nearest na
           Case{{"calibrate", "observe", "x", "--gpu", "h100-sxm", "--model", "llama-31-8b"},
                "did you mean \"llama-3.1-8b\"?"},
           Case{{"calibrate", "observe", "x", "--fit-part", "1.5"}, "--fit-part: expected"},
+          Case{{"calibrate", "observe", "x", "--replicas", "0"}, "--replicas"},
+          Case{{"calibrate", "observe", "x", "--async-scheduling", "--no-async-scheduling"},
+               "expected --async-scheduling or --no-async-scheduling, found both"},
+          Case{{"calibrate", "observe", "x", "--enable-prefix-cachin"},
+               "did you mean \"--enable-prefix-caching\"?"},
           Case{{"calibrate", "measure", "--benchmark", "/nowhere"}, "--benchmark: expected"},
           Case{{"calibrate", "measure", "--only", "gemm", "--profile", "p"}, "--profile"}}) {
         const RunResult r = run(c.words);

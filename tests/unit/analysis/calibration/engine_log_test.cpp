@@ -146,6 +146,47 @@ TEST_CASE("EngineLog: reads JSON lines by field names") {
     CHECK(bad.problems[4] == "log.jsonl:4: first_token_time is 'null'; expected seconds >= 0");
 }
 
+TEST_CASE("EngineLog: prompt_hash_ids names what the prompt's blocks of 16 tokens hold") {
+    const std::string header =
+        "prompt_hash_ids,arrival_s,prompt_tokens,output_tokens,first_token_s,finish_s\n";
+    const Result csv = read(header +
+                            "0-3 7 2-2,0,100,5,1,2\n"
+                            ",1,100,5,2,3\n"
+                            "5,2,7,5,3,4\n"
+                            "\"[8, 9-10]\",3,48,5,4,5\n");
+    REQUIRE(csv.log);
+    const auto& requests = csv.log->requests;
+    REQUIRE(requests[0].contents);
+    CHECK(requests[0].contents->ids == std::vector<std::uint64_t>{0, 1, 2, 3, 7, 2});
+    CHECK(requests[0].contents->tokens_per_id == 16);
+    CHECK(requests[0].contents->covered == 96);
+    CHECK_FALSE(requests[1].contents);
+    CHECK(requests[2].contents->covered == 7);  // never more than the prompt
+    CHECK(requests[3].contents->ids == std::vector<std::uint64_t>{8, 9, 10});
+
+    const Result json = read(
+        R"({"arrival_time": 0, "first_token_time": 1, "last_token_time": 2, "num_prompt_tokens": 40,)"
+        R"( "num_generation_tokens": 3, "prompt_hash_ids": [7, 8]})"
+        "\n"
+        R"({"arrival_time": 0, "first_token_time": 1, "last_token_time": 2, "num_prompt_tokens": 40,)"
+        R"( "num_generation_tokens": 3, "prompt_hash_ids": null})",
+        "log.jsonl");
+    REQUIRE(json.log);
+    CHECK(json.log->requests[0].contents->ids == std::vector<std::uint64_t>{7, 8});
+    CHECK_FALSE(json.log->requests[1].contents);
+
+    const Result bad = read(header +
+                            "a,0,100,5,1,2\n1-,0,100,5,1,2\n3-2,0,100,5,1,2\n0-7,0,100,5,1,2\n"
+                            "0-18446744073709551615,0,100,5,1,2\n1 2,0,16,5,1,2\n1.5,0,99,5,1,2\n");
+    REQUIRE(bad.problems.size() == 7);
+    CHECK(bad.problems[0] ==
+          "log.csv:2: prompt_hash_ids is 'a'; expected whole numbers and ranges a-b, at most 7 ids "
+          "for a prompt of 100 tokens");
+    CHECK(bad.problems[5] ==
+          "log.csv:7: prompt_hash_ids is '1 2'; expected whole numbers and ranges a-b, at most 1 "
+          "ids for a prompt of 16 tokens");
+}
+
 TEST_CASE("EngineLog: reads compressed files whatever their name") {
     const std::string text = kHeader + "a,0,10,5,1,2\n";
     CHECK(read(traces::gzipped(text), "log.csv.gz").log->requests.size() == 1);

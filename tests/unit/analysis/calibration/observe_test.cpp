@@ -21,9 +21,11 @@ const LinearCoefficients kTruth{Duration::microseconds(9000), Duration::microsec
                                 Duration::microseconds(60), Duration::nanoseconds(110),
                                 Duration::nanoseconds(12)};
 
-/// Of the simulated engine and of the fit.
+/// Of the simulated engine and of the fit: one that the simulator steps over quickly.
 ObserveOptions settings(std::int64_t max_num_seqs) {
     ObserveOptions options;
+    options.async_scheduling = false;
+    options.prefix_caching = false;
     options.max_num_seqs = max_num_seqs;
     options.max_num_batched_tokens = 1024;
     options.kv_blocks = 4000;
@@ -49,9 +51,23 @@ std::vector<serving::Arrival> mixed_arrivals(int count) {
     return arrivals;
 }
 
-/// What an engine of these settings and speed logs: requests.csv, written and read again.
-EngineLog log_of(const ObserveOptions& engine, Duration front_end = Duration::zero(),
-                 int requests = 300) {
+/// All come within seconds, wait, and grow to several times their prompts.
+std::vector<serving::Arrival> pressing_arrivals(int count) {
+    std::vector<serving::Arrival> arrivals = mixed_arrivals(count);
+    for (std::size_t i = 0; i < arrivals.size(); ++i) {
+        arrivals[i].prompt = Tokens{20 + arrivals[i].prompt.count() / 3};
+        arrivals[i].output = Tokens{2 * arrivals[i].output.count()};
+        arrivals[i].time = Time::zero() + Duration::milliseconds(60) * static_cast<int>(i) +
+                           Duration::milliseconds(static_cast<std::int64_t>(7 * i % 50));
+    }
+    return arrivals;
+}
+
+/// What an engine of these settings logs: requests.csv, written and read again, and the contents
+/// beside it.
+EngineLog log_of(const ObserveOptions& engine, const std::vector<serving::Arrival>& arrivals,
+                 std::shared_ptr<const serving::LatencyModel> latency,
+                 Duration front_end = Duration::zero(), std::int64_t* preemptions = nullptr) {
     SimulationSpec spec;
     spec.drain = true;
     spec.services.push_back(tests::llm_service(
@@ -61,11 +77,13 @@ EngineLog log_of(const ObserveOptions& engine, Duration front_end = Duration::ze
                         {"max_num_batched_tokens", tests::whole(engine.max_num_batched_tokens)}}),
         *engine.kv_blocks));
     spec.services[0].front_end_delay = front_end;
-    spec.services[0].versions[0].engine.llm->latency =
-        std::make_shared<serving::LinearLatency>(kTruth);
-    const auto arrivals = mixed_arrivals(requests);
+    spec.services[0].routing = tests::choose<serving::RoutingPolicy>("round-robin");
+    serving::LlmEngineSpec& llm = *spec.services[0].versions[0].engine.llm;
+    llm.latency = std::move(latency);
+    llm.async_scheduling = engine.async_scheduling;
+    llm.prefix_caching = engine.prefix_caching;
     spec.sources.push_back(tests::list_source(0, arrivals));
-    tests::add_workload(spec, 0, 1);
+    tests::add_workload(spec, 0, engine.replicas);
     RunOptions run;
     run.keep_rows = true;
     const SimulationResult result = Simulation(spec).run(run);
@@ -76,7 +94,34 @@ EngineLog log_of(const ObserveOptions& engine, Duration front_end = Duration::ze
     REQUIRE(log);
     REQUIRE(log->requests.size() == arrivals.size());
     log->file = "requests.csv";
+    for (std::size_t i = 0; i < arrivals.size(); ++i) {
+        log->requests[i].contents = arrivals[i].contents;
+    }
+    if (preemptions != nullptr) *preemptions = result.total.preemptions;
     return std::move(*log);
+}
+
+EngineLog log_of(const ObserveOptions& engine, Duration front_end = Duration::zero(),
+                 int requests = 300) {
+    return log_of(engine, mixed_arrivals(requests),
+                  std::make_shared<serving::LinearLatency>(kTruth), front_end);
+}
+
+/// Half of the prompts, and all that are short, begin with one of four texts of 320 tokens.
+std::vector<serving::Arrival> with_shared_prefixes(std::vector<serving::Arrival> arrivals) {
+    std::uint64_t fresh = 1000;
+    for (std::size_t i = 0; i < arrivals.size(); ++i) {
+        auto contents = boost::intrusive_ptr<serving::TokenContents>(new serving::TokenContents);
+        const std::int64_t blocks = arrivals[i].prompt.count() / 16;
+        for (std::int64_t k = 0; k < blocks; ++k) {
+            const bool shared = i % 2 == 0 && k < 20;
+            contents->ids.push_back(shared ? 100 * (i / 2 % 4) + static_cast<std::uint64_t>(k)
+                                           : fresh++);
+        }
+        contents->covered = 16 * blocks;
+        arrivals[i].contents = std::move(contents);
+    }
+    return arrivals;
 }
 
 double share(Duration a, Duration b) {
@@ -154,6 +199,100 @@ TEST_CASE("Observe: finds a front end's constant where there is one, and only th
     REQUIRE(without.fit);
     CHECK(without.fit->front_end == Duration::zero());
     CHECK(without.fit->objective > with.fit->objective);
+}
+
+TEST_CASE("Observe: an engine short of KV blocks, with prefix caching and an asynchronous loop") {
+    ObserveOptions options = settings(256);
+    options.async_scheduling = true;
+    options.prefix_caching = true;
+    options.kv_blocks = 1000;
+    options.start = kTruth;
+    options.simulations = 20;
+    std::int64_t preemptions = 0;
+    const EngineLog log =
+        log_of(options, with_shared_prefixes(pressing_arrivals(120)),
+               std::make_shared<serving::LinearLatency>(kTruth), Duration::zero(), &preemptions);
+    CHECK(preemptions > 60);
+    const ObserveResult as_it_was = observe(log, options);
+    REQUIRE(as_it_was.fit);
+    CHECK(as_it_was.fit->objective < 1e-9);
+    for (const bool asynchronous : {false, true}) {
+        ObserveOptions other = options;
+        other.async_scheduling = asynchronous;
+        other.prefix_caching = !asynchronous;
+        CAPTURE(asynchronous);
+        const ObserveResult otherwise = observe(log, other);
+        REQUIRE(otherwise.fit);
+        CHECK(otherwise.fit->objective > 0.05);
+    }
+}
+
+TEST_CASE("Observe: what the prefix cache holds is not computed again") {
+    ObserveOptions options = settings(64);
+    options.prefix_caching = true;
+    options.simulations = 30;
+    options.start = kTruth;
+    EngineLog log = log_of(options, with_shared_prefixes(mixed_arrivals(120)),
+                           std::make_shared<serving::LinearLatency>(kTruth));
+    const ObserveResult known = observe(log, options);
+    REQUIRE(known.fit);
+    CHECK(known.fit->objective < 1e-9);
+    for (LoggedRequest& request : log.requests) request.contents.reset();
+    const ObserveResult unknown = observe(log, options);
+    REQUIRE(unknown.fit);
+    CHECK(unknown.fit->objective > 0.01);
+}
+
+TEST_CASE("Observe: replicas behind one log each had their own queue and cache") {
+    ObserveOptions options = settings(16);
+    options.prefix_caching = true;
+    options.replicas = 2;
+    options.start = kTruth;
+    options.simulations = 20;
+    const EngineLog log = log_of(options, with_shared_prefixes(mixed_arrivals(120)),
+                                 std::make_shared<serving::LinearLatency>(kTruth));
+    const ObserveResult two = observe(log, options);
+    REQUIRE(two.fit);
+    CHECK(two.fit->objective < 1e-9);
+    options.replicas = 1;
+    const ObserveResult one = observe(log, options);
+    REQUIRE(one.fit);
+    CHECK(one.fit->objective > 0.1);
+    // What ran beside a request is what went to the same replica.
+    const std::vector<bool> all(log.requests.size(), true);
+    const double truth = kTruth.per_context_token.to_seconds();
+    CHECK(start_from_log(log, all, 2)[3] == Approx(truth).epsilon(0.3));
+    CHECK(start_from_log(log, all, 1)[3] < 0.6 * truth);
+}
+
+TEST_CASE("Observe: what is expected decides where the log does not tell coefficients apart") {
+    // One after the other, all alike: the time of an iteration is known, not what it is made of.
+    ObserveOptions options = settings(16);
+    std::vector<serving::Arrival> alike;
+    for (int i = 0; i < 40; ++i) {
+        alike.push_back(tests::arrival_at(Duration::seconds(10 * i), 500, 100));
+    }
+    const auto truth = std::make_shared<serving::LinearLatency>(kTruth);
+    const EngineLog dull = log_of(options, alike, truth);
+    options.expected = kTruth;
+    const ObserveResult led = observe(dull, options);
+    REQUIRE(led.fit);
+    CHECK(led.fit->held_out.e2e.per_request < 0.005);
+    CHECK(share(led.fit->coefficients.per_iteration, kTruth.per_iteration) ==
+          Approx(1).epsilon(0.02));
+    CHECK(share(led.fit->coefficients.per_context_token, kTruth.per_context_token) ==
+          Approx(1).epsilon(0.3));
+
+    // Where the log tells, what is expected hardly matters.
+    options = settings(64);
+    options.expected = {kTruth.per_iteration * 3 / 2, kTruth.per_prefill_token / 2,
+                        kTruth.per_decode_sequence / 4, kTruth.per_context_token * 3 / 2,
+                        kTruth.per_prefill_attention * 2};
+    const ObserveResult misled = observe(log_of(options), options);
+    REQUIRE(misled.fit);
+    check_within(misled.fit->held_out.e2e, 0.005, 0.01);
+    CHECK(share(misled.fit->coefficients.per_iteration, kTruth.per_iteration) ==
+          Approx(1).epsilon(0.05));
 }
 
 TEST_CASE("Observe: the errors are those of the part they name") {
@@ -279,14 +418,17 @@ TEST_CASE("Observe: the profile file has the fields of the format") {
     fit.held_out.ttft = {0.00123, -0.0049996, -0.004, 0.006};
     fit.error_band = 0.02;
     const nlohmann::json profile = write_observed_profile(
-        {"llama-3.1-8b", "h100-sxm", 2, "bf16", "fp8", "a log of ours"}, fit);
+        {"llama-3.1-8b", "h100-sxm", 2, "bf16", "fp8", "a log of ours"}, settings(64), fit);
     const nlohmann::json expected = nlohmann::json::parse(R"({
         "schema": 1, "kind": "observed", "model": "llama-3.1-8b", "gpu": "h100-sxm",
         "tensor_parallel": 2, "dtype": "bf16", "kv_cache_dtype": "fp8", "error_band": 0.02,
         "source": "a log of ours",
         "linear": {"c0_s": 0.009, "c1_s": 4.5e-5, "c2_s": 6e-5, "c3_s": 1.1e-7, "c4_s": 1.2e-8},
         "front_end_s": 0.015,
-        "fit": {"requests": 150, "held_out": 151, "simulations": 240, "held_out_error": {
+        "fit": {"requests": 150, "held_out": 151, "simulations": 240,
+          "engine": {"max_num_seqs": 64, "max_num_batched_tokens": 1024, "kv_blocks": 4000,
+                     "async_scheduling": false, "enable_prefix_caching": false, "replicas": 1},
+          "held_out_error": {
             "ttft": {"mean": 0.0012, "p50": -0.005, "p99": -0.004, "per_request": 0.006},
             "tpot": {"mean": 0.0, "p50": 0.0, "p99": 0.0, "per_request": 0.0},
             "e2e": {"mean": 0.0, "p50": 0.0, "p99": 0.0, "per_request": 0.0}}}})");
@@ -326,6 +468,29 @@ TEST_CASE("Observe: the search walks down a slanted valley with kinks within its
         search([](const std::vector<double>&) { return Scored{}; }, {1.0}, 10);
     CHECK(std::isinf(nowhere.objective));
     CHECK(nowhere.evaluations == 1);
+}
+
+TEST_CASE("Observe: the search follows belief where residuals say nothing, and only there") {
+    // Only the sum of the first two coordinates shows, and the third alone.
+    const auto evaluate = [](const std::vector<double>& x) {
+        Scored scored;
+        for (int i = 0; i < 20; ++i) {
+            const double off = i % 2 == 0 ? x[0] + x[1] - 1 : x[2] - 0.5;
+            scored.residuals.push_back(off + 0.001 * (i % 3 - 1));
+            scored.objective += std::fabs(scored.residuals.back()) / 20;
+        }
+        return scored;
+    };
+    const Belief belief{{0.9, 0.3}, {0.1, 0.2}, 10};
+    CHECK(belief.factor({0.9, 0.3, 7}) == 1);
+    CHECK(belief.factor({1.0, 0.7, 7}) == Approx(1 + (1.0 + 4.0) / 20));
+    const SearchResult found = search(evaluate, {0.0, 0.0, 0.0}, 150, belief);
+    CHECK(found.x[0] + found.x[1] == Approx(1).margin(0.003));
+    CHECK(found.x[2] == Approx(0.5).margin(0.003));
+    // The nearest point of the line, in bands.
+    CHECK(found.x[0] == Approx(0.86).margin(0.03));
+    CHECK(found.x[1] == Approx(0.14).margin(0.03));
+    CHECK(found.objective >= evaluate(found.x).objective);
 }
 
 }  // namespace headroom::analysis
