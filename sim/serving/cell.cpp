@@ -250,20 +250,21 @@ Cell::Endpoints* Cell::choose_version(const LiveCall& live) {
 
 void Cell::dispatch_or_queue(Time now, const LiveCall& live) {
     Service& service = live.service;
-    if (service.queued == 0) {
+    GatewayQueue& queue = service.queue_of(live.call);
+    if (queue.live == 0) {
         if (Endpoints* endpoints = choose_version(live)) {
             send(now, live, *endpoints);
             return;
         }
     }
     const std::int64_t limit = service.spec->gateway.queue_limit;
-    if (limit >= 0 && service.queued >= limit) {
+    if (limit >= 0 && queue.live >= limit && &queue == &service.arrivals) {
         end_call(now, live, Outcome::rejected, Cause::gateway_queue_full);
         return;
     }
     live.call.queued = true;
-    service.queue.push_back(live.id);
-    ++service.queued;
+    queue.calls.push_back(live.id);
+    ++queue.live;
     if (service.endpoints == 0 && !service.notified) {
         service.notified = true;
         count_unserved(service);
@@ -272,22 +273,27 @@ void Cell::dispatch_or_queue(Time now, const LiveCall& live) {
 }
 
 void Cell::dispatch_queued(Time now, std::uint32_t local) {
-    Service& service = *services_[local];
-    while (service.queued > 0) {
-        const CallId id = service.queue.front();
-        if (!calls_.contains(id) || !calls_[id].queued) {
-            service.queue.pop_front();
+    // What is half done goes first: it holds KV blocks that others wait for.
+    dispatch_queue(now, *services_[local], services_[local]->handed_over);
+    dispatch_queue(now, *services_[local], services_[local]->arrivals);
+}
+
+void Cell::dispatch_queue(Time now, Service& service, GatewayQueue& queue) {
+    while (queue.live > 0) {
+        const CallId id = queue.calls.front();
+        if (!calls_.contains(id) || !calls_[id].queued || &service.queue_of(calls_[id]) != &queue) {
+            queue.calls.pop_front();
             continue;
         }
         const LiveCall next = live(id);
         Endpoints* endpoints = choose_version(next);
         if (endpoints == nullptr) return;
-        service.queue.pop_front();
-        --service.queued;
+        queue.calls.pop_front();
+        --queue.live;
         next.call.queued = false;
         send(now, next, *endpoints);
     }
-    service.queue.clear();
+    queue.calls.clear();
 }
 
 namespace {

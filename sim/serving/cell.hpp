@@ -92,6 +92,7 @@ class Cell final : private InstanceHost {
 
   private:
     struct Endpoints;
+    struct GatewayQueue;
     struct KvFabric;
     struct Service;
     struct Source;
@@ -134,6 +135,7 @@ class Cell final : private InstanceHost {
     void dispatch_or_queue(Time now, const LiveCall& live);
     [[nodiscard]] inline Endpoints* choose_version(const LiveCall& live);
     void dispatch_queued(Time now, std::uint32_t service);
+    void dispatch_queue(Time now, Service& service, GatewayQueue& queue);
     void send(Time now, const LiveCall& live, Endpoints& endpoints);
     void arrive_at_instance(Time now, AttemptId attempt);
     inline void deliver(Time now, const LiveAttempt& attempt, const LiveCall& live,

@@ -160,8 +160,8 @@ InstanceLoad Cell::instance_load(Time now, InstanceKey key) const {
 
 ServiceLoad Cell::service_load(Time, std::uint32_t index) const {
     const Service& service = service_of(index);
-    return {service.queued, service.stats.calls.in_flight(), service.stats.calls.arrived,
-            service.endpoints};
+    return {service.arrivals.live + service.handed_over.live, service.stats.calls.in_flight(),
+            service.stats.calls.arrived, service.endpoints};
 }
 
 // ---------------------------------------------------------------- instances and endpoints

@@ -50,7 +50,7 @@ void Cell::abandon(Time now, const LiveCall& live) {
     Call& call = live.call;
     if (call.queued) {
         call.queued = false;
-        --live.service.queued;
+        --live.service.queue_of(call).live;
     }
     if (call.attempt.valid()) {
         const AttemptId id = call.attempt;

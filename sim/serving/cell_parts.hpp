@@ -84,13 +84,23 @@ struct Cell::KvFabric {
     Time scheduled = Time::max();
 };
 
+/// Calls that wait until an instance can take them, in order.
+struct Cell::GatewayQueue {
+    RingBuffer<CallId> calls;  ///< those that ended, or wait elsewhere now, are stale
+    std::int64_t live = 0;     ///< the others
+};
+
 struct Cell::Service {
+    [[nodiscard]] GatewayQueue& queue_of(const Call& call) {
+        return call.handover.valid() ? handed_over : arrivals;
+    }
+
     const ServiceSpec* spec = nullptr;
     std::uint32_t global = 0;
     std::vector<std::unique_ptr<Endpoints>> versions;
     std::vector<std::uint32_t> instance_by_ordinal;  ///< index, kNone once gone
-    RingBuffer<CallId> queue;    ///< at the gateway; entries of ended calls are stale
-    std::int64_t queued = 0;     ///< live entries
+    GatewayQueue arrivals;
+    GatewayQueue handed_over;    ///< with kv_fabric: prefilled, and waiting for a decode instance
     std::int64_t endpoints = 0;  ///< instances that take new requests, full ones included
     bool notified = false;       ///< request_waits was sent and no endpoint came since
     bool counted_unserved = false;

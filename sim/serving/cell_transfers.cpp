@@ -145,8 +145,15 @@ void Cell::lose_kept(Time now, HandoverId id) {
     handover.kept = false;
     const LiveCall call = live(handover.call);
     const AttemptId attempt = call.call.attempt;
+    if (call.call.queued) {  // for a decode instance; now for one that prefills
+        call.call.queued = false;
+        --call.service.handed_over.live;
+    }
     forget_handover(now, call.call);
-    if (!attempt.valid()) return;  // it waits at the gateway, now for the prefill pool
+    if (!attempt.valid()) {
+        retry_or_fail(now, call);
+        return;
+    }
     Attempt& decode = attempts_[attempt];
     if (decode.delivery.valid()) {
         queue_.cancel(decode.delivery);

@@ -73,6 +73,8 @@ void SteppedLlmInstance::carry_out(Time now, Batch& batch) {
     for (const std::int64_t position : plan_.preempt) {
         preempt_sequence(now, listed[static_cast<std::size_t>(position)]);
     }
+    // Who preempts itself, and nothing else runs, lacks what fetched ones hold.
+    if (!plan_.preempt.empty() && running_.empty()) (void)give_up_a_fetch();
     for (std::size_t i = 0; i < listed.size(); ++i) {
         Sequence& s = sequences_[listed[i]];
         if (!s.running) continue;

@@ -147,7 +147,7 @@ PolicyChoice random_batching(Draws& draws, std::int64_t longest) {
              {"scheduler_reserve_full_isl", ParameterValue{priority || !draws.one_in(3)}},
              {"scheduling_policy", ParameterValue{std::string(priority ? "priority" : "fcfs")}}});
     }
-    switch (draws.below(5)) {
+    switch (draws.below(7)) {
         case 0:
             return choose<serving::BatchingPolicy>(
                 "vllm-v0",
@@ -166,6 +166,22 @@ PolicyChoice random_batching(Draws& draws, std::int64_t longest) {
             return choose<serving::BatchingPolicy>(
                 "static",
                 {{"batch_size", seqs}, {"wait_for_full", ParameterValue{draws.one_in(3)}}});
+        case 4:
+            return choose<serving::BatchingPolicy>(
+                "sglang",
+                {{"max_running_requests", seqs},
+                 {"chunked_prefill_size", whole(draws.between(1, 2 * longest))},
+                 {"max_prefill_tokens", whole(draws.between(1, 2 * longest))},
+                 {"schedule_conservativeness", ParameterValue{draws.one_in(2) ? 1.0 : 0.2}}});
+        case 5: {
+            const char* rules[] = {"guaranteed_no_evict", "max_utilization", "static_batch"};
+            return choose<serving::BatchingPolicy>(
+                "tensorrt-llm",
+                {{"max_batch_size", seqs},
+                 {"max_num_tokens", whole(draws.between(1, 2 * longest))},
+                 {"capacity_scheduler_policy", ParameterValue{std::string(rules[draws.below(3)])}},
+                 {"enable_chunked_context", ParameterValue{draws.one_in(2)}}});
+        }
         default:
             return choose<serving::BatchingPolicy>("test-half-reserved");
     }
