@@ -174,7 +174,7 @@ bool Cell::sources_ended() const {
 
 void Cell::arrive(Time now, std::uint32_t index) {
     Source& source = *sources_[index];
-    const Arrival arrival = source.source->take();
+    Arrival arrival = source.source->take();
     source.scheduled = Time::max();  // whatever comes next, also at this very time, is new
     refresh_source(source, index);
     ++arrived_;
@@ -187,7 +187,7 @@ void Cell::arrive(Time now, std::uint32_t index) {
     root.source = source.global;
     root.user = arrival.user;
     root.attributes = arrival.attributes;
-    root.contents = arrival.contents;
+    root.contents = std::move(arrival.contents);
     enter_service(now, new_call(now, {id, root}, CallId::none(), source.service,
                                 {arrival.prompt.count(), arrival.output.count()}));
 }

@@ -65,7 +65,7 @@ void Cell::abandon(Time now, const LiveCall& live) {
         }
         end_attempt(now, {id, attempt}, live, Outcome::timed_out);
     }
-    forget_handover(now, call);
+    if (call.handover.valid()) forget_handover(now, call);
     if (call.child.valid()) {
         const LiveCall child = this->live(call.child);
         abandon(now, child);
@@ -105,7 +105,7 @@ void Cell::settle(Time now, const LiveCall& live, Outcome outcome, Cause cause) 
     const Call& call = live.call;
     ServiceStats& stats = live.service.stats;
     if (call.timeout.valid()) queue_.cancel(call.timeout);
-    forget_handover(now, live.call);
+    if (live.call.handover.valid()) forget_handover(now, live.call);
     stats.calls.end(outcome);
     if (outcome != Outcome::completed) ++stats.causes[static_cast<std::size_t>(cause)];
     stats.backlog.change(now, -1);

@@ -64,12 +64,20 @@ SteppedLlmInstance::Batch SteppedLlmInstance::next_batch(Time now) {
 // ---------------------------------------------------------------- a plan
 
 void SteppedLlmInstance::carry_out(Time now, Batch& batch) {
-    std::vector<const StepPlan::Chunk*> chunk_at(running_.size(), nullptr);
+    // Positions are those that the policy saw: turn them into slots before anything moves.
+    std::vector<std::uint32_t>& listed = listed_;
+    std::vector<const StepPlan::Chunk*>& chunk_at = chunk_at_;
+    listed = running_;
+    chunk_at.assign(running_.size(), nullptr);
+    std::vector<std::uint32_t> admitted;
     for (const StepPlan::Chunk& chunk : plan_.chunks) {
-        if (!chunk.admit) chunk_at[static_cast<std::size_t>(chunk.position)] = &chunk;
+        const auto position = static_cast<std::size_t>(chunk.position);
+        if (chunk.admit) {
+            admitted.push_back(waiting_[position]);
+        } else {
+            chunk_at[position] = &chunk;
+        }
     }
-    const std::vector<std::uint32_t> listed = running_;
-    const std::deque<std::uint32_t> queued = waiting_;
     for (const std::int64_t position : plan_.preempt) {
         preempt_sequence(now, listed[static_cast<std::size_t>(position)]);
     }
@@ -90,9 +98,10 @@ void SteppedLlmInstance::carry_out(Time now, Batch& batch) {
             add_work(batch, listed[i], 1, true);
         }
     }
+    auto next_admitted = admitted.begin();
     for (const StepPlan::Chunk& chunk : plan_.chunks) {
         if (!chunk.admit) continue;
-        const std::uint32_t slot = queued[static_cast<std::size_t>(chunk.position)];
+        const std::uint32_t slot = *next_admitted++;
         waiting_.erase(std::find(waiting_.begin(), waiting_.end(), slot));
         Sequence& s = sequences_[slot];
         running_.push_back(slot);

@@ -168,8 +168,10 @@ class SteppedLlmInstance final : public Instance, private BatchView, private Blo
     std::vector<Time> stage_free_;  ///< when each stage has done all batches in flight
     Time accounted_;
     StepPlan plan_;
-    InstanceHost* host_ = nullptr;  ///< while an event runs
-    Time now_;                      ///< of that event
+    std::vector<std::uint32_t> listed_;             ///< scratch: the running list of a plan
+    std::vector<const StepPlan::Chunk*> chunk_at_;  ///< scratch: by running position
+    InstanceHost* host_ = nullptr;                  ///< while an event runs
+    Time now_;                                      ///< of that event
 
     std::deque<HostFetch> host_fetches_;  ///< in the order of the link; aborted ones are stale
     std::uint64_t next_fetch_ = 1;
