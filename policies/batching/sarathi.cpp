@@ -142,7 +142,7 @@ class Sarathi final : public serving::BatchingPolicy {
         for (std::int64_t i = 0; i < view.waiting() && room.tokens > 0; ++i) {
             if (view.running() + i >= max_num_seqs_ || room.sequences <= 0) break;
             const SequenceView s = view.waiting_at(i);
-            const std::int64_t need = (s.known + view.block_size() - 1) / view.block_size();
+            const std::int64_t need = view.blocks_for(s.known);
             if (room.blocks - need < watermark) break;
             const std::int64_t tokens = std::min(s.known, room.tokens);
             room.blocks -= need;

@@ -83,7 +83,7 @@ class SgLang final : public serving::BatchingPolicy {
                 ratio_ * static_cast<double>(std::min(s.last_token - s.known, kClippedOutputs));
             if (s.decoding()) continue;
             const std::int64_t tokens = std::min(s.uncomputed(), chunk);
-            const std::int64_t need = blocks_for(view, s.computed + tokens) - s.blocks;
+            const std::int64_t need = view.blocks_for(s.computed + tokens) - s.blocks;
             if (tokens == 0 || need > free_blocks) return;
             free_blocks -= std::max<std::int64_t>(need, 0);
             chunk -= tokens;
@@ -101,7 +101,7 @@ class SgLang final : public serving::BatchingPolicy {
             const bool alone = view.running() + i == 0;
             if (!alone && promised + wanted > static_cast<double>(free_tokens)) break;
             const std::int64_t tokens = std::min(s.known, chunk);
-            const std::int64_t need = blocks_for(view, tokens);
+            const std::int64_t need = view.blocks_for(tokens);
             if (need > free_blocks) break;
             free_blocks -= need;
             promised += wanted;
@@ -110,10 +110,6 @@ class SgLang final : public serving::BatchingPolicy {
             plan.chunks.push_back({i, tokens, tokens, true});
             if (tokens < s.known) break;  // the one in the middle of its chunks
         }
-    }
-
-    static std::int64_t blocks_for(const BatchView& view, std::int64_t tokens) {
-        return (tokens + view.block_size() - 1) / view.block_size();
     }
 
     /// Until the others can decode, but never the last one.

@@ -42,7 +42,7 @@ class StaticBatch final : public serving::BatchingPolicy {
             const SequenceView s = view.waiting_at(i);
             // The last token is never computed.
             const std::int64_t held = s.last_token - 1;
-            free -= (held + view.block_size() - 1) / view.block_size();
+            free -= view.blocks_for(held);
             if (free < 0) break;
             plan.chunks.push_back({i, s.known, held, true});
         }

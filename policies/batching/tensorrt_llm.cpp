@@ -83,17 +83,13 @@ class TensorRtLlm final : public serving::BatchingPolicy {
         std::int64_t blocks;
     };
 
-    static std::int64_t blocks_for(const BatchView& view, std::int64_t tokens) {
-        return (tokens + view.block_size() - 1) / view.block_size();
-    }
-
     void schedule_running(const BatchView& view, StepPlan& plan, Room& room) const {
         std::int64_t end = view.running();  // [end, running) are paused
         std::int64_t decodes = 0;
         for (std::int64_t i = 0; i < end && room.tokens > 0 && room.requests > 0; ++i) {
             const SequenceView s = view.running_at(i);
             const std::int64_t tokens = std::min(s.uncomputed(), room.tokens);
-            const std::int64_t need = blocks_for(view, s.computed + tokens) - s.blocks;
+            const std::int64_t need = view.blocks_for(s.computed + tokens) - s.blocks;
             while (need > room.blocks && end > i) {
                 --end;
                 plan.preempt.push_back(end);
@@ -126,7 +122,7 @@ class TensorRtLlm final : public serving::BatchingPolicy {
         std::int64_t blocks = 0;
         for (std::int64_t i = 0; i < view.running(); ++i) {
             const SequenceView s = view.running_at(i);
-            blocks += std::max<std::int64_t>(blocks_for(view, s.last_token - 1) - s.blocks, 0);
+            blocks += std::max<std::int64_t>(view.blocks_for(s.last_token - 1) - s.blocks, 0);
         }
         return blocks;
     }
@@ -142,7 +138,7 @@ class TensorRtLlm final : public serving::BatchingPolicy {
             } else if (tokens > room.tokens && (view.running() + i > 0 || s.known == s.prompt)) {
                 break;  // one that outgrew a step before it was paused comes back alone
             }
-            const std::int64_t need = blocks_for(view, evicts_ ? tokens : s.last_token - 1);
+            const std::int64_t need = view.blocks_for(evicts_ ? tokens : s.last_token - 1);
             if (need > capacity) break;
             capacity -= need;
             room.tokens -= tokens;

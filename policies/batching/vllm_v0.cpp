@@ -71,14 +71,13 @@ class VllmV0 final : public serving::BatchingPolicy {
     }
 
     void admit_waiting(const BatchView& view, StepPlan& plan) const {
-        const std::int64_t block_size = view.block_size();
         const std::int64_t watermark = watermark_blocks(view.total_blocks());
         std::int64_t free = view.free_blocks();
         std::int64_t longest = 0;
         for (std::int64_t i = 0; i < view.waiting(); ++i) {
             if (view.running() + i >= max_num_seqs_ || i == micro_batch(view)) break;
             const SequenceView s = view.waiting_at(i);
-            const std::int64_t need = (s.known + block_size - 1) / block_size;
+            const std::int64_t need = view.blocks_for(s.known);
             if (free - need < watermark) break;
             longest = std::max(longest, s.known);
             // One that outgrew the budget before it was preempted comes back alone.

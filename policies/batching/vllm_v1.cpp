@@ -25,25 +25,19 @@ using serving::StepPlan;
 
 namespace {
 
-std::int64_t blocks_for(std::int64_t tokens, std::int64_t block_size) {
-    return (tokens + block_size - 1) / block_size;
-}
-
 /// A ledger for engines without prefix caching: blocks are only counted.
 class BlockCounter {
   public:
-    explicit BlockCounter(const BatchView& view)
-        : block_size_(view.block_size()), free_(view.free_blocks()) {}
+    explicit BlockCounter(const BatchView& view) : view_(view), free_(view.free_blocks()) {}
 
     static CacheLookup look_up(std::int64_t) { return {}; }
     bool admit(std::int64_t, std::int64_t, std::int64_t tokens, std::int64_t whole) {
-        if (blocks_for(std::max(tokens, whole), block_size_) > free_) return false;
-        free_ -= blocks_for(tokens, block_size_);
+        if (view_.blocks_for(std::max(tokens, whole)) > free_) return false;
+        free_ -= view_.blocks_for(tokens);
         return true;
     }
     bool extend(const SequenceView& s, std::int64_t, std::int64_t tokens) {
-        const std::int64_t need =
-            std::max<std::int64_t>(blocks_for(tokens, block_size_) - s.blocks, 0);
+        const std::int64_t need = std::max<std::int64_t>(view_.blocks_for(tokens) - s.blocks, 0);
         if (need > free_) return false;
         free_ -= need;
         return true;
@@ -55,11 +49,11 @@ class BlockCounter {
     }
     /// `tokens`: for how many it held blocks, with what this plan had granted it.
     void preempt(const SequenceView& s, std::int64_t, std::int64_t tokens) {
-        free_ += std::max(s.blocks, blocks_for(tokens, block_size_));
+        free_ += std::max(s.blocks, view_.blocks_for(tokens));
     }
 
   private:
-    std::int64_t block_size_;
+    const BatchView& view_;
     std::int64_t free_;
 };
 

@@ -92,6 +92,9 @@ class BatchView {
   public:
     virtual ~BatchView() = default;
     [[nodiscard]] std::int64_t block_size() const { return numbers_.block_size; }
+    [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const {
+        return (tokens + numbers_.block_size - 1) / numbers_.block_size;
+    }
     [[nodiscard]] std::int64_t total_blocks() const { return numbers_.total_blocks; }
     [[nodiscard]] std::int64_t free_blocks() const { return numbers_.free_blocks; }
     /// Length of the running list, and how many of it are decoding.

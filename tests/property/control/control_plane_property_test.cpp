@@ -2,21 +2,14 @@
 #include <map>
 #include <set>
 
-#include "sim/core/random.hpp"
+#include "tests/draws.hpp"
 #include "tests/unit/control/control_fixture.hpp"
 
 namespace headroom::control::testing {
 
 namespace {
 
-/// Draws that come one after the other.
-struct Draws {
-    RandomStream stream;
-    std::uint64_t next = 0;
-    std::int64_t below(std::int64_t n) {
-        return static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(n), next++));
-    }
-};
+using headroom::tests::Draws;
 
 ControlSpec random_spec(Draws& draws) {
     ControlSpec spec = small_spec(1 + draws.below(4), 1 + draws.below(4), draws.below(5));

@@ -2,8 +2,8 @@
 // kills, drains and timeouts: whatever happens, every request ends once and every block comes back.
 #include <map>
 
-#include "sim/core/random.hpp"
 #include "tests/catch.hpp"
+#include "tests/draws.hpp"
 #include "tests/rig.hpp"
 #include "tests/scale.hpp"
 
@@ -11,18 +11,6 @@ namespace headroom::tests {
 namespace {
 
 using serving::Outcome;
-
-struct Draws {
-    RandomStream stream;
-    std::uint64_t next = 0;
-    std::int64_t below(std::int64_t n) {
-        return static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(n), next++));
-    }
-    std::int64_t between(std::int64_t low, std::int64_t high) {
-        return low + below(high - low + 1);
-    }
-    bool one_in(std::int64_t n) { return below(n) == 0; }
-};
 
 constexpr std::int64_t kLongest = 200;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/catch.hpp"
+#include "tests/draws.hpp"
 #include "tests/rig.hpp"
 #include "tests/scale.hpp"
 #include "tests/unit/serving/engine_rig.hpp"
@@ -13,18 +14,6 @@ namespace {
 
 using serving::ContentsRef;
 using serving::LlmEngineSpec;
-
-struct Draws {
-    RandomStream stream;
-    std::uint64_t next = 0;
-    std::int64_t below(std::int64_t n) {
-        return static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(n), next++));
-    }
-    std::int64_t between(std::int64_t low, std::int64_t high) {
-        return low + below(high - low + 1);
-    }
-    bool one_in(std::int64_t n) { return below(n) == 0; }
-};
 
 struct Command {
     enum class Kind : std::uint8_t { submit, abort, speed, kill };

@@ -6,6 +6,7 @@
 #include "sim/control/scaling_policy.hpp"
 #include "sim/serving/latency/measured_operators.hpp"
 #include "tests/catch.hpp"
+#include "tests/draws.hpp"
 #include "tests/rig.hpp"
 #include "tests/scale.hpp"
 #include "tests/unit/serving/latency/fixtures.hpp"
@@ -57,18 +58,6 @@ class EverySample final : public control::ScalingPolicy {
     }
 };
 REGISTER_POLICY(control::ScalingPolicy, EverySample, "test-every-sample", "for tests");
-
-struct Draws {
-    RandomStream stream;
-    std::uint64_t next = 0;
-    std::int64_t below(std::int64_t n) {
-        return static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(n), next++));
-    }
-    std::int64_t between(std::int64_t low, std::int64_t high) {
-        return low + below(high - low + 1);
-    }
-    bool one_in(std::int64_t n) { return below(n) == 0; }
-};
 
 std::vector<Arrival> random_arrivals(Draws& draws, std::int64_t count, std::int64_t longest) {
     std::vector<Arrival> arrivals;
