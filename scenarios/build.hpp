@@ -54,7 +54,7 @@ struct BuildContext {
 /// `front_end`: what its API server adds to a first token, where the profile knows.
 [[nodiscard]] serving::LlmEngineSpec build_engine(BuildContext& context, const std::string& pointer,
                                                   const Parameters& parameters,
-                                                  Duration& front_end);
+                                                  serving::EngineRole role, Duration& front_end);
 [[nodiscard]] serving::DynamicEngineSpec build_dynamic_batching(BuildContext& context,
                                                                 const std::string& pointer,
                                                                 const Parameters& parameters);

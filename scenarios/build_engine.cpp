@@ -141,16 +141,17 @@ void check_abilities(BuildContext& context, const std::string& pointer,
     check("lora", engine.adapters.has_value(), abilities.adapters, "no such key");
     check("speculative", engine.speculation.has_value(), abilities.speculation, "no such key");
     check("kv_offloading", engine.host_kv.has_value(), abilities.prefix_caching, "no such key");
-    if (!engine.speculation) return;
-    for (const char* other : {"async_scheduling", "pipeline_parallel_size"}) {
-        if (other == std::string("async_scheduling") ? !engine.async_scheduling
-                                                     : engine.pipeline_stages == 1) {
-            continue;
-        }
-        context.complain(pointer + "/" + other,
+    // A decode instance takes in KV blocks that another one has, by the ledger of prefix caching.
+    const bool decodes = engine.role == serving::EngineRole::decode;
+    check("batching", decodes, abilities.prefix_caching, "a policy that takes in KV blocks");
+    const auto refuse_with_drafts = [&](const char* key, bool wanted) {
+        if (!wanted || !engine.speculation) return;
+        context.complain(pointer + "/" + key,
                          "expected neither async_scheduling nor pipeline stages together with "
                          "\"speculative\": how many tokens a batch gives is known at its end");
-    }
+    };
+    refuse_with_drafts("async_scheduling", engine.async_scheduling);
+    refuse_with_drafts("pipeline_parallel_size", engine.pipeline_stages > 1);
 }
 
 /// LoRA adapters, speculation and the host tier: what an engine can do besides.
@@ -211,8 +212,10 @@ void size_host_tier(BuildContext& context, const std::string& pointer, const Par
 }  // namespace
 
 serving::LlmEngineSpec build_engine(BuildContext& context, const std::string& pointer,
-                                    const Parameters& parameters, Duration& front_end) {
+                                    const Parameters& parameters, serving::EngineRole role,
+                                    Duration& front_end) {
     serving::LlmEngineSpec engine;
+    engine.role = role;
     const auto* profile = parameters.find("profile");
     engine.block_size = parameters.integer("block_size");
     engine.max_model_len = integer_or(parameters, "max_model_len", engine.max_model_len);

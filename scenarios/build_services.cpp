@@ -126,9 +126,9 @@ serving::VersionSpec build_version(BuildContext& context, const VersionParameter
     const bool dynamic = context.written(version.pointer + "/dynamic_batching");
     check_one_engine(context, version, {llm, simple, dynamic});
     if (llm && parameters.given("engine")) {
+        const auto role = version.alone ? serving::EngineRole::both : role_of(parameters);
         out.engine.llm = build_engine(context, version.pointer + "/engine",
-                                      parameters.object("engine"), front_end);
-        if (!version.alone) out.engine.llm->role = role_of(parameters);
+                                      parameters.object("engine"), role, front_end);
     }
     if (simple && parameters.given("simple")) {
         out.engine.simple = build_simple(parameters.object("simple"));

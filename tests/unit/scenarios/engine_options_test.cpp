@@ -108,6 +108,13 @@ TEST_CASE("Pools: one for prefill and one for decode, with replicas and a way be
     REQUIRE(two.size() == 1);
     CHECK(two[0].rfind(chat + "/versions: expected two versions with engines, one of role", 0) ==
           0);
+    const auto blind = mistakes(
+        load(kPools, {chat + "/versions/answers/engine/batching={\"policy\": \"sarathi\"}"}));
+    REQUIRE(blind.size() == 1);
+    CHECK(blind[0].rfind(
+              chat + "/versions/answers/engine/batching: expected a policy that takes in", 0) == 0);
+    CHECK(load(kPools, {chat + "/versions/prompts/engine/batching={\"policy\": \"sarathi\"}"})
+              .scenario.has_value());
     const auto unknown = mistakes(load(kPools, {chat + "/versions/prompts/role=prefil"}));
     REQUIRE_FALSE(unknown.empty());
     CHECK(unknown[0].find("did you mean \"prefill\"?") != std::string::npos);
