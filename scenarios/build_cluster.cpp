@@ -142,13 +142,17 @@ control::FaultSpec build_fault(BuildContext& context, const std::string& pointer
     control::FaultSpec fault;
     if (parameters.given("at")) fault.at = Time::zero() + parameters.duration("at");
     const std::string& kind = parameters.text("kind");
-    fault.kind = kind == "kill_instance"    ? Kind::kill_instance
-                 : kind == "drain_instance" ? Kind::drain_instance
-                 : kind == "lose_node"      ? Kind::lose_node
-                 : kind == "restore_node"   ? Kind::restore_node
-                                            : Kind::set_speed;
+    fault.kind = kind == "kill_instance"     ? Kind::kill_instance
+                 : kind == "drain_instance"  ? Kind::drain_instance
+                 : kind == "lose_node"       ? Kind::lose_node
+                 : kind == "restore_node"    ? Kind::restore_node
+                 : kind == "set_speed"       ? Kind::set_speed
+                 : kind == "crash_container" ? Kind::crash_container
+                                             : Kind::restart_workload;
     fault.index = parameters.integer("index");
     fault.speed = parameters.number("speed");
+    fault.times = parameters.integer("times");
+    fault.after = parameters.duration("after");
     if (!parameters.given("target")) return fault;
     fault.target = parameters.text("target");
     if (fault.kind == Kind::lose_node || fault.kind == Kind::restore_node) {

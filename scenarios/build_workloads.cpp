@@ -145,12 +145,26 @@ PodSpec build_pod(BuildContext& context, const std::string& pointer, const Param
     return pod;
 }
 
+std::optional<control::ProbeSpec> build_probe(const Parameters& probes, const char* name) {
+    if (!probes.given(name)) return std::nullopt;
+    const Parameters& probe = probes.object(name);
+    return control::ProbeSpec{probe.duration("initial_delay"), probe.duration("period"),
+                              probe.integer("failure_threshold"),
+                              probe.integer("success_threshold")};
+}
+
 control::LifecycleSpec build_lifecycle(const Parameters& pod) {
     control::LifecycleSpec lifecycle;
     lifecycle.container_start = pod.duration("container_start");
     lifecycle.warm_up = pod.duration("warm_up");
     lifecycle.readiness_delay = pod.duration("readiness_delay");
     lifecycle.termination_grace = pod.duration("termination_grace");
+    if (pod.given("probes")) {
+        const Parameters& probes = pod.object("probes");
+        lifecycle.startup = build_probe(probes, "startup");
+        lifecycle.liveness = build_probe(probes, "liveness");
+        lifecycle.readiness = build_probe(probes, "readiness");
+    }
     lifecycle.image_pull_bytes_per_s = pod.integer("image_pull_rate");
     lifecycle.weights_load_bytes_per_s = pod.integer("weights_load_rate");
     return lifecycle;
@@ -165,27 +179,18 @@ control::UsageModel build_usage(const Parameters& usage) {
     return model;
 }
 
-/// The pointer of the string `text` at or below `value`: where a name that a policy asks for
-/// stands.
-std::string pointer_to_text(const nlohmann::json& value, const std::string& text,
-                            const std::string& pointer) {
-    if (value.is_string() && value.get_ref<const std::string&>() == text) return pointer;
-    if (!value.is_structured()) return {};
-    for (const auto& [key, member] : value.items()) {
-        std::string found = pointer_to_text(member, text, join_pointer(pointer, key));
-        if (!found.empty()) return found;
-    }
-    return {};
+/// Where in the file a thing below `pointer` is written; where it is a default, the policy itself.
+std::string written_at(const BuildContext& context, const std::string& pointer,
+                       const std::string& below) {
+    const auto& document = context.document.value();
+    const std::string whole = pointer + below;
+    return document.contains(nlohmann::json::json_pointer(whole)) ? whole : pointer;
 }
 
 /// Every metric that the policy will ask for must exist in the kind it asks for.
-void check_metrics(BuildContext& context, const std::string& pointer, const PolicyChoice& choice) {
-    const auto policy = make_policy<control::ScalingPolicy>(choice, PolicyContext{});
-    const std::vector<control::MetricRequest> requests = policy->metrics();
-    const std::vector<std::string> faults = policy->metric_faults();
-    const auto& document = context.document.value();
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-        const control::MetricRequest& request = requests[i];
+void check_metrics(BuildContext& context, const std::string& pointer,
+                   const control::ScalingPolicy& policy) {
+    for (const control::MetricRequest& request : policy.metrics()) {
         const bool resource = request.kind == control::MetricKind::resource ||
                               request.kind == control::MetricKind::container_resource;
         const control::MetricInfo* info = control::find_metric(request.name);
@@ -193,10 +198,14 @@ void check_metrics(BuildContext& context, const std::string& pointer, const Poli
         const bool is_service = info != nullptr && info->scope == control::MetricScope::service;
         const bool is_pods = request.kind == control::MetricKind::pods;
         if (info != nullptr && is_resource == resource && !(is_service && is_pods)) {
-            if (i >= faults.size() || faults[i].empty()) continue;
-            const std::string metric = fmt::format("{}/metrics/{}", pointer, i);
-            const bool written = document.contains(nlohmann::json::json_pointer(metric));
-            context.complain(written ? metric : pointer, faults[i]);
+            const bool windowed = info->shape == control::MetricShape::rate ||
+                                  info->shape == control::MetricShape::mean;
+            if (request.live && windowed) {
+                context.complain(written_at(context, pointer, request.pointer),
+                                 fmt::format("expected a gauge or a counter, for it is read live; "
+                                             "\"{}\" needs a window",
+                                             request.name));
+            }
             continue;
         }
         std::vector<std::string> valid;
@@ -205,35 +214,37 @@ void check_metrics(BuildContext& context, const std::string& pointer, const Poli
             if (is_pods && candidate.scope == control::MetricScope::service) continue;
             valid.emplace_back(candidate.name);
         }
-        const nlohmann::json::json_pointer here(pointer);
-        std::string at = document.contains(here)
-                             ? pointer_to_text(document.at(here), request.name, pointer)
-                             : std::string();
         const char* kind = resource  ? "a resource metric"
                            : is_pods ? "a metric of pods"
                                      : "a metric of pods or the service";
-        context.unknown_name(at.empty() ? pointer : at, kind, request.name, valid);
+        context.unknown_name(written_at(context, pointer, request.pointer), kind, request.name,
+                             valid);
     }
 }
 
+/// `key`: "autoscaling" for the number of replicas, "vertical_autoscaling" for what pods request.
 std::optional<control::AutoscalerSpec> build_autoscaler(BuildContext& context,
-                                                        const std::string& pointer,
-                                                        const Parameters& service) {
-    if (!service.given("autoscaling")) return std::nullopt;
-    const Parameters& parameters = service.object("autoscaling");
+                                                        const std::string& service_pointer,
+                                                        const Parameters& service,
+                                                        const std::string& key) {
+    if (!service.given(key)) return std::nullopt;
+    const std::string pointer = join_pointer(service_pointer, key);
+    const Parameters& parameters = service.object(key);
     control::AutoscalerSpec out;
     out.policy = choice_of(parameters, "policy");
     out.phase = parameters.duration("phase");
     if (!context.clean(pointer)) return out;
-    if (parameters.given("min_replicas") && parameters.given("max_replicas") &&
-        parameters.integer("min_replicas") > parameters.integer("max_replicas")) {
-        context.complain(
-            pointer + "/min_replicas",
-            fmt::format("expected at most max_replicas ({}), found {}",
-                        parameters.integer("max_replicas"), parameters.integer("min_replicas")));
-        return out;
+    const auto policy = make_policy<control::ScalingPolicy>(out.policy, PolicyContext{});
+    const std::string needed = policy->scales_replicas() ? "autoscaling" : "vertical_autoscaling";
+    if (key != needed) {
+        context.complain(pointer + "/policy",
+                         fmt::format("expected {}, where \"{}\" belongs, found {}", needed,
+                                     out.policy.name, key));
     }
-    check_metrics(context, pointer, out.policy);
+    check_metrics(context, pointer, *policy);
+    for (const control::ScalingFault& fault : policy->faults()) {
+        context.complain(written_at(context, pointer, fault.pointer), fault.expectation);
+    }
     return out;
 }
 
@@ -246,6 +257,52 @@ std::int64_t replicas_of(const Parameters& service, const Parameters& version, b
         if (autoscaling.given(name)) return autoscaling.integer(name);
     }
     return 1;
+}
+
+/// "2" or "25%"; nullopt, with a complaint, for anything else. A percentage ends at `most`.
+std::optional<control::IntOrPercent> amount_of(BuildContext& context, const std::string& pointer,
+                                               const std::string& text, std::int64_t most) {
+    constexpr std::int64_t kMostPods = 1'000'000;
+    const bool digits =
+        !text.empty() && text.size() <= 7 &&
+        std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const std::optional<control::IntOrPercent> amount =
+        digits ? control::IntOrPercent{std::stoll(text), false} : control::parse_percent(text);
+    if (amount && amount->value >= 0 && amount->value <= (amount->percent ? most : kMostPods)) {
+        return amount;
+    }
+    context.complain(pointer, fmt::format("expected a number of pods (\"2\") or a percentage from "
+                                          "\"0%\" to \"{}%\", found \"{}\"",
+                                          most, text));
+    return std::nullopt;
+}
+
+control::DeploymentStrategy build_strategy(BuildContext& context, const std::string& pointer,
+                                           const Parameters& strategy) {
+    control::DeploymentStrategy out;
+    const std::string surge_at = pointer + "/max_surge";
+    const std::string unavailable_at = pointer + "/max_unavailable";
+    if (strategy.text("type") == "Recreate") {
+        out.type = control::RolloutType::recreate;
+        for (const std::string& at : {surge_at, unavailable_at}) {
+            if (!context.written(at)) continue;
+            context.complain(at,
+                             "expected nothing beside \"type\": \"Recreate\", which makes new "
+                             "pods when all old ones are gone");
+        }
+        return out;
+    }
+    const auto surge = amount_of(context, surge_at, strategy.text("max_surge"), 10'000);
+    const auto unavailable =
+        amount_of(context, unavailable_at, strategy.text("max_unavailable"), 100);
+    if (!surge || !unavailable) return out;
+    if (surge->value == 0 && unavailable->value == 0) {
+        context.complain(context.written(unavailable_at) ? unavailable_at : surge_at,
+                         "expected more than 0, as max_surge is, or no pod could ever be replaced");
+    }
+    out.max_surge = *surge;
+    out.max_unavailable = *unavailable;
+    return out;
 }
 
 /// The most replicas that a workload may have: what an implicit pool must hold.
@@ -266,7 +323,10 @@ std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::u
     const std::string& name = context.services[index];
     const std::string pointer = join_pointer("/services", name);
     const Parameters& pod = service.object("pod");
-    const auto autoscaler = build_autoscaler(context, pointer + "/autoscaling", service);
+    const auto autoscaler = build_autoscaler(context, pointer, service, "autoscaling");
+    const auto vertical = build_autoscaler(context, pointer, service, "vertical_autoscaling");
+    const control::DeploymentStrategy strategy =
+        build_strategy(context, pointer + "/strategy", service.object("strategy"));
     std::vector<control::WorkloadSpec> out;
     for (const VersionParameters& version : versions_of(name, service)) {
         control::WorkloadSpec workload;
@@ -284,7 +344,10 @@ std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::u
         workload.pod.labels.emplace("version", version.name);
         workload.lifecycle = build_lifecycle(pod);
         workload.usage = build_usage(pod.object("usage"));
+        workload.strategy = strategy;
+        workload.min_ready = Duration::seconds(service.integer("min_ready_seconds"));
         workload.autoscaler = autoscaler;
+        workload.vertical_autoscaler = vertical;
         for (const ParameterValue& speed : service.list("speed_by_rank")) {
             workload.speed_by_rank.push_back(std::get<double>(speed.data));
         }

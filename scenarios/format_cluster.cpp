@@ -102,6 +102,40 @@ ParameterSpec taints_format() {
     return ParameterSpec::list("taints", std::move(taint), "taints of the nodes");
 }
 
+ParameterSpec probe_format(const char* name, const char* help) {
+    const control::ProbeSpec probe;
+    return ParameterSpec::object(
+               name,
+               {ParameterSpec::duration("initial_delay", probe.initial_delay,
+                                        "from the container's start to the first one")
+                    .at_most(kHorizonSeconds),
+                ParameterSpec::duration("period", probe.period, "from one to the next")
+                    .at_least(1)
+                    .at_most(kHorizonSeconds),
+                ParameterSpec::integer("failure_threshold", probe.failure_threshold,
+                                       "failures in a row that count")
+                    .at_least(1)
+                    .at_most(1e6),
+                ParameterSpec::integer("success_threshold", probe.success_threshold,
+                                       "successes in a row that count; 1 but for readiness")
+                    .at_least(1)
+                    .at_most(1e6)},
+               help)
+        .optional_without_default();
+}
+
+ParameterSpec probes_format() {
+    return ParameterSpec::object(
+               "probes",
+               {probe_format("startup",
+                             "the others wait for it; when it fails too often, the "
+                             "container is started again"),
+                probe_format("liveness", "when it fails too often, the container is started again"),
+                probe_format("readiness", "the pod is ready when it passes")},
+               "of the kubelet: a server is up once it is warm")
+        .optional_without_default();
+}
+
 }  // namespace
 
 ParameterSpec pod_format() {
@@ -133,6 +167,7 @@ ParameterSpec pod_format() {
          span("readiness_delay", lifecycle.readiness_delay, "from ready to receiving requests"),
          span("termination_grace", lifecycle.termination_grace,
               "a draining pod is killed after this"),
+         probes_format(),
          ParameterSpec::quantity("image_pull_rate", lifecycle.image_pull_bytes_per_s, "bytes/s",
                                  "of one pull at most: network, decompression, disk")
              .above(0),
@@ -168,9 +203,10 @@ ParameterSpec fault_format() {
         {ParameterSpec::duration("at", Duration::zero(), "when")
              .required()
              .at_most(kHorizonSeconds),
-         ParameterSpec::choice(
-             "kind", {"kill_instance", "drain_instance", "lose_node", "restore_node", "set_speed"},
-             "kill_instance", "what happens"),
+         ParameterSpec::choice("kind",
+                               {"kill_instance", "drain_instance", "lose_node", "restore_node",
+                                "set_speed", "restart_workload", "crash_container"},
+                               "kill_instance", "what happens"),
          ParameterSpec::text("target", "",
                              "a service (with several versions \"<service>-<version>\"), or a node "
                              "\"<pool>-<number>\"")
@@ -180,7 +216,13 @@ ParameterSpec fault_format() {
              .at_most(1e6),
          ParameterSpec::number("speed", 1, "of set_speed: factor of the nominal speed")
              .above(0)
-             .at_most(1000)},
+             .at_most(1000),
+         ParameterSpec::integer("times", 1, "of crash_container: how often it crashes")
+             .at_least(1)
+             .at_most(1e6),
+         ParameterSpec::duration("after", Duration::zero(),
+                                 "of crash_container: from each further start to its crash")
+             .at_most(kHorizonSeconds)},
         "an event that befalls the cluster");
 }
 

@@ -105,14 +105,31 @@ ParameterSpec slo_format() {
         "a request is good when it completes within every limit that is set");
 }
 
-}  // namespace
+ParameterSpec strategy_format() {
+    return ParameterSpec::object(
+        "strategy",
+        {ParameterSpec::choice("type", {"RollingUpdate", "Recreate"}, "RollingUpdate",
+                               "whether old and new pods run side by side meanwhile"),
+         ParameterSpec::text("max_surge", "25%",
+                             "pods above the wanted number at most: \"2\", or of that number "
+                             "\"25%\", rounded up"),
+         ParameterSpec::text("max_unavailable", "25%",
+                             "wanted pods that may be missing: \"1\", or of the wanted number "
+                             "\"25%\", rounded down")},
+        "how the pods of a new revision replace the old ones (event restart_workload)");
+}
 
-ParameterSpec service_format() {
-    ParameterSpec autoscaling = policy_format<control::ScalingPolicy>(
-        "autoscaling", "policy", "", "how many replicas there shall be");
+ParameterSpec autoscaler_format(const char* name, const char* help) {
+    ParameterSpec autoscaling = policy_format<control::ScalingPolicy>(name, "policy", "", help);
     autoscaling.fields.push_back(
         ParameterSpec::duration("phase", Duration::zero(), "offset of its ticks")
             .at_most(kHorizonSeconds));
+    return std::move(autoscaling).optional_without_default();
+}
+
+}  // namespace
+
+ParameterSpec service_format() {
     return ParameterSpec::object(
         "service",
         {engine_format(), simple_format(), dynamic_batching_format(), versions_format(),
@@ -134,11 +151,18 @@ ParameterSpec service_format() {
              .optional_without_default()
              .at_least(0)
              .at_most(1e6),
+         strategy_format(),
+         ParameterSpec::integer("min_ready_seconds", 0,
+                                "in a rollout a pod counts once it was ready for so long")
+             .in("s")
+             .at_least(0)
+             .at_most(kHorizonSeconds),
          ParameterSpec::list(
              "speed_by_rank",
              ParameterSpec::number("speed", 1, "").required().above(0).at_most(1000),
              "speed factor of replica i modulo the length of the list"),
-         pod_format(), std::move(autoscaling).optional_without_default()},
+         pod_format(), autoscaler_format("autoscaling", "how many replicas there shall be"),
+         autoscaler_format("vertical_autoscaling", "what the pods shall request")},
         "a service: exactly one of engine, simple, dynamic_batching and versions says what serves "
         "a "
         "request");

@@ -21,7 +21,9 @@ std::vector<std::string> build_service_paths() {
         add(std::string("latency.") + latency, {"mean", "p50", "p90", "p95", "p99", "max"});
     }
     add("replicas", {"min", "mean", "max", "final"});
-    add("scale_events", {"up", "down", "reversals"});
+    add("scale_events",
+        {"up", "down", "reversals", "reversals_per_h", "pods_created", "pods_deleted"});
+    add("scale_events.capacity_lag_s", {"mean", "max"});
     add("pods", {"created", "deleted", "pending", "became_ready"});
     add("pods.start_s", {"pending", "image_pull", "container_start", "weights_load", "warm_up"});
     add("kv_cache", {"prefix_query_tokens", "prefix_hit_tokens", "prefix_hit_rate",

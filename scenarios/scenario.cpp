@@ -170,6 +170,7 @@ void build_header(BuildContext& context, const Parameters& top, const std::strin
         const Parsed<std::int64_t> start = parse_utc(top.text("start"));
         if (start) {
             scenario.start_unix_s = start.value;
+            scenario.spec.control.start_unix_s = start.value;
         } else {
             context.complain("/start", start.expected + ", found \"" + top.text("start") + "\"");
         }

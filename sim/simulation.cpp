@@ -49,6 +49,9 @@ class Cells final : public serving::DataPlane {
                             std::int64_t weight) override {
         of_service_[service]->set_version_weight(now, service, version, weight);
     }
+    void set_gateway_buffering(Time now, std::uint32_t service, bool buffers) override {
+        of_service_[service]->set_gateway_buffering(now, service, buffers);
+    }
     void set_speed(Time now, serving::InstanceKey key, serving::SpeedPpm speed) override {
         of_service_[key.service]->set_speed(now, key, speed);
     }

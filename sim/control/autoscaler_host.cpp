@@ -1,5 +1,6 @@
 #include "sim/control/autoscaler_host.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace headroom::control {
@@ -19,33 +20,63 @@ ContainerResources container_of(const cluster::PodSpec& pod) {
     return container;
 }
 
+/// Pods made from now on request this. A pod carries one container's worth of requests.
+void apply_requests(Workload& workload, const std::vector<ContainerResources>& requests) {
+    for (const ContainerResources& container : requests) {
+        if (container.name != workload.pod_template->name) continue;
+        cluster::PodSpec pod = *workload.pod_template;
+        if (container.cpu_milli) pod.requests.cpu = MilliCpu{*container.cpu_milli};
+        if (container.memory_milli) pod.requests.memory = Bytes{*container.memory_milli / 1000};
+        if (pod.requests.cpu == workload.pod_template->requests.cpu &&
+            pod.requests.memory == workload.pod_template->requests.memory) {
+            return;
+        }
+        workload.pod_template = std::make_shared<const cluster::PodSpec>(std::move(pod));
+        return;
+    }
+}
+
 }  // namespace
 
 AutoscalerHost::AutoscalerHost(ControlState& state, MetricsPipeline& metrics,
-                               WorkloadController& controller)
-    : state_(state), metrics_(metrics), controller_(controller) {
+                               WorkloadController& controller, PodLifecycle& lifecycle)
+    : state_(state), metrics_(metrics), controller_(controller), lifecycle_(lifecycle) {
     for (const Workload& workload : state.workloads) {
-        if (!workload.spec->autoscaler) continue;
-        const AutoscalerSpec& spec = *workload.spec->autoscaler;
-        const PolicyContext context{RandomStream(state.seed, "scaling/" + workload.spec->name)};
-        Autoscaler autoscaler;
-        autoscaler.workload = workload.index;
-        autoscaler.actor = spec.policy.name + " " + workload.spec->name;
-        autoscaler.policy = make_policy<ScalingPolicy>(spec.policy, context);
-        autoscaler.period = autoscaler.policy->period();
-        autoscaler.phase = spec.phase;
-        autoscaler.requests = autoscaler.policy->metrics();
-        autoscaler.view.metrics.resize(autoscaler.requests.size());
-        HEADROOM_CHECK(autoscaler.period > Duration::zero(), "an autoscaler's period is positive");
-        if (!autoscaler.requests.empty()) metrics_.watch(workload.index);
-        autoscalers_.push_back(std::move(autoscaler));
+        const WorkloadSpec& spec = *workload.spec;
+        if (spec.autoscaler) add(workload, *spec.autoscaler, "scaling/" + spec.name);
+        if (spec.vertical_autoscaler) {
+            add(workload, *spec.vertical_autoscaler, "vertical-scaling/" + spec.name);
+        }
     }
+}
+
+void AutoscalerHost::add(const Workload& workload, const AutoscalerSpec& spec,
+                         const std::string& stream) {
+    Autoscaler autoscaler;
+    autoscaler.workload = workload.index;
+    autoscaler.actor = spec.policy.name + " " + workload.spec->name;
+    autoscaler.policy =
+        make_policy<ScalingPolicy>(spec.policy, {RandomStream(state_.seed, stream)});
+    autoscaler.period = autoscaler.policy->period();
+    autoscaler.observes_every = autoscaler.policy->observes_every();
+    autoscaler.phase = spec.phase;
+    autoscaler.requests = autoscaler.policy->metrics();
+    autoscaler.view.metrics.resize(autoscaler.requests.size());
+    autoscaler.view.start_unix_s = state_.spec.start_unix_s;
+    HEADROOM_CHECK(autoscaler.period > Duration::zero(), "an autoscaler's period is positive");
+    const bool scraped = std::any_of(autoscaler.requests.begin(), autoscaler.requests.end(),
+                                     [](const MetricRequest& request) { return !request.live; });
+    if (scraped) metrics_.watch(workload.index);
+    autoscalers_.push_back(std::move(autoscaler));
 }
 
 void AutoscalerHost::start() {
     for (std::size_t i = 0; i < autoscalers_.size(); ++i) {
-        state_.queue.push(
-            control_key(state_.now + autoscalers_[i].phase, EventClass::autoscaler, i), {});
+        const Time first = state_.now + autoscalers_[i].phase;
+        state_.queue.push(control_key(first, EventClass::autoscaler, i), {});
+        if (autoscalers_[i].observes_every > Duration::zero()) {
+            state_.queue.push(control_key(first, EventClass::scrape, 1 + i), {});
+        }
     }
 }
 
@@ -69,6 +100,14 @@ void AutoscalerHost::tick(std::uint32_t index, bool woken) {
     carry_out(autoscaler, autoscaler.policy->decide(autoscaler.view));
 }
 
+void AutoscalerHost::observe(std::uint32_t index) {
+    Autoscaler& autoscaler = autoscalers_[index];
+    const Time next = state_.now + autoscaler.observes_every;
+    state_.queue.push(control_key(next, EventClass::scrape, 1 + index), {});
+    refresh_view(autoscaler);
+    autoscaler.policy->observe(autoscaler.view);
+}
+
 void AutoscalerHost::refresh_view(Autoscaler& autoscaler) {
     const Workload& workload = state_.workloads[autoscaler.workload];
     ScalingView& view = autoscaler.view;
@@ -86,6 +125,13 @@ void AutoscalerHost::refresh_view(Autoscaler& autoscaler) {
     const serving::ServiceLoad load =
         state_.data_plane.service_load(state_.now, workload.spec->service);
     view.requests_wait = load.gateway_queue > 0 && load.endpoints == 0;
+    const WorkloadResult& so_far = workload.result;
+    if (so_far.pods_became_ready > 0) {
+        const Duration sum = so_far.pending_time + so_far.image_pull_time +
+                             so_far.container_start_time + so_far.weights_load_time +
+                             so_far.warm_up_time;
+        view.start_time = sum / so_far.pods_became_ready;
+    }
 }
 
 void AutoscalerHost::rebuild_pods(Autoscaler& autoscaler, const Workload& workload) {
@@ -112,6 +158,19 @@ void AutoscalerHost::rebuild_pods(Autoscaler& autoscaler, const Workload& worklo
 
 void AutoscalerHost::carry_out(Autoscaler& autoscaler, ScalingDecision&& decision) {
     Workload& workload = state_.workloads[autoscaler.workload];
+    const std::int64_t desired = decision.desired;
+    if (!decision.requests.empty()) apply_requests(workload, decision.requests);
+    if (decision.buffer_at_gateway) {
+        state_.data_plane.set_gateway_buffering(state_.now, workload.spec->service,
+                                                *decision.buffer_at_gateway);
+    }
+    evict(autoscaler, decision);
+    record(autoscaler, decision);
+    if (desired != workload.desired) controller_.set_desired(workload, desired);
+}
+
+void AutoscalerHost::record(Autoscaler& autoscaler, ScalingDecision& decision) {
+    const Workload& workload = state_.workloads[autoscaler.workload];
     const std::int64_t before = workload.desired;
     const bool changes = decision.desired != before;
     const bool blocked = !changes && decision.outcome != ScalingOutcome::unchanged &&
@@ -126,15 +185,29 @@ void AutoscalerHost::carry_out(Autoscaler& autoscaler, ScalingDecision&& decisio
         autoscaler.blocked_at = before;
     }
     autoscaler.blocked = blocked;
-    if (!repeat || state_.decisions.keeps_repeats()) {
-        const Decision::Outcome outcome = changes   ? Decision::Outcome::changed
-                                          : blocked ? Decision::Outcome::blocked
-                                                    : Decision::Outcome::unchanged;
-        state_.decisions.record({state_.now, autoscaler.actor, workload.spec->name, outcome, before,
-                                 decision.wanted, decision.desired, std::move(decision.reason)},
-                                repeat);
+    if (repeat && !state_.decisions.keeps_repeats()) return;
+    const Decision::Outcome outcome = changes   ? Decision::Outcome::changed
+                                      : blocked ? Decision::Outcome::blocked
+                                                : Decision::Outcome::unchanged;
+    state_.decisions.record(
+        {state_.now, autoscaler.actor, workload.spec->name, outcome, before, decision.wanted,
+         decision.desired, std::move(decision.reason), std::move(decision.inputs)},
+        repeat);
+}
+
+void AutoscalerHost::evict(Autoscaler& autoscaler, const ScalingDecision& decision) {
+    const Workload& workload = state_.workloads[autoscaler.workload];
+    for (const std::size_t position : decision.evict) {
+        HEADROOM_CHECK(position < autoscaler.pods.size(), "a policy evicts a pod that it sees");
+        const PodId pod = autoscaler.pods[position];
+        if (state_.managed(pod).deleted) continue;
+        const std::int64_t active = workload.active;
+        state_.decisions.record(
+            {state_.now, autoscaler.actor, state_.managed(pod).name, Decision::Outcome::changed,
+             active, active, active - 1, "evicted: " + decision.reason, decision.inputs},
+            false);
+        lifecycle_.remove(pod);
     }
-    if (changes) controller_.set_desired(workload, decision.desired);
 }
 
 }  // namespace headroom::control

@@ -1,8 +1,11 @@
 /// AutoscalerHost: calls each workload's ScalingPolicy on its period and carries out what it
-/// decides.
+/// decides: a number of replicas, what new pods request, which pods are evicted, whether the
+/// gateway keeps requests back.
 ///
 /// An autoscaler ticks at phase + k * period; a request that waits without an endpoint wakes it at
-/// once besides (scale from zero). It sees the pods as an API server would show them, and metrics
+/// once besides (scale from zero). One that samples for itself does so at phase + k * its interval,
+/// before a tick of the same instant. A workload may have two: one for its replicas, one for what
+/// its pods request. It sees the pods as an API server would show them, and metrics
 /// as the pipeline delivers them. Pods that were ready from the beginning started and became ready
 /// "long ago" (negative times).
 ///
@@ -21,6 +24,7 @@
 
 #include "sim/control/control_state.hpp"
 #include "sim/control/metrics_pipeline.hpp"
+#include "sim/control/pod_lifecycle.hpp"
 #include "sim/control/scaling_policy.hpp"
 #include "sim/control/workload_controller.hpp"
 
@@ -28,12 +32,15 @@ namespace headroom::control {
 
 class AutoscalerHost {
   public:
-    AutoscalerHost(ControlState& state, MetricsPipeline& metrics, WorkloadController& controller);
+    AutoscalerHost(ControlState& state, MetricsPipeline& metrics, WorkloadController& controller,
+                   PodLifecycle& lifecycle);
 
     /// Puts the first tick of each autoscaler into the queue.
     void start();
     /// The event autoscaler; `woken` when a waiting request caused it.
     void tick(std::uint32_t index, bool woken);
+    /// It takes a sample of its own.
+    void observe(std::uint32_t index);
     /// A request of the service met no endpoint.
     void request_waits(std::uint32_t service);
 
@@ -43,6 +50,7 @@ class AutoscalerHost {
         std::string actor;  ///< "hpa chat"
         std::unique_ptr<ScalingPolicy> policy;
         Duration period;
+        Duration observes_every;
         Duration phase;
         std::vector<MetricRequest> requests;
         ScalingView view;
@@ -56,13 +64,17 @@ class AutoscalerHost {
         std::int64_t blocked_at = 0;
     };
 
+    void add(const Workload& workload, const AutoscalerSpec& spec, const std::string& stream);
     void refresh_view(Autoscaler& autoscaler);
     void rebuild_pods(Autoscaler& autoscaler, const Workload& workload);
     void carry_out(Autoscaler& autoscaler, ScalingDecision&& decision);
+    void record(Autoscaler& autoscaler, ScalingDecision& decision);
+    void evict(Autoscaler& autoscaler, const ScalingDecision& decision);
 
     ControlState& state_;
     MetricsPipeline& metrics_;
     WorkloadController& controller_;
+    PodLifecycle& lifecycle_;
     std::vector<Autoscaler> autoscalers_;
 };
 

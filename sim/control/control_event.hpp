@@ -18,7 +18,8 @@ enum class EventClass : unsigned {
                       ///< finishes
     notification,     ///< drained instances free their devices before anybody looks for room
     pod_step,         ///< pods move on before they are scraped, counted or deleted
-    scrape,           ///< before the autoscalers, so that a tick sees a sample of its own instant
+    scrape,           ///< before the autoscalers, so that a tick sees a sample of its own instant;
+                      ///< theirs come after the pipeline's
     autoscaler,       ///< before the workloads, so that a decision acts at its own instant
     reconcile,        ///< creates and deletes pods: after all that changed or lost some
     cluster_changed,  ///< once an instant, after all that freed room: unschedulable pods try again
@@ -30,10 +31,12 @@ enum class EventClass : unsigned {
 ///   fault            index in ControlSpec::faults
 ///   flow_finish      0: one event, at the network's next finish
 ///   notification     index of the drained pod
-///   pod_step         index of the pod; ordinal 0: its stage ends, 1: its termination grace ends
-///   scrape           0
+///   pod_step         index of the pod; ordinal 0: its stage ends, 1: its termination grace ends,
+///                    2: a probe has failed too often, 3: its container crashes
+///   scrape           0: the metrics pipeline; 1 + index of an autoscaler: what it samples itself
 ///   autoscaler       index of the autoscaler; ordinal 0: its period, 1: woken by a waiting request
-///   reconcile        index of the workload
+///   reconcile        index of the workload; ordinal 0: something changed, 1: in a rollout a pod
+///                    became available, 2: the rollout's progress deadline
 ///   cluster_changed  0
 ///   queue_retry      index of the pod
 ///   scheduler_cycle  0
@@ -42,8 +45,12 @@ struct ControlEvent {
     std::uint32_t generation = 0;
 };
 
-inline constexpr std::uint64_t kGraceOrdinal = 1;  ///< of pod_step
-inline constexpr std::uint64_t kWakeOrdinal = 1;   ///< of autoscaler
+inline constexpr std::uint64_t kGraceOrdinal = 1;      ///< of pod_step
+inline constexpr std::uint64_t kProbeOrdinal = 2;      ///< likewise
+inline constexpr std::uint64_t kCrashOrdinal = 3;      ///< likewise
+inline constexpr std::uint64_t kWakeOrdinal = 1;       ///< of autoscaler
+inline constexpr std::uint64_t kAvailableOrdinal = 1;  ///< of reconcile
+inline constexpr std::uint64_t kDeadlineOrdinal = 2;   ///< of reconcile
 
 using ControlQueue = EventQueue<ControlEvent>;
 

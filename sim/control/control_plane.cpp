@@ -24,7 +24,7 @@ struct ControlPlane::Parts {
           lifecycle(state, scheduler.queue(), fetcher),
           controller(state, lifecycle),
           metrics(state),
-          autoscalers(state, metrics, controller),
+          autoscalers(state, metrics, controller, lifecycle),
           pools(state),
           faults(state, lifecycle, pools) {}
 
@@ -101,14 +101,22 @@ void ControlPlane::Parts::dispatch(const ControlQueue::Event& event) {
             if (state.cluster.contains(pod)) lifecycle.drained(pod);
             return;
         case EventClass::pod_step:
-            if (ordinal == kGraceOrdinal) {
-                lifecycle.grace_ended(pod);
-            } else {
-                lifecycle.step(pod);
+            switch (ordinal) {
+                case kGraceOrdinal:
+                    return lifecycle.grace_ended(pod);
+                case kProbeOrdinal:
+                    return lifecycle.probe_failed(pod);
+                case kCrashOrdinal:
+                    return lifecycle.crash_again(pod);
+                default:
+                    return lifecycle.step(pod);
             }
-            return;
         case EventClass::scrape:
-            metrics.scrape();
+            if (entity == 0) {
+                metrics.scrape();
+            } else {
+                autoscalers.observe(entity - 1);
+            }
             return;
         case EventClass::autoscaler:
             autoscalers.tick(entity, ordinal == kWakeOrdinal);

@@ -24,6 +24,7 @@ struct Decision {
     std::int64_t wanted = 0;
     std::int64_t after = 0;
     std::string reason;
+    std::string inputs = {};  ///< what the actor looked at; empty where the reason says all
 };
 
 struct WorkloadResult {
@@ -36,7 +37,8 @@ struct WorkloadResult {
     std::int64_t reversals = 0;  ///< a change opposite to the one before it
     std::int64_t pods_created = 0;
     std::int64_t pods_deleted = 0;
-    std::int64_t pods_pending = 0;    ///< unscheduled at the end
+    std::int64_t pods_pending = 0;  ///< unscheduled at the end
+    std::int64_t container_restarts = 0;
     TimeIntegral ready_replica_time;  ///< since measure_from
     TimeIntegral device_time;         ///< devices held by its pods, since measure_from
     Money cost;                       ///< its pods' share of node cost, since measure_from

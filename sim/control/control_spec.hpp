@@ -11,6 +11,7 @@
 
 #include "sim/cluster/node.hpp"
 #include "sim/cluster/pod.hpp"
+#include "sim/control/deployment.hpp"
 #include "sim/core/registry.hpp"
 #include "sim/core/time.hpp"
 #include "sim/core/units.hpp"
@@ -18,6 +19,15 @@
 namespace headroom::control {
 
 enum class InitialState : std::uint8_t { ready, cold };
+
+/// A probe of the kubelet: at `initial_delay` after the container's start and each `period` from
+/// then on. A server that is not up fails it, one that is passes.
+struct ProbeSpec {
+    Duration initial_delay = Duration::zero();
+    Duration period = Duration::seconds(10);
+    std::int64_t failure_threshold = 3;  ///< failures in a row that count
+    std::int64_t success_threshold = 1;  ///< successes in a row that count; of readiness only
+};
 
 /// How a pod gets from scheduled to ready, and away again.
 struct LifecycleSpec {
@@ -30,6 +40,9 @@ struct LifecycleSpec {
     Duration readiness_delay =
         Duration::zero();  ///< ready until it is an endpoint: probes, propagation
     Duration termination_grace = Duration::seconds(30);  ///< then a draining pod is killed
+    std::optional<ProbeSpec> startup{};   ///< the others wait for it; fails: the container restarts
+    std::optional<ProbeSpec> liveness{};  ///< fails: the container restarts
+    std::optional<ProbeSpec> readiness{};  ///< the pod is ready when it passes
 };
 
 /// How much CPU and memory a pod is seen to use, for resource metrics: base + per-unit shares.
@@ -50,11 +63,14 @@ struct WorkloadSpec {
     std::uint32_t service = 0;  ///< index in the data plane
     std::uint32_t version = 0;
     std::int64_t replicas = 1;
-    cluster::PodSpec pod;  ///< template
+    DeploymentStrategy strategy;            ///< how a new revision replaces the old one
+    Duration min_ready = Duration::zero();  ///< ready for this long: available
+    cluster::PodSpec pod;                   ///< template
     LifecycleSpec lifecycle;
     UsageModel usage;
-    std::vector<double> speed_by_rank;  ///< optional: speed factor of replica i modulo size
-    std::optional<AutoscalerSpec> autoscaler;
+    std::vector<double> speed_by_rank;         ///< optional: speed factor of replica i modulo size
+    std::optional<AutoscalerSpec> autoscaler;  ///< decides how many replicas
+    std::optional<AutoscalerSpec> vertical_autoscaler;  ///< decides what its pods request
 };
 
 struct NodePoolSpec {
@@ -78,17 +94,24 @@ struct FaultSpec {
         drain_instance,
         lose_node,
         restore_node,
-        set_speed
+        set_speed,
+        restart_workload,
+        crash_container
     };
     Time at;
     Kind kind = Kind::kill_instance;
-    std::string target;      ///< workload (an instance of it) or node name
+    std::string target;      ///< workload (or an instance of it) or node name
     std::int64_t index = 0;  ///< which of the workload's live pods, oldest first
     double speed = 1.0;      ///< of set_speed
+    /// Of crash_container: how often, and how long after each further start of the container.
+    std::int64_t times = 1;
+    Duration after = Duration::zero();
 };
 
 struct ControlSpec {
     InitialState initial = InitialState::ready;
+    /// UTC of Time::zero(), in seconds since 1970; nullopt: the run has no calendar.
+    std::optional<std::int64_t> start_unix_s;
     std::vector<WorkloadSpec> workloads;
     std::vector<NodePoolSpec> pools;
     MetricsPipelineSpec metrics;

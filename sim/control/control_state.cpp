@@ -62,6 +62,7 @@ ControlState::ControlState(const ControlSpec& control_spec, serving::DataPlane& 
         if (pod.name.empty()) pod.name = workload.spec->name;
         workload.pod_template = std::make_shared<const cluster::PodSpec>(std::move(pod));
         workload.desired = workload.spec->replicas;
+        workload.sets = {ReplicaSet{}};
         workload.result.name = workload.spec->name;
         workload.result.service = workload.spec->service;
         if (next_ordinal.size() <= workload.spec->service) {

@@ -7,6 +7,8 @@
 /// plane remembers of it), both named by its cluster::PodId. Invariants: Workload::pods lists the
 /// pods that are not gone, in creation order; active = those not being deleted; ready = those of
 /// them in phase ready; ordinals of instances count up per service and are never used again.
+/// Workload::sets has the newest replica set last; without a rollout there is one, and all active
+/// pods are its.
 ///
 /// Integrals and cost count from `measure_from` on.
 #pragma once
@@ -16,6 +18,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +27,8 @@
 #include "sim/control/control_results.hpp"
 #include "sim/control/control_spec.hpp"
 #include "sim/control/decision_log.hpp"
+#include "sim/control/deployment.hpp"
+#include "sim/control/restart_backoff.hpp"
 #include "sim/core/time.hpp"
 #include "sim/network/flow_network.hpp"
 #include "sim/serving/data_plane.hpp"
@@ -52,8 +57,9 @@ struct ManagedPod {
     std::uint64_t serial = 0;    ///< over all pods, in creation order
     std::uint64_t sequence = 0;  ///< among the workload's pods, in creation order
     std::uint32_t workload = 0;
-    bool deleted = false;     ///< has a deletion time
-    bool warm_start = false;  ///< ready at time 0 by ControlSpec::initial
+    std::uint32_t revision = 1;  ///< of the template that it was made from: its replica set
+    bool deleted = false;        ///< has a deletion time
+    bool warm_start = false;     ///< ready at time 0 by ControlSpec::initial
     Time bound_at = Time::max();
     Time stage_since;
     Time container_started = Time::max();
@@ -64,6 +70,11 @@ struct ManagedPod {
     std::array<Duration, kStartStages> stage_times{};
     EventHandle step;   ///< the end of its stage
     EventHandle grace;  ///< the end of its termination grace
+    EventHandle probe;  ///< when its startup or liveness probe has failed too often
+    EventHandle crash;  ///< its next crash that was asked for
+    RestartBackoff backoff;
+    std::int64_t crashes_left = 0;  ///< asked for, each `crash_after` a start of the container
+    Duration crash_after;
 
     QueuePlace place = QueuePlace::none;
     std::int32_t attempts = 0;  ///< scheduling cycles it went through
@@ -75,6 +86,23 @@ struct ManagedPod {
 /// A factor of nominal speed in parts per million, to the nearest, at least 1.
 [[nodiscard]] serving::SpeedPpm speed_ppm(double factor);
 
+/// The pods of one revision of a workload's template.
+struct ReplicaSet {
+    std::uint32_t revision = 1;
+    ReplicaSetState state;
+};
+
+/// The way of a workload from one revision to the next.
+struct Rollout {
+    std::uint32_t revision = 0;  ///< where it leads
+    Time began;
+    Time progressed;          ///< when it was last seen to come nearer to its end
+    bool overdue = false;     ///< no progress for too long: recorded
+    DeploymentStatus status;  ///< as last seen
+    EventHandle available;    ///< the next ready pod becomes available
+    EventHandle deadline;     ///< the progress deadline
+};
+
 struct Workload {
     const WorkloadSpec* spec = nullptr;
     std::uint32_t index = 0;
@@ -84,6 +112,9 @@ struct Workload {
     std::uint64_t next_sequence = 0;
     std::uint64_t version = 0;  ///< changes with whatever an autoscaler sees of the pods
     std::int64_t active = 0;
+    std::vector<ReplicaSet> sets;
+    std::uint32_t template_revision = 1;  ///< counts up with each restart
+    std::optional<Rollout> rollout;
     bool reconcile_queued = false;
     int last_direction = 0;  ///< of the last change of `desired`: +1, -1; 0: none yet
     std::int64_t ready = 0;

@@ -27,6 +27,7 @@ void Faults::happen(std::size_t index) {
     const FaultSpec& fault = state_.spec.faults[index];
     if (fault.kind == FaultSpec::Kind::lose_node) return lose_node(fault);
     if (fault.kind == FaultSpec::Kind::restore_node) return restore_node(fault);
+    if (fault.kind == FaultSpec::Kind::restart_workload) return restart_workload(fault);
     const std::optional<PodId> pod = target_pod(fault);
     if (!pod) return record(fault, fault.target, false, "there is no such pod");
     std::string name = state_.managed(*pod).name;
@@ -34,6 +35,10 @@ void Faults::happen(std::size_t index) {
         case FaultSpec::Kind::kill_instance:
             record(fault, std::move(name), true, "killed");
             lifecycle_.lose(*pod);
+            return;
+        case FaultSpec::Kind::crash_container:
+            record(fault, std::move(name), true, "its container crashes");
+            lifecycle_.crash(*pod, fault.times, fault.after);
             return;
         case FaultSpec::Kind::drain_instance:
             record(fault, std::move(name), true, "deleted, drains");
@@ -63,6 +68,17 @@ void Faults::restore_node(const FaultSpec& fault) {
     if (!node.valid()) return record(fault, fault.target, false, "there is no such node");
     if (!pools_.restore(node)) return record(fault, fault.target, false, "it is not lost");
     record(fault, fault.target, true, "takes pods again");
+}
+
+void Faults::restart_workload(const FaultSpec& fault) {
+    for (Workload& workload : state_.workloads) {
+        if (workload.spec->name != fault.target) continue;
+        ++workload.template_revision;
+        state_.request_reconcile(workload);
+        return record(fault, fault.target, true,
+                      "restarted: revision " + std::to_string(workload.template_revision));
+    }
+    record(fault, fault.target, false, "there is no such workload");
 }
 
 void Faults::record(const FaultSpec& fault, std::string subject, bool done, std::string reason) {

@@ -5,6 +5,9 @@
 ///   lose_node       the node and all its pods are gone at once; no draining
 ///   restore_node    it takes pods again; its disk still holds what it held
 ///   set_speed       a slow (or fast) instance, as long as the pod lives
+///   restart_workload
+///                   a new revision of the same template (kubectl rollout restart) replaces the
+///                   old one as the workload's strategy says
 ///
 /// Pods are counted among those of the workload that are not being deleted, oldest first. A fault
 /// whose target is not there is recorded as a blocked decision and changes nothing. Faults of one
@@ -34,6 +37,7 @@ class Faults {
     [[nodiscard]] std::optional<PodId> target_pod(const FaultSpec& fault) const;
     void lose_node(const FaultSpec& fault);
     void restore_node(const FaultSpec& fault);
+    void restart_workload(const FaultSpec& fault);
     void record(const FaultSpec& fault, std::string subject, bool done, std::string reason);
 
     ControlState& state_;

@@ -6,7 +6,7 @@ namespace headroom::control {
 
 namespace {
 
-constexpr std::array<MetricInfo, 16> kMetrics = {{
+constexpr std::array<MetricInfo, 18> kMetrics = {{
     {MetricId::requests_in_flight, "requests_in_flight", MetricScope::pod, MetricShape::gauge,
      "requests", "requests sent to the instance and not ended"},
     {MetricId::requests_in_flight_mean, "requests_in_flight_mean", MetricScope::pod,
@@ -39,6 +39,11 @@ constexpr std::array<MetricInfo, 16> kMetrics = {{
      "requests/s", "requests arriving at the service"},
     {MetricId::service_endpoints, "service_endpoints", MetricScope::service, MetricShape::gauge,
      "instances", "instances of the service that take new requests"},
+    {MetricId::service_in_flight_seconds, "service_in_flight_seconds", MetricScope::service,
+     MetricShape::counter, "requests s",
+     "service_in_flight integrated over time: differences over time are mean concurrency"},
+    {MetricId::arrivals, "arrivals", MetricScope::service, MetricShape::counter, "requests",
+     "requests that arrived at the service"},
 }};
 
 }  // namespace

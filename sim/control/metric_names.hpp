@@ -5,7 +5,7 @@
 /// A *gauge* is the newest visible sample. A *rate* is the difference of a counter between the
 /// newest visible sample and the oldest one at most `window` before it, divided by the time between
 /// the two (Prometheus' rate() without extrapolation); a counter starts at 0 when its instance is
-/// added. A *mean* averages the samples of the window.
+/// added, or with the run where it is the service's. A *mean* averages the samples of the window.
 ///
 /// Scope `pod` metrics are per instance (MetricKind::pods); asked for as object or external they
 /// are the sum over the workload's pods. Scope `service` metrics are of the service behind the
@@ -40,10 +40,12 @@ enum class MetricId : std::uint8_t {
     service_in_flight,
     arrivals_per_second,
     service_endpoints,
+    service_in_flight_seconds,
+    arrivals,
 };
 
 enum class MetricScope : std::uint8_t { pod, resource, service };
-enum class MetricShape : std::uint8_t { gauge, mean, rate };
+enum class MetricShape : std::uint8_t { gauge, mean, rate, counter };
 
 struct MetricInfo {
     MetricId id;

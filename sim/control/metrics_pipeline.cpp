@@ -20,6 +20,46 @@ std::int64_t utilization_milli(const serving::InstanceLoad& from, const serving:
     return static_cast<std::int64_t>((to.busy - from.busy).ps() * kMilli / capacity);
 }
 
+/// A gauge of an instance; nullopt where it has none, or the metric is not one.
+std::optional<std::int64_t> gauge_milli(MetricId metric, const serving::InstanceLoad& load) {
+    switch (metric) {
+        case MetricId::requests_in_flight:
+            return load.in_flight * kMilli;
+        case MetricId::requests_waiting:
+            return load.waiting * kMilli;
+        case MetricId::requests_running:
+            return load.running * kMilli;
+        case MetricId::kv_used_fraction:
+            if (load.kv_total_blocks == 0) return std::nullopt;
+            return load.kv_used_blocks * kMilli / load.kv_total_blocks;
+        default:
+            return std::nullopt;
+    }
+}
+
+std::int64_t memory_milli(const UsageModel& usage, const serving::InstanceLoad& load) {
+    return (usage.memory_idle + usage.memory_per_in_flight * load.in_flight).count() * kMilli;
+}
+
+/// A gauge or counter of a service; nullopt where the metric is neither.
+std::optional<std::int64_t> service_milli(MetricId metric, const serving::ServiceLoad& load) {
+    switch (metric) {
+        case MetricId::gateway_queue:
+            return load.gateway_queue * kMilli;
+        case MetricId::service_in_flight:
+            return load.in_flight * kMilli;
+        case MetricId::service_endpoints:
+            return load.endpoints * kMilli;
+        case MetricId::service_in_flight_seconds:
+            return static_cast<std::int64_t>(load.in_flight_time.ps() /
+                                             (Duration::kPerSecond / kMilli));
+        case MetricId::arrivals:
+            return load.arrived * kMilli;
+        default:
+            return std::nullopt;
+    }
+}
+
 void fail(MetricReading& out, std::string error) {
     out.available = false;
     out.error = std::move(error);
@@ -121,38 +161,26 @@ std::optional<MetricsPipeline::Span> MetricsPipeline::visible_span(const Ring<T>
     return Span{end - 1, low};
 }
 
-std::optional<PodSample> MetricsPipeline::serving_value(MetricId metric, const Ring<Sample>& ring,
-                                                        Span span) const {
+std::optional<PodSample> MetricsPipeline::serving_value(const MetricInfo& info,
+                                                        const Ring<Sample>& ring, Span span) const {
     const Sample& newest = ring.at(span.newest);
     if (!newest.serving) return std::nullopt;
     const serving::InstanceLoad& load = newest.load;
-    const auto gauge = [&](std::int64_t value) -> std::optional<PodSample> {
-        return PodSample{value * kMilli, newest.at, Duration::zero()};
-    };
+    if (info.shape == MetricShape::gauge) {
+        const std::optional<std::int64_t> value = gauge_milli(info.id, load);
+        if (!value) return std::nullopt;
+        return PodSample{*value, newest.at, Duration::zero()};
+    }
     std::size_t oldest = span.oldest;
     while (!ring.at(oldest).serving) ++oldest;
-    switch (metric) {
-        case MetricId::requests_in_flight:
-            return gauge(load.in_flight);
-        case MetricId::requests_waiting:
-            return gauge(load.waiting);
-        case MetricId::requests_running:
-            return gauge(load.running);
-        case MetricId::kv_used_fraction:
-            if (load.kv_total_blocks == 0) return std::nullopt;
-            return PodSample{load.kv_used_blocks * kMilli / load.kv_total_blocks, newest.at,
-                             Duration::zero()};
-        case MetricId::requests_in_flight_mean: {
-            std::int64_t sum = 0;
-            std::int64_t samples = 0;
-            for (std::size_t i = oldest; i <= span.newest; ++i) {
-                sum += ring.at(i).load.in_flight;
-                samples += ring.at(i).scraped ? 1 : 0;
-            }
-            return PodSample{sum * kMilli / samples, newest.at, newest.at - ring.at(oldest).at};
+    if (info.id == MetricId::requests_in_flight_mean) {
+        std::int64_t sum = 0;
+        std::int64_t samples = 0;
+        for (std::size_t i = oldest; i <= span.newest; ++i) {
+            sum += ring.at(i).load.in_flight;
+            samples += ring.at(i).scraped ? 1 : 0;
         }
-        default:
-            break;
+        return PodSample{sum * kMilli / samples, newest.at, newest.at - ring.at(oldest).at};
     }
     const Sample& from = ring.at(oldest);
     const Duration width = newest.at - from.at;
@@ -160,7 +188,7 @@ std::optional<PodSample> MetricsPipeline::serving_value(MetricId metric, const R
     const auto sample = [&](std::int64_t milli) -> std::optional<PodSample> {
         return PodSample{milli, newest.at, width};
     };
-    switch (metric) {
+    switch (info.id) {
         case MetricId::requests_per_second:
             return sample(rate_milli(load.completed - from.load.completed, width));
         case MetricId::prompt_tokens_per_second:
@@ -181,7 +209,25 @@ std::optional<PodSample> MetricsPipeline::serving_value(MetricId metric, const R
     }
 }
 
-std::optional<PodSample> MetricsPipeline::pod_value(MetricId metric, PodId pod,
+/// What the pod shows at this very time; gauges only.
+std::optional<PodSample> MetricsPipeline::live_value(const MetricInfo& info, PodId id,
+                                                     const UsageModel& usage) const {
+    const ManagedPod& pod = state_.managed(id);
+    if (pod.container_started > state_.now || info.shape != MetricShape::gauge) return std::nullopt;
+    const bool serving = pod.ordinal >= 0;
+    serving::InstanceLoad load;
+    if (serving) load = state_.data_plane.instance_load(state_.now, state_.instance_key(pod));
+    std::optional<std::int64_t> value;
+    if (info.id == MetricId::memory) {
+        value = memory_milli(usage, load);
+    } else if (serving) {
+        value = gauge_milli(info.id, load);
+    }
+    if (!value) return std::nullopt;
+    return PodSample{*value, state_.now, Duration::zero()};
+}
+
+std::optional<PodSample> MetricsPipeline::pod_value(const MetricInfo& info, PodId pod,
                                                     const UsageModel& usage) const {
     const PodHistory* history = history_of(pod);
     if (history == nullptr) return std::nullopt;
@@ -189,11 +235,10 @@ std::optional<PodSample> MetricsPipeline::pod_value(MetricId metric, PodId pod,
     const std::optional<Span> span = visible_span(ring);
     if (!span) return std::nullopt;
     const Sample& newest = ring.at(span->newest);
-    if (metric == MetricId::memory) {
-        const Bytes used = usage.memory_idle + usage.memory_per_in_flight * newest.load.in_flight;
-        return PodSample{used.count() * kMilli, newest.at, Duration::zero()};
+    if (info.id == MetricId::memory) {
+        return PodSample{memory_milli(usage, newest.load), newest.at, Duration::zero()};
     }
-    if (metric != MetricId::cpu) return serving_value(metric, ring, *span);
+    if (info.id != MetricId::cpu) return serving_value(info, ring, *span);
     const Sample& from = ring.at(span->oldest);
     const Duration width = newest.at - from.at;
     if (width <= Duration::zero()) return std::nullopt;
@@ -220,25 +265,29 @@ void MetricsPipeline::read(std::uint32_t workload, const MetricRequest& request,
         case MetricKind::resource:
         case MetricKind::container_resource:
             if (!resource) return fail(out, "\"" + request.name + "\" is not a resource");
-            return read_pods(*info, workload, pods, out);
+            return read_pods(*info, workload, pods, request.live, out);
         case MetricKind::pods:
             if (info->scope == MetricScope::service) {
                 return fail(out, "\"" + request.name + "\" is of the service, not of its pods");
             }
-            return read_pods(*info, workload, pods, out);
+            return read_pods(*info, workload, pods, request.live, out);
         case MetricKind::object:
         case MetricKind::external:
-            if (info->scope == MetricScope::service) return read_service(*info, workload, out);
-            return read_sum(*info, workload, pods, out);
+            if (info->scope != MetricScope::service) {
+                return read_sum(*info, workload, pods, request.live, out);
+            }
+            if (request.live) return read_service_now(*info, workload, out);
+            return read_service(*info, workload, out);
     }
 }
 
 void MetricsPipeline::read_pods(const MetricInfo& info, std::uint32_t workload,
-                                const std::vector<PodId>& pods, MetricReading& out) const {
+                                const std::vector<PodId>& pods, bool live,
+                                MetricReading& out) const {
     const UsageModel& usage = state_.workloads[workload].spec->usage;
     out.pods.reserve(pods.size());
     for (const PodId id : pods) {
-        out.pods.push_back(pod_value(info.id, id, usage));
+        out.pods.push_back(live ? live_value(info, id, usage) : pod_value(info, id, usage));
         if (!out.pods.back()) continue;
         out.available = true;
         out.timestamp = std::max(out.timestamp, out.pods.back()->timestamp);
@@ -247,8 +296,9 @@ void MetricsPipeline::read_pods(const MetricInfo& info, std::uint32_t workload,
 }
 
 void MetricsPipeline::read_sum(const MetricInfo& info, std::uint32_t workload,
-                               const std::vector<PodId>& pods, MetricReading& out) const {
-    read_pods(info, workload, pods, out);
+                               const std::vector<PodId>& pods, bool live,
+                               MetricReading& out) const {
+    read_pods(info, workload, pods, live, out);
     std::int64_t sum = 0;
     for (const std::optional<PodSample>& sample : out.pods) {
         if (sample) sum += sample->value_milli;
@@ -266,28 +316,30 @@ void MetricsPipeline::read_service(const MetricInfo& info, std::uint32_t workloa
     const std::optional<Span> span = visible_span(ring);
     if (!span) return missing();
     const ServiceSample& newest = ring.at(span->newest);
-    const ServiceSample& from = ring.at(span->oldest);
-    std::int64_t value = 0;
-    switch (info.id) {
-        case MetricId::gateway_queue:
-            value = newest.load.gateway_queue * kMilli;
-            break;
-        case MetricId::service_in_flight:
-            value = newest.load.in_flight * kMilli;
-            break;
-        case MetricId::service_endpoints:
-            value = newest.load.endpoints * kMilli;
-            break;
-        case MetricId::arrivals_per_second:
-            if (newest.at <= from.at) return missing();
-            value = rate_milli(newest.load.arrived - from.load.arrived, newest.at - from.at);
-            break;
-        default:
-            return missing();
+    std::optional<std::int64_t> value = service_milli(info.id, newest.load);
+    if (info.id == MetricId::arrivals_per_second) {
+        const ServiceSample& from = ring.at(span->oldest);
+        if (newest.at <= from.at) return missing();
+        value = rate_milli(newest.load.arrived - from.load.arrived, newest.at - from.at);
     }
+    if (!value) return missing();
     out.available = true;
     out.timestamp = newest.at;
-    out.values_milli.push_back(value);
+    out.values_milli.push_back(*value);
+}
+
+void MetricsPipeline::read_service_now(const MetricInfo& info, std::uint32_t workload,
+                                       MetricReading& out) const {
+    const std::uint32_t service = state_.workloads[workload].spec->service;
+    const auto value = service_milli(info.id, state_.data_plane.service_load(state_.now, service));
+    if (!value) {
+        std::string error(info.name);
+        error += " needs a window: it cannot be read live";
+        return fail(out, std::move(error));
+    }
+    out.available = true;
+    out.timestamp = state_.now;
+    out.values_milli.push_back(*value);
 }
 
 }  // namespace headroom::control

@@ -6,6 +6,8 @@
 /// from the start of their container on: before the instance is added, its pod shows its idle CPU
 /// and memory and no request metric, as a container whose server is not up yet.
 ///
+/// A live metric is not scraped: it is read of the data plane when asked for.
+///
 /// How a value comes from samples stands in metric_names.hpp: gauges are the newest visible sample
 /// (what a Prometheus adapter answers for a gauge), rates are counter differences over the window
 /// (metrics-server's CPU rate, Prometheus' rate()), the one mean is avg_over_time(). A rate needs
@@ -95,15 +97,18 @@ class MetricsPipeline {
     [[nodiscard]] std::optional<Span> visible_span(const Ring<T>& ring) const;
     [[nodiscard]] const PodHistory* history_of(PodId pod) const;
     void scrape_pod(PodId id);
-    [[nodiscard]] std::optional<PodSample> pod_value(MetricId metric, PodId pod,
+    [[nodiscard]] std::optional<PodSample> pod_value(const MetricInfo& info, PodId pod,
                                                      const UsageModel& usage) const;
-    [[nodiscard]] std::optional<PodSample> serving_value(MetricId metric, const Ring<Sample>& ring,
-                                                         Span span) const;
+    [[nodiscard]] std::optional<PodSample> live_value(const MetricInfo& info, PodId pod,
+                                                      const UsageModel& usage) const;
+    [[nodiscard]] std::optional<PodSample> serving_value(const MetricInfo& info,
+                                                         const Ring<Sample>& ring, Span span) const;
     void read_pods(const MetricInfo& info, std::uint32_t workload, const std::vector<PodId>& pods,
-                   MetricReading& out) const;
+                   bool live, MetricReading& out) const;
     void read_sum(const MetricInfo& info, std::uint32_t workload, const std::vector<PodId>& pods,
-                  MetricReading& out) const;
+                  bool live, MetricReading& out) const;
     void read_service(const MetricInfo& info, std::uint32_t workload, MetricReading& out) const;
+    void read_service_now(const MetricInfo& info, std::uint32_t workload, MetricReading& out) const;
 
     ControlState& state_;
     std::size_t capacity_;                              ///< samples kept a pod

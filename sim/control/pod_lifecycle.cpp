@@ -9,7 +9,7 @@ namespace headroom::control {
 using cluster::Artifact;
 using cluster::PodPhase;
 
-PodId PodLifecycle::create(Workload& workload) {
+PodId PodLifecycle::create(Workload& workload, std::uint32_t revision) {
     const std::uint64_t sequence = workload.next_sequence++;
     const PodId id = state_.cluster.add_pod(workload.pod_template,
                                             static_cast<std::uint32_t>(sequence), state_.now);
@@ -21,6 +21,7 @@ PodId PodLifecycle::create(Workload& workload) {
     pod.serial = state_.next_serial++;
     pod.sequence = sequence;
     pod.workload = workload.index;
+    pod.revision = revision;
     pod.stage_since = state_.now;
     const std::vector<double>& speeds = workload.spec->speed_by_rank;
     if (!speeds.empty()) pod.speed = speed_ppm(speeds[sequence % speeds.size()]);
@@ -68,6 +69,7 @@ void PodLifecycle::advance(PodId id) {
                 end_stage(pod, StartStage::container_start);
                 pod.container_started = state_.now;
                 ++state_.workload_of(pod).version;
+                begin_probes(id, pod);
                 cluster.set_phase(id, PodPhase::weights_load, state_.now);
                 if (!begin_weights_load(id, pod)) return;
                 break;
@@ -75,7 +77,7 @@ void PodLifecycle::advance(PodId id) {
                 cluster.hold(id, Artifact::weights, state_.now);
                 end_stage(pod, StartStage::weights_load);
                 cluster.set_phase(id, PodPhase::warm_up, state_.now);
-                if (!wait(id, pod, spec.warm_up)) return;
+                if (!begin_warm_up(id, pod)) return;
                 break;
             case PodPhase::warm_up:
                 end_stage(pod, StartStage::warm_up);
@@ -145,6 +147,7 @@ void PodLifecycle::become_ready(PodId id, ManagedPod& pod) {
     pod.ready_since = state_.now;
     ++workload.version;
     state_.set_ready(workload, +1);
+    if (workload.rollout) state_.request_reconcile(workload);
     if (pod.warm_start) return;
     WorkloadResult& result = workload.result;
     ++result.pods_became_ready;
@@ -230,6 +233,8 @@ void PodLifecycle::finish(PodId id) {
     Workload& workload = state_.workload_of(pod);
     state_.queue.cancel(pod.step);
     state_.queue.cancel(pod.grace);
+    state_.queue.cancel(pod.probe);
+    state_.queue.cancel(pod.crash);
     queue_.remove(id);
     fetcher_.leave(id);
     leave_ready(id, pod);

@@ -3,6 +3,11 @@
 ///     pending -> scheduled -> image_pull -> container_start -> weights_load -> warm_up -> ready
 ///             -> (readiness_delay) endpoint -> draining -> gone
 ///
+/// A container that ends (a crash, a startup or liveness probe that failed too often) is started
+/// again in its pod after its back-off (restart_backoff.hpp): its instance is killed, its requests
+/// are lost, and it goes through container_start once more. With a readiness probe the warm-up
+/// lasts until that passes.
+///
 /// The scheduler ends `pending`. Images and weights that lie in the node's cache are not moved:
 /// an image costs nothing then, weights load from the disk at the slower of load rate and disk.
 /// What is not there comes over the network (artifact_fetcher.hpp) and is cached, as far as it
@@ -15,6 +20,7 @@
 /// its node is gone) leaves without draining.
 ///
 /// When a pod is gone its node has room: unschedulable pods try again, and its workload reconciles.
+/// During a rollout it does so for every pod that becomes ready, too.
 /// The times of the start stages are summed per workload when a pod becomes ready; pods ready from
 /// the beginning had no start and do not count. Each call is O(log pods) plus the cluster's work.
 #pragma once
@@ -32,8 +38,8 @@ class PodLifecycle {
     PodLifecycle(ControlState& state, SchedulingQueue& queue, ArtifactFetcher& fetcher)
         : state_(state), queue_(queue), fetcher_(fetcher) {}
 
-    /// A new pending pod of the workload, in the scheduling queue.
-    PodId create(Workload& workload);
+    /// A new pending pod of a revision of the workload, in the scheduling queue.
+    PodId create(Workload& workload, std::uint32_t revision);
     /// A bound pod that has been ready for long: cached, an endpoint, now.
     void start_warm(PodId pod);
 
@@ -52,12 +58,21 @@ class PodLifecycle {
     void lose(PodId pod);
     void set_speed(PodId pod, serving::SpeedPpm speed);
 
+    /// The pod's container ends, and `times - 1` times more, each `after` its start.
+    void crash(PodId pod, std::int64_t times, Duration after);
+    /// The events pod_step of a crash to come, and of a probe.
+    void crash_again(PodId pod);
+    void probe_failed(PodId pod);
+
   private:
     void advance(PodId pod);
     /// Begin a stage; whether it has ended already.
     bool begin_image_pull(PodId pod, ManagedPod& managed);
     bool begin_weights_load(PodId pod, ManagedPod& managed);
     bool wait(PodId pod, ManagedPod& managed, Duration duration);
+    bool begin_warm_up(PodId pod, ManagedPod& managed);
+    void begin_probes(PodId pod, ManagedPod& managed);
+    void restart(PodId pod, const std::string& why);
     void end_stage(ManagedPod& managed, StartStage stage);
     void become_ready(PodId pod, ManagedPod& managed);
     void become_endpoint(PodId pod, ManagedPod& managed);

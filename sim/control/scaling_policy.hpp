@@ -1,15 +1,16 @@
-/// ScalingPolicy decides how many replicas a workload should have. The autoscaler host calls it on
-/// its ticks with a ScalingView: the workload, its pods and the metrics that the policy asked for
-/// in metrics(), as the metrics pipeline delivers them (scraped, delayed, averaged over a window).
-/// The policy owns its state (stabilisation logs, forecasts); the view is read-only and lives for
-/// the call.
+/// ScalingPolicy decides how many replicas a workload should have, or what its pods should request.
+/// The autoscaler host calls it on its ticks with a ScalingView: the workload, its pods and the
+/// metrics that the policy asked for in metrics(), as the metrics pipeline delivers them (scraped,
+/// delayed, averaged over a window), or, where `live`, as their source has them at the tick. The
+/// policy owns its state (stabilisation logs, forecasts); the view is read-only and lives for the
+/// call.
 ///
 /// Quantities follow Kubernetes: metric values and resource amounts are in milli-units (int64),
 /// times are those of the simulation, `Time::max()` and negative values mean "never".
 ///
 ///     ScalingDecision decide(const ScalingView& view) override {
-///         return {.desired = view.spec_replicas, .outcome = ScalingOutcome::unchanged, .reason =
-///         "..."};
+///         return {.desired = view.spec_replicas, .outcome = ScalingOutcome::unchanged,
+///                 .reason = "3 are enough", .inputs = "queue 2"};
 ///     }
 #pragma once
 
@@ -30,9 +31,20 @@ enum class MetricKind : std::uint8_t { resource, container_resource, pods, objec
 struct MetricRequest {
     MetricKind kind = MetricKind::pods;
     std::string name;
-    std::string container;  ///< of container_resource
+    std::string container = {};  ///< of container_resource
+    /// Asked of its source at the tick, past the pipeline (a KEDA scaler at a queue, Knative's own
+    /// scraper): gauges and counters only.
+    bool live = false;
+    /// Where the policy's parameters name it, for messages: "/metrics/0/name"; may be empty.
+    std::string pointer = {};
 
     bool operator==(const MetricRequest&) const = default;
+};
+
+/// What cannot work in a policy's parameters although each of them is in its range.
+struct ScalingFault {
+    std::string pointer;      ///< below the policy's object: "/min_replicas"; empty: the object
+    std::string expectation;  ///< "expected at most max_replicas (4), found 7"
 };
 
 struct PodSample {
@@ -76,12 +88,17 @@ struct MetricReading {
 
 struct ScalingView {
     Time now;
+    /// UTC of Time::zero(), in seconds since 1970; nullopt: the run has no calendar.
+    std::optional<std::int64_t> start_unix_s;
     std::int64_t spec_replicas = 0;      ///< what the workload's spec asks for
     std::int64_t status_replicas = 0;    ///< pods that exist
     std::vector<ScalingPod> pods;        ///< in creation order
     std::vector<MetricReading> metrics;  ///< one per metrics() entry
     /// True when the gateway holds requests because there is no endpoint (scale from zero).
     bool requests_wait = false;
+    /// Mean time from creation to ready of the workload's pods that became ready; nullopt: none
+    /// has.
+    std::optional<Duration> start_time;
 };
 
 enum class ScalingOutcome : std::uint8_t {
@@ -97,7 +114,15 @@ struct ScalingDecision {
     std::int64_t desired = 0;  ///< spec_replicas when nothing is to change
     std::int64_t wanted = 0;   ///< before limits and stabilisation
     ScalingOutcome outcome = ScalingOutcome::unchanged;
-    std::string reason;  ///< "14 wanted, 8 allowed: policy 100 %/15 s"
+    std::string reason = {};  ///< "14 wanted, 8 allowed: policy 100 %/15 s"
+    std::string inputs = {};  ///< what it looked at: "requests_in_flight 61.5 a pod, target 40"
+    /// What pods created from now on request, by container; empty: as before.
+    std::vector<ContainerResources> requests = {};
+    /// Pods to evict, as indices into ScalingView::pods: deleted, and replaced by the workload.
+    std::vector<std::size_t> evict = {};
+    /// Whether the gateway keeps requests back from instances that have `container_concurrency` of
+    /// them (Knative's activator in the path); nullopt: as before.
+    std::optional<bool> buffer_at_gateway = {};
 };
 
 class ScalingPolicy {
@@ -105,12 +130,17 @@ class ScalingPolicy {
     virtual ~ScalingPolicy() = default;
     /// What decide() wants in ScalingView::metrics, in that order. Asked once.
     [[nodiscard]] virtual std::vector<MetricRequest> metrics() const = 0;
-    /// What is wrong with each of metrics() that the names alone do not tell (a target of a type
-    /// that its source does not take); an empty text where nothing is. A loader refuses them.
-    [[nodiscard]] virtual std::vector<std::string> metric_faults() const { return {}; }
+    /// What a loader refuses besides unknown metrics.
+    [[nodiscard]] virtual std::vector<ScalingFault> faults() const { return {}; }
+    /// Whether it decides the number of replicas; else what pods request (vertical autoscaling).
+    [[nodiscard]] virtual bool scales_replicas() const { return true; }
     /// Time between ticks.
     [[nodiscard]] virtual Duration period() const = 0;
     virtual ScalingDecision decide(const ScalingView& view) = 0;
+    /// Time between two calls of observe(), for a policy that samples more often than it decides;
+    /// zero: never.
+    [[nodiscard]] virtual Duration observes_every() const { return Duration::zero(); }
+    virtual void observe(const ScalingView& /*view*/) {}
 };
 
 }  // namespace headroom::control

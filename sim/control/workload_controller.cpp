@@ -1,81 +1,72 @@
 #include "sim/control/workload_controller.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <map>
-#include <tuple>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "sim/control/deletion_order.hpp"
 
 namespace headroom::control {
 
 namespace {
 
-/// floor(log2) of an age in nanoseconds; -1 for none (logarithmicRankDiff).
-std::int64_t age_class(Duration age) {
-    const std::int64_t ns = age / Duration::nanoseconds(1);
-    return ns > 0 ? std::bit_width(static_cast<std::uint64_t>(ns)) - 1 : -1;
+/// Creations of a set in one round (BurstReplicas of the ReplicaSet controller).
+constexpr std::int64_t kBurstReplicas = 500;
+
+std::int64_t node_of(const cluster::Pod& pod) {
+    return pod.bound() ? static_cast<std::int64_t>(pod.node.index) : DeletionCandidate::kNoNode;
 }
 
-/// What the order of deletion looks at; less is deleted first.
-struct DeletionRank {
-    bool assigned = false;
-    bool running = false;
-    bool ready = false;
-    std::int64_t fewer_neighbours = 0;  ///< minus the active pods of the workload on its node
-    Time ready_since;
-    Time created;
-    std::uint64_t uid = 0;
+DeletionCandidate candidate_of(const ControlState& state, PodId id) {
+    const ManagedPod& managed = state.managed(id);
+    const cluster::Pod& pod = state.cluster.pod(id);
+    DeletionCandidate candidate;
+    candidate.node = node_of(pod);
+    candidate.phase =
+        managed.container_started <= state.now ? DeletionPhase::running : DeletionPhase::pending;
+    candidate.ready = pod.phase == cluster::PodPhase::ready;
+    candidate.ready_since = managed.ready_since;
+    candidate.restarts = pod.restarts;
+    candidate.created = pod.created();
+    candidate.uid = managed.uid;
+    return candidate;
+}
+
+struct RankedPod {
     PodId id;
+    DeletionCandidate rank;
 };
 
-bool deleted_before(const DeletionRank& a, const DeletionRank& b, Time now) {
-    const auto state = [](const DeletionRank& r) {
-        return std::tuple(r.assigned, r.running, r.ready, r.fewer_neighbours);
-    };
-    if (state(a) != state(b)) return state(a) < state(b);
-    const auto by_age = [&](Time since_a, Time since_b) {
-        const std::int64_t class_a = age_class(now - since_a);
-        const std::int64_t class_b = age_class(now - since_b);
-        return class_a != class_b ? class_a < class_b : a.uid < b.uid;
-    };
-    if (a.ready && a.ready_since != b.ready_since) return by_age(a.ready_since, b.ready_since);
-    if (a.created != b.created) return by_age(a.created, b.created);
-    return a.uid < b.uid;
-}
-
-const char* why_first(const DeletionRank& rank) {
-    if (!rank.assigned) return "has no node";
-    if (!rank.running) return "is pending";
-    if (!rank.ready) return "is not ready";
-    if (rank.fewer_neighbours < -1) return "shares its node with most of its kind";
+const char* why_first(const DeletionCandidate& pod) {
+    if (pod.node == DeletionCandidate::kNoNode) return "has no node";
+    if (pod.phase != DeletionPhase::running) return "is pending";
+    if (!pod.ready) return "is not ready";
+    if (pod.rank > 1) return "shares its node with most of its kind";
     return "was ready for the shortest time";
 }
 
-std::vector<DeletionRank> ranked(const ControlState& state, const Workload& workload) {
-    std::map<NodeId, std::int64_t> on_node;
+/// The pods that are not being deleted, of one revision or of all, the first to be deleted first.
+/// Pods that nothing else tells apart go by uid.
+std::vector<RankedPod> ranked(const ControlState& state, const Workload& workload,
+                              std::optional<std::uint32_t> revision) {
+    std::vector<PodId> ids;
+    std::vector<std::int64_t> related_nodes;
     for (const PodId id : workload.pods) {
-        const cluster::Pod& pod = state.cluster.pod(id);
-        if (!state.managed(id).deleted && pod.bound()) ++on_node[pod.node];
+        const ManagedPod& pod = state.managed(id);
+        if (pod.deleted) continue;
+        related_nodes.push_back(node_of(state.cluster.pod(id)));
+        if (!revision || pod.revision == *revision) ids.push_back(id);
     }
-    std::vector<DeletionRank> ranks;
-    for (const PodId id : workload.pods) {
-        const ManagedPod& managed = state.managed(id);
-        if (managed.deleted) continue;
-        const cluster::Pod& pod = state.cluster.pod(id);
-        DeletionRank rank;
-        rank.assigned = pod.bound();
-        rank.running = managed.container_started <= state.now;
-        rank.ready = pod.phase == cluster::PodPhase::ready;
-        rank.fewer_neighbours = pod.bound() ? -on_node[pod.node] : 0;
-        rank.ready_since = managed.ready_since;
-        rank.created = pod.created();
-        rank.uid = managed.uid;
-        rank.id = id;
-        ranks.push_back(rank);
+    std::sort(ids.begin(), ids.end(),
+              [&](PodId a, PodId b) { return state.managed(a).uid < state.managed(b).uid; });
+    std::vector<DeletionCandidate> candidates;
+    for (const PodId id : ids) candidates.push_back(candidate_of(state, id));
+    std::vector<RankedPod> pods;
+    for (const std::size_t i : deletion_order(candidates, related_nodes, state.now)) {
+        pods.push_back({ids[i], candidates[i]});
     }
-    std::sort(ranks.begin(), ranks.end(), [&](const DeletionRank& a, const DeletionRank& b) {
-        return deleted_before(a, b, state.now);
-    });
-    return ranks;
+    return pods;
 }
 
 }  // namespace
@@ -94,29 +85,42 @@ void WorkloadController::set_desired(Workload& workload, std::int64_t replicas) 
 
 void WorkloadController::reconcile(Workload& workload) {
     workload.reconcile_queued = false;
-    while (workload.active < workload.desired) lifecycle_.create(workload);
-    if (workload.active == workload.desired) return;
-    const std::vector<DeletionRank> ranks = ranked(state_, workload);
-    const auto surplus = static_cast<std::size_t>(workload.active - workload.desired);
-    for (std::size_t i = 0; i < surplus; ++i) {
-        const std::int64_t before = workload.active;
+    ReplicaSet& only = workload.sets.back();
+    if (workload.rollout || only.revision != workload.template_revision) return roll_out(workload);
+    if (only.state.replicas != workload.desired) {
+        size_replica_set({workload.desired, workload.spec->strategy}, only.state, workload.desired);
+    }
+    fit(workload, only, workload.active);
+}
+
+void WorkloadController::fit(Workload& workload, const ReplicaSet& set, std::int64_t active) {
+    while (active < set.state.replicas) {
+        const std::int64_t missing = std::min(set.state.replicas - active, kBurstReplicas);
+        active += slow_start_batch(missing, kSlowStartFirstBatch, [&](std::int64_t) {
+                      lifecycle_.create(workload, set.revision);
+                      return true;
+                  }).successes;
+    }
+    if (active == set.state.replicas) return;
+    const std::vector<RankedPod> pods = ranked(state_, workload, set.revision);
+    for (std::size_t i = 0; active > set.state.replicas; ++i, --active) {
         Decision decision{state_.now,
                           "workload " + workload.spec->name,
-                          state_.managed(ranks[i].id).name,
+                          state_.managed(pods[i].id).name,
                           Decision::Outcome::changed,
-                          before,
-                          workload.desired,
-                          before - 1,
-                          std::string("deleted first: ") + why_first(ranks[i])};
+                          active,
+                          set.state.replicas,
+                          active - 1,
+                          std::string("deleted first: ") + why_first(pods[i].rank)};
         state_.decisions.record(std::move(decision), false);
-        lifecycle_.remove(ranks[i].id);
+        lifecycle_.remove(pods[i].id);
     }
     // Removing a pod that is gone at once asks for another look, which will find nothing to do.
 }
 
 std::vector<PodId> WorkloadController::deletion_order(const Workload& workload) const {
     std::vector<PodId> order;
-    for (const DeletionRank& rank : ranked(state_, workload)) order.push_back(rank.id);
+    for (const RankedPod& pod : ranked(state_, workload, std::nullopt)) order.push_back(pod.id);
     return order;
 }
 

@@ -27,6 +27,12 @@ class BacklogMeter {
         since_ = now;
     }
     [[nodiscard]] std::int64_t level() const { return level_; }
+    /// The integral up to `now`, which no event has passed.
+    [[nodiscard]] TimeIntegral total_at(Time now) const {
+        TimeIntegral sum = total();
+        sum.add(level_, now - since_);
+        return sum;
+    }
     /// The integral up to the last advance.
     [[nodiscard]] TimeIntegral total() const {
         TimeIntegral sum;

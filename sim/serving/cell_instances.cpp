@@ -47,7 +47,7 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
     record->service = local_[key.service];
     record->version = version;
     record->added = now;
-    record->max_in_flight = service.spec->gateway.max_in_flight_per_instance;
+    if (service.buffers) record->max_in_flight = service.spec->gateway.max_in_flight_per_instance;
     if (engine.llm) {
         record->kv_blocks = engine.llm->kv_blocks;
         auto policy = make_policy<BatchingPolicy>(
@@ -135,6 +135,25 @@ void Cell::set_version_weight(Time now, std::uint32_t service, std::uint32_t ver
     dispatch_queued(now, local_[service]);
 }
 
+void Cell::set_gateway_buffering(Time now, std::uint32_t index, bool buffers) {
+    Service& service = service_of(index);
+    if (service.buffers == buffers) return;
+    stand_at(now);
+    service.buffers = buffers;
+    const std::int64_t limit = buffers ? service.spec->gateway.max_in_flight_per_instance : -1;
+    for (const std::uint32_t instance : service.instance_by_ordinal) {
+        if (instance == kNone) continue;
+        InstanceRecord& record = *instances_[instance];
+        record.max_in_flight = limit;
+        if (limit >= 0 && record.in_flight >= limit) {
+            close_endpoint(instance, record);
+        } else {
+            open_endpoint(instance, record);
+        }
+    }
+    dispatch_queued(now, local_[index]);
+}
+
 void Cell::set_speed(Time now, InstanceKey key, SpeedPpm speed) {
     stand_at(now);
     const std::uint32_t index = index_of(key);
@@ -158,10 +177,10 @@ InstanceLoad Cell::instance_load(Time now, InstanceKey key) const {
     return load;
 }
 
-ServiceLoad Cell::service_load(Time, std::uint32_t index) const {
+ServiceLoad Cell::service_load(Time now, std::uint32_t index) const {
     const Service& service = service_of(index);
     return {service.arrivals.live + service.handed_over.live, service.stats.calls.in_flight(),
-            service.stats.calls.arrived, service.endpoints};
+            service.stats.calls.arrived, service.endpoints, service.stats.backlog.total_at(now)};
 }
 
 // ---------------------------------------------------------------- instances and endpoints

@@ -19,7 +19,7 @@ struct Cell::InstanceRecord {
     std::uint32_t version = 0;
     std::int64_t in_flight = 0;       ///< attempts sent and not ended
     std::vector<HandoverId> kept{};   ///< completed prefills of which it keeps the KV blocks
-    std::int64_t max_in_flight = -1;  ///< the gateway's limit; -1: none
+    std::int64_t max_in_flight = -1;  ///< the gateway's limit as it holds now; -1: none
     std::int64_t kv_blocks = 0;
     std::int64_t weight = 1;  ///< among its version's endpoints
     Time added;
@@ -102,6 +102,7 @@ struct Cell::Service {
     GatewayQueue arrivals;
     GatewayQueue handed_over;    ///< with kv_fabric: prefilled, and waiting for a decode instance
     std::int64_t endpoints = 0;  ///< instances that take new requests, full ones included
+    bool buffers = true;         ///< keeps requests back from instances that have their limit
     bool notified = false;       ///< request_waits was sent and no endpoint came since
     bool counted_unserved = false;
     std::uint32_t prefill = 0;  ///< with kv_fabric: the versions that are its pools

@@ -42,6 +42,7 @@ struct ServiceLoad {
     std::int64_t in_flight = 0;      ///< requests arrived and not ended, gateway queue included
     std::int64_t arrived = 0;        ///< counter
     std::int64_t endpoints = 0;      ///< instances that take new requests
+    TimeIntegral in_flight_time;     ///< in_flight integrated over the run
 };
 
 struct Notification {
@@ -65,6 +66,9 @@ class DataPlane {
     virtual void kill_instance(Time now, InstanceKey key) = 0;
     virtual void set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
                                     std::int64_t weight) = 0;
+    /// Whether the gateway keeps requests back from instances that have their limit of them
+    /// (GatewaySpec::max_in_flight_per_instance); it does until told otherwise.
+    virtual void set_gateway_buffering(Time now, std::uint32_t service, bool buffers) = 0;
     /// Holds from the next iteration boundary (simple servers and batchers: from the next start).
     virtual void set_speed(Time now, InstanceKey key, SpeedPpm speed) = 0;
     [[nodiscard]] virtual InstanceLoad instance_load(Time now, InstanceKey key) const = 0;

@@ -108,13 +108,22 @@ HpaTargetKind parse_target_kind(const std::string& type) {
     return type == "AverageValue" ? HpaTargetKind::average_value : HpaTargetKind::value;
 }
 
+bool is_of_resource(const HpaMetric& metric) {
+    return metric.request.kind == MetricKind::resource ||
+           metric.request.kind == MetricKind::container_resource;
+}
+
+bool names_no_resource(const HpaMetric& metric) {
+    return is_of_resource(metric) && metric.request.name != "cpu" &&
+           metric.request.name != "memory";
+}
+
 /// Why the API would refuse this metric; empty when it would not.
 std::string find_fault(const HpaMetric& metric) {
-    const bool is_resource = metric.request.kind == MetricKind::resource ||
-                             metric.request.kind == MetricKind::container_resource;
+    const bool is_resource = is_of_resource(metric);
     const bool is_pods = metric.request.kind == MetricKind::pods;
     const HpaTargetKind target = metric.target_kind;
-    if (is_resource && metric.request.name != "cpu" && metric.request.name != "memory") {
+    if (names_no_resource(metric)) {
         return fmt::format("resource {} is not known: cpu or memory", metric.request.name);
     }
     if (is_resource && target == HpaTargetKind::value) {
@@ -214,7 +223,9 @@ Hpa::Hpa(const Parameters& parameters, const PolicyContext&)
       up_(default_scale_up_rules()),
       down_(default_scale_down_rules(downscale_stabilization_)) {
     for (const auto& value : parameters.list("metrics")) {
+        const std::string pointer = fmt::format("/metrics/{}/name", metrics_.size());
         metrics_.push_back(parse_metric(*std::get<std::shared_ptr<const Parameters>>(value.data)));
+        metrics_.back().request.pointer = pointer;
     }
     const double tolerance = parameters.number("tolerance");
     calculator_.tolerances = {.scale_down = tolerance, .scale_up = tolerance};
@@ -243,9 +254,17 @@ std::vector<control::MetricRequest> Hpa::metrics() const {
     return requests;
 }
 
-std::vector<std::string> Hpa::metric_faults() const {
-    std::vector<std::string> faults;
-    for (const HpaMetric& metric : metrics_) faults.push_back(metric.invalid);
+std::vector<control::ScalingFault> Hpa::faults() const {
+    std::vector<control::ScalingFault> faults;
+    if (bounds_.min_replicas > bounds_.max_replicas) {
+        faults.push_back(
+            {"/min_replicas", fmt::format("expected at most max_replicas ({}), found {}",
+                                          bounds_.max_replicas, bounds_.min_replicas)});
+    }
+    for (std::size_t i = 0; i < metrics_.size(); ++i) {
+        if (metrics_[i].invalid.empty() || names_no_resource(metrics_[i])) continue;
+        faults.push_back({fmt::format("/metrics/{}", i), metrics_[i].invalid});
+    }
     return faults;
 }
 
@@ -330,8 +349,8 @@ ScalingDecision Hpa::decide_by_metrics(const ScalingView& view) {
     if (limited.replicas != stabilized) {
         decision.reason += fmt::format(", {} allowed: {}", limited.replicas, limited.limit);
     }
-    decision.reason += fmt::format("; {}", combined.measured);
-    if (!combined.error.empty()) decision.reason += fmt::format("; {}", combined.error);
+    decision.inputs = combined.measured;
+    if (!combined.error.empty()) decision.inputs += fmt::format("; {}", combined.error);
     note_change(current, decision.desired, view.now);
     return decision;
 }

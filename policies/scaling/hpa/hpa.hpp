@@ -42,7 +42,7 @@ class Hpa final : public control::ScalingPolicy {
     Hpa(const Parameters& parameters, const PolicyContext& context);
 
     [[nodiscard]] std::vector<control::MetricRequest> metrics() const override;
-    [[nodiscard]] std::vector<std::string> metric_faults() const override;
+    [[nodiscard]] std::vector<control::ScalingFault> faults() const override;
     [[nodiscard]] Duration period() const override { return sync_period_; }
     control::ScalingDecision decide(const control::ScalingView& view) override;
 

@@ -120,4 +120,112 @@ TEST_CASE("AutoscalerHost: shows deleted pods as deleted and does not count them
     CHECK(views[1].pods[0].deleted != views[1].pods[1].deleted);
 }
 
+TEST_CASE("AutoscalerHost: a policy that samples does so on its own interval, before its tick") {
+    ControlSpec spec = small_spec(1, 1, 1);
+    std::vector<std::pair<char, Time>> calls;
+    with_script(spec, Duration::seconds(4), [&calls](const ScalingView& view) {
+        calls.emplace_back('d', view.now);
+        return want(view, 1);
+    });
+    spec.workloads[0].autoscaler->phase = Duration::seconds(1);
+    ScriptedScaling::samples_every = Duration::seconds(2);
+    ScriptedScaling::sampler = [&calls](const ScalingView& view) {
+        calls.emplace_back('o', view.now);
+    };
+    Run run(spec);
+    run.start();
+    run.run_until(at_s(6));
+    CHECK(calls ==
+          std::vector<std::pair<char, Time>>{
+              {'o', at_s(1)}, {'d', at_s(1)}, {'o', at_s(3)}, {'o', at_s(5)}, {'d', at_s(5)}});
+}
+
+TEST_CASE("AutoscalerHost: live metrics are those of the tick, whatever the pipeline's delay") {
+    ControlSpec spec = small_spec(1, 1, 1);
+    spec.metrics.delay = Duration::seconds(60);
+    std::vector<std::vector<std::int64_t>> seen;
+    const auto live = [](MetricKind kind, const char* name) {
+        return MetricRequest{kind, name, "", true, ""};
+    };
+    with_script(
+        spec, Duration::seconds(10),
+        [&seen](const ScalingView& view) {
+            std::vector<std::int64_t> values;
+            for (const MetricReading& reading : view.metrics) {
+                if (!reading.available) {
+                    values.push_back(-1);
+                } else if (!reading.pods.empty()) {
+                    values.push_back(reading.pods[0]->value_milli);
+                } else {
+                    values.push_back(reading.values_milli.at(0));
+                }
+            }
+            seen.push_back(values);
+            return want(view, 1);
+        },
+        {live(MetricKind::external, "service_in_flight_seconds"),
+         live(MetricKind::external, "gateway_queue"), live(MetricKind::pods, "requests_waiting"),
+         live(MetricKind::external, "requests_running"),
+         live(MetricKind::external, "arrivals_per_second")});
+    Run run(spec);
+    run.plane.service_loads[0].gateway_queue = 7;
+    run.plane.service_loads[0].in_flight_time.add(3, Duration::milliseconds(1500));
+    run.plane.load_at = [](Time now, serving::InstanceKey) {
+        serving::InstanceLoad load;
+        load.waiting = now.since_start() / Duration::seconds(1);
+        load.running = 5;
+        return load;
+    };
+    run.start();
+    run.run_until(at_s(10));
+    REQUIRE(seen.size() == 2);
+    CHECK(seen[1] == std::vector<std::int64_t>{4500, 7000, 10'000, 5000, -1});
+}
+
+TEST_CASE("AutoscalerHost: new requests are those of the pods to come, and an evicted one is one") {
+    ControlSpec spec = small_spec(1, 4, 2);
+    std::vector<ScalingView> views;
+    with_script(spec, Duration::seconds(10), [&views](const ScalingView& view) {
+        views.push_back(view);
+        ScalingDecision decision = want(view, view.spec_replicas);
+        if (view.now == at_s(10)) {
+            decision.requests = {{view.pods[0].containers[0].name, 2500, std::nullopt}};
+            decision.evict = {1};
+            decision.reason = "cpu 2.5 wanted";
+        }
+        return decision;
+    });
+    Run run(spec);
+    run.start();
+    run.run_until(at_s(20));
+    REQUIRE(views.size() == 3);
+    REQUIRE(views[2].pods.size() == 2);
+    CHECK(views[2].pods[0].name == "chat-0");
+    CHECK(views[2].pods[0].containers[0].cpu_milli == 1000);
+    CHECK(views[2].pods[1].name == "chat-2");
+    CHECK(views[2].pods[1].containers[0].cpu_milli == 2500);
+    CHECK(views[2].pods[1].containers[0].memory_milli == gibibytes(16).count() * 1000);
+    CHECK(views[2].start_time == Duration::seconds(2));  // that of the new pod
+    CHECK_FALSE(views[1].start_time.has_value());
+    const auto decisions = of_actor(run.control->finish(at_s(20)), "test-control-scripted chat");
+    REQUIRE(decisions.size() == 1);
+    CHECK(decisions[0].subject == "chat-1");
+    CHECK(decisions[0].reason == "evicted: cpu 2.5 wanted");
+}
+
+TEST_CASE("AutoscalerHost: tells the gateway whether to keep requests back") {
+    ControlSpec spec = small_spec(1, 1, 1);
+    with_script(spec, Duration::seconds(10), [](const ScalingView& view) {
+        ScalingDecision decision = want(view, 1);
+        decision.buffer_at_gateway = view.now < at_s(10);
+        return decision;
+    });
+    Run run(spec);
+    run.start();
+    run.run_until(at_s(10));
+    CHECK(run.plane.of("buffer").size() == 1);
+    REQUIRE(run.plane.of("pass").size() == 1);
+    CHECK(run.plane.of("pass")[0].time == at_s(10));
+}
+
 }  // namespace headroom::control::testing

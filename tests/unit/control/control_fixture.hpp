@@ -29,7 +29,7 @@ class FakeDataPlane final : public serving::DataPlane {
   public:
     struct Call {
         Time time;
-        std::string what;  ///< "add", "drain", "kill", "speed"
+        std::string what;  ///< "add", "drain", "kill", "speed", "buffer", "pass"
         serving::InstanceKey key;
         std::int64_t value = 0;  ///< version or speed
     };
@@ -57,6 +57,9 @@ class FakeDataPlane final : public serving::DataPlane {
         calls.push_back({now, "kill", key, 0});
     }
     void set_version_weight(Time, std::uint32_t, std::uint32_t, std::int64_t) override {}
+    void set_gateway_buffering(Time now, std::uint32_t service, bool buffers) override {
+        calls.push_back({now, buffers ? "buffer" : "pass", {service, 0}, 0});
+    }
     void set_speed(Time now, serving::InstanceKey key, serving::SpeedPpm speed) override {
         REQUIRE(instances.count(key) == 1);
         instances[key].speed = speed;
@@ -151,10 +154,14 @@ struct ScriptedScaling final : ScalingPolicy {
     [[nodiscard]] std::vector<MetricRequest> metrics() const override { return requests; }
     [[nodiscard]] Duration period() const override { return every; }
     ScalingDecision decide(const ScalingView& view) override { return script(view); }
+    [[nodiscard]] Duration observes_every() const override { return samples_every; }
+    void observe(const ScalingView& view) override { sampler(view); }
 
     static inline std::vector<MetricRequest> requests;
     static inline Duration every = Duration::seconds(15);
     static inline std::function<ScalingDecision(const ScalingView&)> script;
+    static inline Duration samples_every = Duration::zero();
+    static inline std::function<void(const ScalingView&)> sampler;
 };
 
 inline void register_test_policies() {
@@ -245,6 +252,7 @@ inline void with_script(ControlSpec& spec, Duration every,
     ScriptedScaling::every = every;
     ScriptedScaling::script = std::move(script);
     ScriptedScaling::requests = std::move(requests);
+    ScriptedScaling::samples_every = Duration::zero();
 }
 
 inline ScalingDecision want(const ScalingView& view, std::int64_t replicas) {

@@ -1,5 +1,7 @@
 #include "sim/control/workload_controller.hpp"
 
+#include <algorithm>
+
 #include "sim/control/artifact_fetcher.hpp"
 #include "sim/control/scheduling_queue.hpp"
 #include "tests/unit/control/control_fixture.hpp"
@@ -26,7 +28,7 @@ struct Bench {
     }
     PodId create(Time at) {
         state.now = at;
-        return lifecycle.create(state.workloads[0]);
+        return lifecycle.create(state.workloads[0], 1);
     }
     PodId bound(Time at, std::size_t node) {
         const PodId pod = create(at);
@@ -87,6 +89,16 @@ TEST_CASE("WorkloadController: ready times are compared by powers of two of nano
     // Within a class the uid decides.
     const bool middle_first = bench.state.managed(middle).uid < bench.state.managed(old).uid;
     CHECK(order[1] == (middle_first ? middle : old));
+}
+
+TEST_CASE("WorkloadController: pods that nothing tells apart are deleted by uid") {
+    Bench bench(1);
+    std::vector<PodId> pods;
+    for (int i = 0; i < 6; ++i) pods.push_back(bench.ready(at_s(0), 0));
+    std::sort(pods.begin(), pods.end(), [&](PodId a, PodId b) {
+        return bench.state.managed(a).uid < bench.state.managed(b).uid;
+    });
+    CHECK(bench.order(at_s(100)) == pods);
 }
 
 TEST_CASE("WorkloadController: counts ups, downs and reversals of the desired number") {

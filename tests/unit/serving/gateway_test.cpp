@@ -260,6 +260,34 @@ TEST_CASE("Gateway: sends an instance no more than max_in_flight_per_instance at
     CHECK(rows[3].instance == 1);
 }
 
+TEST_CASE("Gateway: keeps requests back from full instances only while it is told to") {
+    auto service = fixed_service(10);
+    service.gateway.max_in_flight_per_instance = 1;
+    CellRig rig = rig_of(service, {0, 0, 0, 3, 5});
+    rig.start();
+    rig.add(at(0), 0, 0);
+    rig.add(at(0), 0, 1);
+    const auto held = [&rig](double time) {
+        return rig.cell->service_load(at(time), 0).gateway_queue;
+    };
+    rig.run(at(1));
+    CHECK(held(1) == 1);
+    rig.cell->set_gateway_buffering(at(1), 0, false);
+    CHECK(held(1) == 0);  // it waits at an instance now
+    rig.run(at(4));
+    CHECK(held(4) == 0);  // so does the one of 3 s
+    rig.cell->set_gateway_buffering(at(4), 0, true);
+    rig.run(at(6));
+    CHECK(held(6) == 1);
+    // The integral of what is in flight: 3 from 0 s on, 4 from 3 s on, 5 from 5 s on.
+    CHECK(rig.cell->service_load(at(6), 0).in_flight_time.to_seconds() == 9 + 8 + 5);
+    rig.run_to_the_end();
+    finish(rig);
+    // Both instances serve two in a row; the last one goes where room is first.
+    CHECK(rig.rows()[4].first_scheduled == at(20));
+    CHECK(rig.rows()[4].finish == at(30));
+}
+
 TEST_CASE("Gateway: draining takes no new requests, killing hands over those that wait") {
     auto service = fixed_service(4);
     service.gateway.max_attempts = 2;

@@ -1,0 +1,128 @@
+// How a pod's container ends and starts again: the part of PodLifecycle that plays the kubelet's
+// probes and its back-off.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/control/pod_lifecycle.hpp"
+
+namespace headroom::control {
+
+using cluster::PodPhase;
+
+namespace {
+
+/// When a probe of a container that started at `started` runs first at or after `time`.
+Time first_run(const ProbeSpec& probe, Time started, Time time) {
+    const Time first = started + probe.initial_delay;
+    if (time <= first) return first;
+    const Duration since = time - first;
+    const std::int64_t runs = (since.ps() + probe.period.ps() - 1) / probe.period.ps();
+    return first + probe.period * runs;
+}
+
+/// When a probe that never passed has failed too often.
+Time gives_up(const ProbeSpec& probe, Time started) {
+    return started + probe.initial_delay + probe.period * (probe.failure_threshold - 1);
+}
+
+}  // namespace
+
+/// Until the server is up, a startup probe fails, or without one a liveness probe.
+void PodLifecycle::begin_probes(PodId id, ManagedPod& pod) {
+    const LifecycleSpec& spec = state_.workload_of(pod).spec->lifecycle;
+    const std::optional<ProbeSpec>& probe = spec.startup ? spec.startup : spec.liveness;
+    if (probe) {
+        const Time at = gives_up(*probe, pod.container_started);
+        pod.probe = state_.queue.push(
+            control_key(at, EventClass::pod_step, id.index, kProbeOrdinal), {id.generation});
+    }
+    if (pod.crashes_left > 0) {
+        const Time at = pod.container_started + pod.crash_after;
+        pod.crash = state_.queue.push(
+            control_key(at, EventClass::pod_step, id.index, kCrashOrdinal), {id.generation});
+    }
+}
+
+/// The server will be up once it is warm: which probes pass is known from here.
+bool PodLifecycle::begin_warm_up(PodId id, ManagedPod& pod) {
+    const LifecycleSpec& spec = state_.workload_of(pod).spec->lifecycle;
+    const Time up = state_.now + spec.warm_up;
+    Time ready = up;
+    if (spec.startup) ready = std::max(ready, first_run(*spec.startup, pod.container_started, up));
+    if (spec.readiness) {
+        ready = first_run(*spec.readiness, pod.container_started, ready) +
+                spec.readiness->period * (spec.readiness->success_threshold - 1);
+    }
+    const std::optional<ProbeSpec>& probe = spec.startup ? spec.startup : spec.liveness;
+    if (probe && up <= gives_up(*probe, pod.container_started)) {
+        state_.queue.cancel(pod.probe);
+        pod.probe = {};
+    }
+    return wait(id, pod, ready - state_.now);
+}
+
+void PodLifecycle::probe_failed(PodId id) {
+    ManagedPod& pod = state_.managed(id);
+    pod.probe = {};
+    const LifecycleSpec& spec = state_.workload_of(pod).spec->lifecycle;
+    const ProbeSpec& probe = spec.startup ? *spec.startup : *spec.liveness;
+    restart(id, fmt::format("{} probe failed {} times, {:g} s after the container's start",
+                            spec.startup ? "startup" : "liveness", probe.failure_threshold,
+                            (state_.now - pod.container_started).to_seconds()));
+}
+
+void PodLifecycle::crash(PodId id, std::int64_t times, Duration after) {
+    ManagedPod& pod = state_.managed(id);
+    pod.crashes_left = times;
+    pod.crash_after = after;
+    crash_again(id);
+}
+
+void PodLifecycle::crash_again(PodId id) {
+    ManagedPod& pod = state_.managed(id);
+    pod.crash = {};
+    if (state_.cluster.pod(id).phase < PodPhase::container_start) return;  // nothing runs yet
+    --pod.crashes_left;
+    restart(id, "container crashed");
+}
+
+/// The container has ended. A pod that is being deleted needs it no more.
+void PodLifecycle::restart(PodId id, const std::string& why) {
+    ManagedPod& pod = state_.managed(id);
+    Workload& workload = state_.workload_of(pod);
+    if (pod.ordinal >= 0) state_.data_plane.kill_instance(state_.now, state_.instance_key(pod));
+    if (pod.deleted) return finish(id);
+    for (EventHandle* handle : {&pod.step, &pod.probe, &pod.crash}) {
+        state_.queue.cancel(*handle);
+        *handle = {};
+    }
+    fetcher_.leave(id);
+    leave_ready(id, pod);
+    if (pod.ordinal >= 0) state_.instances.erase(state_.instance_key(pod));
+    pod.ordinal = -1;
+    pod.container_started = pod.ready_since = pod.endpoint_since = Time::max();
+    pod.stage_since = state_.now;
+    pod.warm_start = false;
+    ++workload.version;
+    ++workload.result.container_restarts;
+    state_.cluster.set_phase(id, PodPhase::container_start, state_.now);
+    if (workload.rollout) state_.request_reconcile(workload);
+
+    const Duration back_off = pod.backoff.restart_at(state_.now) - state_.now;
+    Decision decision;
+    decision.time = state_.now;
+    decision.actor = "kubelet";
+    decision.subject = pod.name;
+    decision.before = state_.cluster.pod(id).restarts - 1;
+    decision.wanted = decision.after = state_.cluster.pod(id).restarts;
+    decision.reason =
+        why + (back_off > Duration::zero() ? fmt::format(": CrashLoopBackOff, restart {} in {:g} s",
+                                                         decision.after, back_off.to_seconds())
+                                           : fmt::format(": restart {} at once", decision.after));
+    state_.decisions.record(std::move(decision), false);
+    if (wait(id, pod, back_off + workload.spec->lifecycle.container_start)) advance(id);
+}
+
+}  // namespace headroom::control
