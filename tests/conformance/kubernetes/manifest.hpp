@@ -11,13 +11,9 @@
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
-#include "tests/conformance/kubernetes/vector_file.hpp"
+#include "tests/conformance/kubernetes/vector_values.hpp"
 
 namespace headroom::conformance {
-
-struct NotCovered {
-    std::string reason;
-};
 
 using Amounts = std::map<std::string, std::int64_t>;
 

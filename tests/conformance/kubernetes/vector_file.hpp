@@ -1,5 +1,4 @@
-/// Reads a file of conformance vectors, which lie beside the checkout and need not be there. Cases
-/// are objects in a JSON array; `t` fields are seconds relative to "now", -1e9 is the zero time.
+/// Reads a file of conformance vectors, which lie beside the checkout and need not be there.
 #pragma once
 
 #include <cstdio>
@@ -8,8 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-
-#include "sim/core/time.hpp"
 
 namespace headroom::conformance {
 
@@ -24,16 +21,6 @@ inline std::optional<Json> read_vectors(const std::string& name) {
         return std::nullopt;
     }
     return Json::parse(file);
-}
-
-/// A "now" that leaves room for the vectors' past.
-inline constexpr Time kNow = Time::zero() + Duration::hours(1200);
-
-/// A vector's time; the zero time and anything before the simulation is "never".
-inline Time at(const Json& seconds) {
-    const double t = seconds.get<double>();
-    if (t < -4'000'000.0) return Time::max();
-    return kNow + Duration::from_seconds(t);
 }
 
 /// Counts cases by kind and prints one "file kind: passed/all" line each.

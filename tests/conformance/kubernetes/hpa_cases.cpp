@@ -1,18 +1,16 @@
-/// The horizontal pod autoscaler against cases of upstream's own unit tests. Replica calculations
-/// and whole rounds go through the policy as the registry makes it; the rules of behavior, which
-/// upstream tests one by one, through their functions.
+/// The horizontal pod autoscaler. Replica calculations and whole rounds go through the policy as
+/// the registry makes it; the rules of behavior, which upstream tests one by one, through their
+/// functions.
+#include <algorithm>
 #include <cmath>
 
 #include "policies/scaling/hpa/hpa.hpp"
-#include "tests/catch.hpp"
-#include "tests/conformance/kubernetes/vector_file.hpp"
+#include "tests/conformance/kubernetes/vector_values.hpp"
 
-namespace headroom::policies {
+namespace headroom::conformance {
 namespace {
 
-using conformance::at;
-using conformance::Json;
-using conformance::kNow;
+using namespace policies;
 using control::MetricKind;
 using control::MetricReading;
 using control::PodPhase;
@@ -23,10 +21,6 @@ using control::ScalingPod;
 using control::ScalingPolicy;
 using control::ScalingView;
 
-Duration seconds(const Json& s) {
-    return Duration::from_seconds(s.get<double>());
-}
-
 PodPhase parse_phase(const std::string& name) {
     if (name == "Pending") return PodPhase::pending;
     if (name == "Running") return PodPhase::running;
@@ -35,22 +29,28 @@ PodPhase parse_phase(const std::string& name) {
 }
 
 std::optional<std::int64_t> optional_amount(const Json& object, const char* key) {
-    const auto it = object.find(key);
-    if (it == object.end() || it->is_null()) return std::nullopt;
-    return it->get<std::int64_t>();
+    const Json amount = object.value(key, Json());
+    return amount.is_null() ? std::nullopt : std::optional(amount.get<std::int64_t>());
+}
+
+/// A list that may be missing or null.
+Json list_of(const Json& object, const char* key) {
+    const Json list = object.value(key, Json());
+    return list.is_null() ? Json::array() : list;
 }
 
 ScalingPod parse_pod(const Json& json) {
     ScalingPod pod;
     pod.name = json.at("name");
     pod.phase = parse_phase(json.at("phase"));
-    pod.deleted = json.value("deleted", false);
-    pod.has_ready_condition = !json.at("ready").is_null();
+    pod.deleted = value_or(json, "deleted", false);
+    pod.has_ready_condition = json.contains("ready") && !json.at("ready").is_null();
     pod.ready = pod.has_ready_condition && json.at("ready") == "True";
-    if (!json.at("start_t").is_null()) pod.start_time = at(json.at("start_t"));
-    pod.ready_transition =
-        json.at("ready_transition_t").is_null() ? Time::max() : at(json.at("ready_transition_t"));
-    for (const Json& container : json.value("containers", Json::array())) {
+    const Json start = json.value("start_t", Json());
+    if (!start.is_null()) pod.start_time = at(start);
+    const Json transition = json.value("ready_transition_t", Json());
+    pod.ready_transition = transition.is_null() ? Time::max() : at(transition);
+    for (const Json& container : list_of(json, "containers")) {
         const auto request = optional_amount(container, "request_m");
         pod.containers.push_back({container.at("name"), request, request});
     }
@@ -100,7 +100,7 @@ void set_rules(Parameters& behavior, const char* direction, const Json& json) {
     rules.set("stabilization_window", {seconds(json.at("stabilization_window_s"))});
     rules.set("select_policy", {json.at("select_policy").get<std::string>()});
     ParameterValue::List policies;
-    for (const Json& entry : json.at("policies")) {
+    for (const Json& entry : list_of(json, "policies")) {
         Parameters policy;
         policy.set("type", {entry.at("type").get<std::string>()});
         policy.set("value", {entry.at("value").get<std::int64_t>()});
@@ -117,7 +117,7 @@ Parameters hpa_parameters(std::int64_t min, std::int64_t max, ParameterValue::Li
     p.set("min_replicas", {min});
     p.set("max_replicas", {max});
     p.set("metrics", list(std::move(metrics)));
-    p.set("tolerance", {test.value("tolerance", 0.1)});
+    p.set("tolerance", {value_or(test, "tolerance", 0.1)});
     p.set("cpu_initialization_period", {seconds(test.at("cpu_initialization_period_s"))});
     p.set("initial_readiness_delay", {seconds(test.at("initial_readiness_delay_s"))});
     if (test.contains("downscale_stabilization_s")) {
@@ -159,7 +159,7 @@ MetricReading parse_reading(const Json& test, const std::vector<ScalingPod>& pod
     const Time timestamp = at(test.at("metric_timestamp_t"));
     const Duration window = seconds(test.at("metric_window_s"));
     if (test.contains("metric_values_m")) {
-        const auto values = test.at("metric_values_m").get<std::vector<std::int64_t>>();
+        const auto values = list_of(test, "metric_values_m").get<std::vector<std::int64_t>>();
         reading.available = !values.empty();
         reading.values_milli = values;
         reading.pods.resize(pods.size());
@@ -168,14 +168,14 @@ MetricReading parse_reading(const Json& test, const std::vector<ScalingPod>& pod
         }
         return reading;
     }
-    reading.available = !test.at("pod_metrics").empty();
+    reading.available = !list_of(test, "pod_metrics").empty();
     reading.containers.resize(pods.size());
-    for (const Json& measured : test.at("pod_metrics")) {
+    for (const Json& measured : list_of(test, "pod_metrics")) {
         for (std::size_t i = 0; i < pods.size(); ++i) {
             if (pods[i].name != measured.at("pod")) continue;
             auto& row = reading.containers[i];
             row.resize(pods[i].containers.size());
-            for (const Json& container : measured.at("containers")) {
+            for (const Json& container : list_of(measured, "containers")) {
                 for (std::size_t c = 0; c < row.size(); ++c) {
                     if (pods[i].containers[c].name == container.at("name")) {
                         row[c] = sample(container.at("usage_m"), timestamp, window);
@@ -187,15 +187,13 @@ MetricReading parse_reading(const Json& test, const std::vector<ScalingPod>& pod
     return reading;
 }
 
-/// The metric of a case, or nullopt for a kind that is not one of replica calculation.
-std::optional<Parameters> parse_metric_of_case(const Json& test) {
+Parameters parse_metric_of_case(const Json& test) {
     const std::string kind = test.at("kind");
-    const std::string resource = test.value("resource", "");
-    const std::string container = test.value("container", "");
+    const auto resource = value_or(test, "resource", std::string());
+    const auto container = value_or(test, "container", std::string());
     if (kind == "Resource" || kind == "ContainerResource") {
-        if (test.contains("target_utilization")) {
-            return metric_parameters(kind, resource, container, "Utilization",
-                                     test.at("target_utilization").get<std::int64_t>() * 1000);
+        if (const auto percent = optional_amount(test, "target_utilization")) {
+            return metric_parameters(kind, resource, container, "Utilization", *percent * 1000);
         }
         return metric_parameters(kind, resource, container, "AverageValue", test.at("target_m"));
     }
@@ -205,15 +203,12 @@ std::optional<Parameters> parse_metric_of_case(const Json& test) {
     if (kind == "Object" || kind == "External") {
         return metric_parameters(kind, "qps", "", "Value", test.at("target_m"));
     }
-    if (kind == "ObjectPerPod" || kind == "ExternalPerPod") {
-        return metric_parameters(kind.substr(0, kind.size() - 6), "qps", "", "AverageValue",
-                                 test.at("target_m"));
-    }
-    return std::nullopt;
+    const std::string type = kind.substr(0, kind.rfind("PerPod"));
+    return metric_parameters(type, "qps", "", "AverageValue", test.at("target_m"));
 }
 
-bool run_group_pods(const Json& test) {
-    const auto pods = parse_pods(test.at("pods"));
+std::string run_group_pods(const Json& test) {
+    const auto pods = parse_pods(list_of(test, "pods"));
     std::vector<std::optional<PodSample>> samples(pods.size());
     for (std::size_t i = 0; i < pods.size(); ++i) {
         const auto it = test.at("metrics").find(pods[i].name);
@@ -232,28 +227,35 @@ bool run_group_pods(const Json& test) {
         return result;
     };
     const auto expected = [&](const char* key) {
-        auto result = test.at(key).get<std::vector<std::string>>();
+        auto result = list_of(test, key).get<std::vector<std::string>>();
         std::sort(result.begin(), result.end());
         return result;
     };
-    return groups.ready_count == test.at("expected_ready_count") &&
-           names(groups.unready) == expected("expected_unready") &&
-           names(groups.missing) == expected("expected_missing") &&
-           names(groups.ignored) == expected("expected_ignored");
+    Differences differences;
+    differences.compare("ready", test.at("expected_ready_count"), groups.ready_count);
+    differences.compare("unready", expected("expected_unready"), names(groups.unready));
+    differences.compare("missing", expected("expected_missing"), names(groups.missing));
+    differences.compare("ignored", expected("expected_ignored"), names(groups.ignored));
+    return differences.text();
 }
 
-bool run_replica_calculation(const Json& test, const Parameters& metric) {
+std::string run_replica_calculation(const Json& test) {
+    const Parameters metric = parse_metric_of_case(test);
     ScalingView view;
     view.now = kNow;
     view.spec_replicas = view.status_replicas = test.at("current_replicas");
-    view.pods = parse_pods(test.at("pods"));
+    view.pods = parse_pods(list_of(test, "pods"));
     view.metrics = {parse_reading(test, view.pods)};
     const auto policy = make_hpa(hpa_parameters(0, 100'000, {object(metric)}, test));
     const ScalingDecision decision = policy->decide(view);
-    if (test.contains("expected_error")) return decision.outcome == ScalingOutcome::no_metrics;
-    INFO(decision.reason);
-    CHECK(decision.wanted == test.at("expected_replicas"));
-    if (decision.wanted != test.at("expected_replicas")) return false;
+    Differences differences;
+    if (value_or(test, "expected_error", false)) {
+        if (decision.outcome != ScalingOutcome::no_metrics) {
+            differences.add("error", "one", decision.reason);
+        }
+        return differences.text();
+    }
+    differences.compare("replicas", test.at("expected_replicas"), decision.wanted);
 
     HpaMetric parsed;
     parsed.request = policy->metrics().front();
@@ -266,34 +268,25 @@ bool run_replica_calculation(const Json& test, const Parameters& metric) {
     options.cpu_initialization_period = seconds(test.at("cpu_initialization_period_s"));
     options.initial_readiness_delay = seconds(test.at("initial_readiness_delay_s"));
     const auto proposal = propose_replicas(parsed, view, view.metrics.front(), options);
-    const auto agrees = [&](const char* key, std::int64_t value) {
-        return !test.contains(key) || test.at(key) == value;
+    const auto compare = [&](const char* what, const char* key, std::int64_t value) {
+        if (const auto expected = optional_amount(test, key)) {
+            differences.compare(what, *expected, value);
+        }
     };
-    return agrees("expected_utilization", proposal.utilization_percent) &&
-           agrees("expected_raw_average_m", proposal.usage_milli) &&
-           agrees("expected_usage_m", proposal.usage_milli);
+    compare("utilization", "expected_utilization", proposal.utilization_percent);
+    compare("raw average", "expected_raw_average_m", proposal.usage_milli);
+    compare("usage", "expected_usage_m", proposal.usage_milli);
+    return differences.text();
 }
 
-TEST_CASE("Hpa conformance: replica calculations as upstream's replica_calculator_test") {
-    const auto cases = conformance::read_vectors("hpa_replica_calc.json");
-    if (!cases.has_value()) return;
-    conformance::Tally tally("hpa_replica_calc");
-    for (const Json& test : *cases) {
-        const std::string kind = test.at("kind");
-        INFO(test.at("name").get<std::string>());
-        if (kind == "GroupPods") {
-            const bool passed = run_group_pods(test);
-            CHECK(passed);
-            tally.add(kind, passed);
-        } else if (const auto metric = parse_metric_of_case(test)) {
-            const bool passed = run_replica_calculation(test, *metric);
-            CHECK(passed);
-            tally.add(kind, passed);
-        } else {
-            tally.skip(kind);
-        }
-    }
-}
+const CaseKind kGroupPods{"GroupPods", run_group_pods};
+const CaseKind kResource{"Resource", run_replica_calculation};
+const CaseKind kContainerResource{"ContainerResource", run_replica_calculation};
+const CaseKind kPods{"Pods", run_replica_calculation};
+const CaseKind kObject{"Object", run_replica_calculation};
+const CaseKind kObjectPerPod{"ObjectPerPod", run_replica_calculation};
+const CaseKind kExternal{"External", run_replica_calculation};
+const CaseKind kExternalPerPod{"ExternalPerPod", run_replica_calculation};
 
 // The rules of behavior.
 
@@ -305,7 +298,7 @@ HpaScalingRules parse_rules(const Json& json, HpaScalingRules rules) {
                           : select == "Min" ? HpaSelectPolicy::min
                                             : HpaSelectPolicy::disabled;
     rules.policies.clear();
-    for (const Json& policy : json.at("policies")) {
+    for (const Json& policy : list_of(json, "policies")) {
         rules.policies.push_back({.type = policy.at("type") == "Pods"
                                               ? HpaScalingPolicy::Type::pods
                                               : HpaScalingPolicy::Type::percent,
@@ -327,101 +320,114 @@ std::string condition_of(const LimitedReplicas& limited) {
     return limited.limit == "min_replicas" ? "TooFewReplicas" : "limit";
 }
 
-bool agrees(const LimitedReplicas& limited, const Json& test) {
+std::string compare_limited(const Json& test, const LimitedReplicas& limited) {
+    Differences differences;
     std::string condition = test.at("expected_condition");
     if (condition == "ScaleUpLimit" || condition == "ScaleDownLimit") condition = "limit";
-    return limited.replicas == test.at("expected") && condition_of(limited) == condition;
+    differences.compare("replicas", test.at("expected"), limited.replicas);
+    differences.compare("condition", condition, condition_of(limited));
+    return differences.text();
 }
 
-bool run_store_scale_event(const Json& test) {
+HpaBounds parse_bounds(const Json& test) {
+    return {test.at("min"), test.at("max")};
+}
+
+HpaScaleEvents parse_both_events(const Json& test) {
+    return {parse_events(list_of(test, "scale_up_events")),
+            parse_events(list_of(test, "scale_down_events"))};
+}
+
+std::string run_no_behavior_limits(const Json& test) {
+    return compare_limited(
+        test, limit_without_behavior(parse_bounds(test), test.at("current"), test.at("desired"),
+                                     test.at("scale_up_limit_factor"),
+                                     test.at("scale_up_limit_minimum")));
+}
+
+std::string run_behavior_rate_limit(const Json& test) {
+    const auto up = parse_rules(test.at("scale_up_rules"), default_scale_up_rules());
+    const auto down =
+        parse_rules(test.at("scale_down_rules"), default_scale_down_rules(Duration::seconds(300)));
+    return compare_limited(
+        test, limit_with_behavior(parse_bounds(test), test.at("current"), test.at("desired"), up,
+                                  down, parse_both_events(test), kNow));
+}
+
+std::string run_one_limit(const Json& test) {
+    const auto rules = parse_rules(test.at("rules"), {});
+    const auto limit = test.at("kind") == "scale_up_limit" ? scale_up_limit : scale_down_limit;
+    Differences differences;
+    differences.compare("limit", test.at("expected"),
+                        limit(test.at("current"), parse_both_events(test), rules, kNow).replicas);
+    return differences.text();
+}
+
+std::string run_store_scale_event(const Json& test) {
     const HpaScalingRules rules = parse_rules(test.at("rules"), {});
     const std::int64_t change = test.at("replica_change");
-    bool passed = true;
+    Differences differences;
     for (const std::int64_t sign : {1, -1}) {
         HpaScaleEvents events;
         auto& log = sign > 0 ? events.up : events.down;
-        log = parse_events(test.at("prev_events"));
-        passed = passed && change_in_period(log, seconds(test.at("query_period_s")), kNow) ==
-                               test.at("expected_change_in_period_before");
+        log = parse_events(list_of(test, "prev_events"));
+        differences.compare("change in the period", test.at("expected_change_in_period_before"),
+                            change_in_period(log, seconds(test.at("query_period_s")), kNow));
         // Without behavior the policy keeps no events at all.
         if (!test.at("rules").is_null()) {
             store_scale_event(events, rules, rules, 10, 10 + sign * change, kNow);
         }
-        const Json& expected = test.at("expected_events_after");
-        passed = passed && log.size() == expected.size();
-        for (std::size_t i = 0; passed && i < log.size(); ++i) {
-            passed = log[i].change == expected[i].at("change") &&
-                     log[i].outdated == expected[i].at("outdated");
+        const auto written = [](const auto& change_of, const auto& outdated_of) {
+            return Json{{"change", change_of}, {"outdated", outdated_of}};
+        };
+        Json expected = Json::array();
+        for (const Json& event : list_of(test, "expected_events_after")) {
+            expected.push_back(written(event.at("change"), value_or(event, "outdated", false)));
         }
+        Json found = Json::array();
+        for (const auto& event : log) found.push_back(written(event.change, event.outdated));
+        differences.compare("events", expected, found);
     }
-    return passed;
+    return differences.text();
 }
 
-bool run_behavior_stabilize(const Json& test) {
-    auto log = parse_recommendations(test.at("recommendations"));
-    const std::int64_t result = stabilize_with_behavior(
+std::vector<std::int64_t> replicas_of(const std::vector<HpaRecommendation>& log) {
+    std::vector<std::int64_t> replicas;
+    for (const auto& entry : log) replicas.push_back(entry.replicas);
+    return replicas;
+}
+
+std::string run_no_behavior_stabilize(const Json& test) {
+    auto log = parse_recommendations(list_of(test, "recommendations"));
+    const std::int64_t found = stabilize_downscale(
+        log, test.at("desired"), seconds(test.at("downscale_stabilization_s")), kNow);
+    Differences differences;
+    differences.compare("replicas", test.at("expected"), found);
+    if (const auto length = optional_amount(test, "expected_log_length")) {
+        differences.compare("length of the log", *length, log.size());
+    }
+    return differences.text();
+}
+
+std::string run_behavior_stabilize(const Json& test) {
+    auto log = parse_recommendations(list_of(test, "recommendations"));
+    const std::int64_t found = stabilize_with_behavior(
         log, test.at("current"), test.at("desired"), seconds(test.at("scale_up_stabilization_s")),
         seconds(test.at("scale_down_stabilization_s")), kNow);
-    if (result != test.at("expected")) return false;
-    if (!test.contains("expected_recommendations_after")) return true;
-    std::vector<std::int64_t> after;
-    for (const auto& entry : log) after.push_back(entry.replicas);
-    return after == test.at("expected_recommendations_after").get<std::vector<std::int64_t>>();
+    Differences differences;
+    differences.compare("replicas", test.at("expected"), found);
+    const Json after = test.value("expected_recommendations_after", Json());
+    if (!after.is_null()) differences.compare("recommendations", after, replicas_of(log));
+    return differences.text();
 }
 
-/// nullopt: a kind that is not known here.
-std::optional<bool> run_behavior_case(const Json& test) {
-    const std::string kind = test.at("kind");
-    if (kind == "store_scale_event") return run_store_scale_event(test);
-    if (kind == "behavior_stabilize") return run_behavior_stabilize(test);
-    if (kind == "no_behavior_limits") {
-        return agrees(limit_without_behavior({test.at("min"), test.at("max")}, test.at("current"),
-                                             test.at("desired"), test.at("scale_up_limit_factor"),
-                                             test.at("scale_up_limit_minimum")),
-                      test);
-    }
-    if (kind == "no_behavior_stabilize") {
-        auto log = parse_recommendations(test.at("recommendations"));
-        return stabilize_downscale(log, test.at("desired"),
-                                   seconds(test.at("downscale_stabilization_s")),
-                                   kNow) == test.at("expected") &&
-               log.size() == test.at("expected_log_length");
-    }
-    if (kind == "behavior_rate_limit") {
-        const auto up = parse_rules(test.at("scale_up_rules"), default_scale_up_rules());
-        const auto down = parse_rules(test.at("scale_down_rules"),
-                                      default_scale_down_rules(Duration::seconds(300)));
-        const HpaScaleEvents events{parse_events(test.at("scale_up_events")),
-                                    parse_events(test.at("scale_down_events"))};
-        return agrees(limit_with_behavior({test.at("min"), test.at("max")}, test.at("current"),
-                                          test.at("desired"), up, down, events, kNow),
-                      test);
-    }
-    if (kind == "scale_up_limit" || kind == "scale_down_limit") {
-        const auto rules = parse_rules(test.at("rules"), {});
-        const HpaScaleEvents events{parse_events(test.at("scale_up_events")),
-                                    parse_events(test.at("scale_down_events"))};
-        const auto limit = kind == "scale_up_limit" ? scale_up_limit : scale_down_limit;
-        return limit(test.at("current"), events, rules, kNow).replicas == test.at("expected");
-    }
-    return std::nullopt;
-}
-
-TEST_CASE("Hpa conformance: stabilisation, limits and scale events as upstream's horizontal_test") {
-    const auto cases = conformance::read_vectors("hpa_behavior.json");
-    if (!cases.has_value()) return;
-    conformance::Tally tally("hpa_behavior");
-    for (const Json& test : *cases) {
-        INFO(test.at("kind").get<std::string>() << ": " << test.at("name").get<std::string>());
-        const auto passed = run_behavior_case(test);
-        if (passed.has_value()) {
-            CHECK(*passed);
-            tally.add(test.at("kind"), *passed);
-        } else {
-            tally.skip(test.at("kind"));
-        }
-    }
-}
+const CaseKind kNoBehaviorLimits{"no_behavior_limits", run_no_behavior_limits};
+const CaseKind kNoBehaviorStabilize{"no_behavior_stabilize", run_no_behavior_stabilize};
+const CaseKind kBehaviorRateLimit{"behavior_rate_limit", run_behavior_rate_limit};
+const CaseKind kBehaviorStabilize{"behavior_stabilize", run_behavior_stabilize};
+const CaseKind kStoreScaleEvent{"store_scale_event", run_store_scale_event};
+const CaseKind kScaleUpLimit{"scale_up_limit", run_one_limit};
+const CaseKind kScaleDownLimit{"scale_down_limit", run_one_limit};
 
 // Whole rounds.
 
@@ -457,11 +463,11 @@ Parameters parse_manifest_metric(const Json& json) {
 /// The levels as each kind of metric sees them: by pod, or as the series of one value.
 MetricReading reading_of_levels(const Json& test, const std::vector<ScalingPod>& pods,
                                 MetricKind kind) {
-    const auto levels = test.at("reported_levels").get<std::vector<std::int64_t>>();
+    const auto levels = list_of(test, "reported_levels").get<std::vector<std::int64_t>>();
     MetricReading reading;
     reading.available =
         !levels.empty() && !(kind == MetricKind::container_resource &&
-                             !test.value("container_resource_metrics_enabled", true));
+                             !value_or(test, "container_resource_metrics_enabled", true));
     reading.values_milli = levels;
     reading.pods.resize(pods.size());
     const bool by_container = kind == MetricKind::container_resource;
@@ -477,52 +483,39 @@ MetricReading reading_of_levels(const Json& test, const std::vector<ScalingPod>&
     return reading;
 }
 
-bool run_reconcile(const Json& test) {
+std::string run_reconcile(const Json& test) {
     ParameterValue::List metrics;
-    if (test.at("cpu_target_utilization") > 0) {
-        const std::int64_t percent = test.at("cpu_target_utilization");
+    const auto percent = value_or(test, "cpu_target_utilization", std::int64_t{0});
+    if (percent > 0) {
         metrics.push_back(
             object(metric_parameters("Resource", "cpu", "", "Utilization", percent * 1000)));
     }
-    for (const Json& metric : test.at("metrics")) {
+    for (const Json& metric : list_of(test, "metrics")) {
         metrics.push_back(object(parse_manifest_metric(metric)));
     }
     const auto policy =
         make_hpa(hpa_parameters(test.at("min"), test.at("max"), std::move(metrics), test));
-    if (test.contains("recommendations")) {
-        auto* hpa = dynamic_cast<Hpa*>(policy.get());
-        REQUIRE(hpa != nullptr);
-        hpa->restore(
-            {.recommendations = parse_recommendations(test.at("recommendations")), .events = {}});
+    const Json recommendations = test.value("recommendations", Json());
+    if (!recommendations.is_null()) {
+        dynamic_cast<Hpa&>(*policy).restore(
+            {.recommendations = parse_recommendations(recommendations), .events = {}});
     }
     ScalingView view;
     view.now = kNow;
     view.spec_replicas = test.at("spec_replicas");
     view.status_replicas = test.at("status_replicas");
-    view.pods = parse_pods(test.at("pods"));
+    view.pods = parse_pods(list_of(test, "pods"));
     for (const auto& request : policy->metrics()) {
         view.metrics.push_back(reading_of_levels(test, view.pods, request.kind));
     }
     const ScalingDecision decision = policy->decide(view);
-    INFO(decision.reason);
-    CHECK(decision.desired == test.at("expected_desired_replicas"));
-    return decision.desired == test.at("expected_desired_replicas");
+    Differences differences;
+    differences.compare("replicas (" + decision.reason + ")", test.at("expected_desired_replicas"),
+                        decision.desired);
+    return differences.text();
 }
 
-TEST_CASE("Hpa conformance: whole rounds as upstream's horizontal_test") {
-    const auto cases = conformance::read_vectors("hpa_reconcile.json");
-    if (!cases.has_value()) return;
-    conformance::Tally tally("hpa_reconcile");
-    for (const Json& test : *cases) {
-        const std::string kind = test.at("kind");
-        if (kind != "reconcile") {
-            tally.skip(kind);
-            continue;
-        }
-        INFO(test.at("name").get<std::string>());
-        tally.add(kind, run_reconcile(test));
-    }
-}
+const CaseKind kReconcile{"reconcile", run_reconcile};
 
 }  // namespace
-}  // namespace headroom::policies
+}  // namespace headroom::conformance

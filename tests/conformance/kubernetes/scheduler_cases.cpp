@@ -1,18 +1,15 @@
-/// The scheduler's plugins against cases of upstream's own unit tests, each plugin as the registry
-/// makes it. Cases of plugins or features that are not there are listed as not covered.
+/// The scheduler's plugins, each as the registry makes it. A case names its plugin instead of a
+/// kind; what plugins or the model do not have is not covered.
+#include <algorithm>
 #include <cmath>
 
 #include "policies/scheduling/scores/broken_linear.hpp"
 #include "sim/control/scheduling_policy.hpp"
-#include "tests/catch.hpp"
 #include "tests/conformance/kubernetes/manifest.hpp"
 
-namespace headroom::policies {
+namespace headroom::conformance {
 namespace {
 
-using conformance::Json;
-using conformance::kNow;
-using conformance::NotCovered;
 using control::FilterPlugin;
 using control::SchedulingContext;
 using control::ScorePlugin;
@@ -21,7 +18,7 @@ template <class Interface>
 std::unique_ptr<Interface> make_plugin(const std::string& name,
                                        const std::map<std::string, ParameterValue>& values = {}) {
     const auto* entry = Registry<Interface>::instance().find(name);
-    REQUIRE(entry != nullptr);
+    if (entry == nullptr) throw NotCovered{"no plugin " + name};
     Parameters parameters = Parameters::defaults(entry->specs);
     for (const auto& [key, value] : values) parameters.set(key, value);
     return entry->make(parameters, {});
@@ -69,12 +66,12 @@ cluster::TopologySpread parse_spread(const Json& json, const Json& test,
                 {{"key", key}, {"operator", "In"}, {"values", {it->second}}});
         }
     }
-    if (conformance::selects(selector, pod.labels)) spread.owners.push_back(kOwn);
+    if (selects(selector, pod.labels)) spread.owners.push_back(kOwn);
     const Json& existing = test.at("existing_pods");
     const Json& incoming = test.at("pod");
     for (std::size_t i = 0; i < existing.size(); ++i) {
         if (existing[i].value("namespace", "") == incoming.value("namespace", "") &&
-            conformance::selects(selector, conformance::parse_labels(existing[i], "labels"))) {
+            selects(selector, parse_labels(existing[i], "labels"))) {
             spread.owners.push_back({static_cast<std::uint32_t>(i + 1), 0});
         }
     }
@@ -86,8 +83,7 @@ cluster::TopologySpread parse_spread(const Json& json, const Json& test,
 std::optional<cluster::Labels> default_selector(const Json& test) {
     for (const Json& object : test.value("objects", Json::array())) {
         const Json selector = object.value("spec", Json::object()).value("selector", Json());
-        if (selector.contains("matchLabels"))
-            return conformance::parse_labels(selector, "matchLabels");
+        if (selector.contains("matchLabels")) return parse_labels(selector, "matchLabels");
         if (selector.is_object()) return selector.get<cluster::Labels>();
     }
     return std::nullopt;
@@ -103,7 +99,7 @@ void build(Scene& scene, const Json& test) {
                 throw NotCovered{"a node without a hostname"};
             }
         }
-        const auto id = scene.cluster.add_node(conformance::parse_node_spec(json), kNow);
+        const auto id = scene.cluster.add_node(parse_node_spec(json), kNow);
         if (candidate) scene.nodes.push_back(id);
     };
     for (const Json& json : test.at("nodes")) add(json, true);
@@ -117,7 +113,7 @@ void build(Scene& scene, const Json& test) {
                               scene.nodes.end());
         }
     }
-    scene.pod = conformance::parse_pod_spec(test.at("pod"));
+    scene.pod = parse_pod_spec(test.at("pod"));
     const auto service = default_selector(test);
     const Json constraints = test.at("pod").value("topologySpreadConstraints", Json::array());
     if (service.has_value() || !constraints.empty()) scene.pod.owner = kOwn;
@@ -126,11 +122,11 @@ void build(Scene& scene, const Json& test) {
     }
     const Json existing = test.value("existing_pods", Json::array());
     for (std::size_t i = 0; i < existing.size(); ++i) {
-        cluster::PodSpec spec = conformance::parse_pod_spec(existing[i]);
+        cluster::PodSpec spec = parse_pod_spec(existing[i]);
         spec.owner = {static_cast<std::uint32_t>(i + 1), 0};
         if (service.has_value() && cluster::matches_all(*service, spec.labels)) spec.owner = kOwn;
-        conformance::place(scene.cluster, std::move(spec), existing[i].value("nodeName", ""),
-                           existing[i].contains("deletionTimestamp"));
+        place(scene.cluster, std::move(spec), existing[i].value("nodeName", ""),
+              existing[i].contains("deletionTimestamp"));
     }
 }
 
@@ -152,7 +148,7 @@ ParameterValue parse_resources(const Json& test) {
     return list_of(std::move(resources));
 }
 
-/// The plugin of a score case, `newer` for the formulas of v1.36. Null: not there.
+/// The plugin of a score case, `newer` for the formulas of v1.36.
 std::unique_ptr<ScorePlugin> make_score(const Json& test, bool newer) {
     const std::string plugin = test.at("plugin");
     if (plugin == "NodeResourcesBalancedAllocation") {
@@ -177,8 +173,7 @@ std::unique_ptr<ScorePlugin> make_score(const Json& test, bool newer) {
     if (plugin == "TaintToleration") return make_plugin<ScorePlugin>("taint-toleration");
     if (plugin == "NodeAffinity") return make_plugin<ScorePlugin>("node-affinity");
     if (plugin == "PodTopologySpread") return make_plugin<ScorePlugin>("pod-topology-spread");
-    if (plugin == "ImageLocality") throw NotCovered{"pods of several images"};
-    return nullptr;
+    throw NotCovered{"no plugin " + plugin};
 }
 
 /// Scores by name of the node; nullopt when the plugin takes no part.
@@ -196,46 +191,26 @@ std::optional<std::map<std::string, std::int64_t>> score_nodes(ScorePlugin& plug
     return by_name;
 }
 
-bool run_score(const Json& test, bool newer) {
+/// Scores of one version against the case's field for them.
+void compare_scores(const Json& test, bool newer, Differences& differences) {
     const auto plugin = make_score(test, newer);
-    if (plugin == nullptr) throw NotCovered{"no such plugin"};
     Scene scene;
     build(scene, test);
     const auto scores = score_nodes(*plugin, scene);
-    if (newer && test.value("v1_36_2_skipped_best_effort", false)) return !scores.has_value();
-    if (test.value("expected_skip", false)) return !scores.has_value();
+    const std::string version = newer ? "v1.36 " : "";
+    const bool skipped = (newer && value_or(test, "v1_36_2_skipped_best_effort", false)) ||
+                         value_or(test, "expected_skip", false);
+    if (skipped) {
+        differences.compare(version + "takes part", false, scores.has_value());
+        return;
+    }
     const Json& expected = test.at(newer ? "expected_scores_v1_36_2" : "expected_scores");
-    // A plugin that takes no part leaves every node at 0.
-    std::map<std::string, std::int64_t> zeros;
-    for (const auto id : scene.nodes) zeros[scene.cluster.node(id).spec->name] = 0;
-    const auto& actual = scores.has_value() ? *scores : zeros;
     for (const auto& [name, score] : expected.items()) {
-        const auto it = actual.find(name);
-        const std::int64_t got = it == actual.end() ? 0 : it->second;
-        CHECK(got == score);
-        if (got != score) return false;
+        // A plugin that takes no part leaves every node at 0.
+        std::int64_t found = 0;
+        if (scores.has_value() && scores->count(name) > 0) found = scores->at(name);
+        differences.compare(version + "score of " + name, score, found);
     }
-    return true;
-}
-
-bool run_helper(const Json& test) {
-    if (test.at("plugin") == "helper/BrokenLinear") {
-        std::vector<ShapePoint> shape;
-        for (const Json& point : test.at("points")) {
-            shape.push_back({point.at("utilization"), point.at("score")});
-        }
-        return std::all_of(test.at("expected").begin(), test.at("expected").end(), [&](auto& e) {
-            return broken_linear(shape, e.at("p")) == e.at("value");
-        });
-    }
-    if (test.at("plugin") == "helper/PodRequestForScoring") {
-        const auto requests =
-            cluster::scoring_requests(conformance::parse_pod_spec(test.at("pod")));
-        const Json& expected = test.at("expected_nonzero_request");
-        return requests.cpu.count() == expected.at("cpu") &&
-               requests.memory.count() == expected.at("memory");
-    }
-    throw NotCovered{"no such helper"};
 }
 
 /// A configuration that must be refused is one outside the ranges of the plugin's parameters.
@@ -255,34 +230,48 @@ bool refused_by_parameters(const Json& test) {
     return false;
 }
 
-TEST_CASE("Scheduling conformance: scores as upstream's plugin tests") {
-    const auto cases = conformance::read_vectors("scheduler_scores.json");
-    if (!cases.has_value()) return;
-    conformance::Tally tally("scheduler_scores");
-    for (const Json& test : *cases) {
-        const std::string plugin = test.at("plugin");
-        INFO(plugin << ": " << test.at("name").get<std::string>());
-        try {
-            bool passed = true;
-            if (test.contains("expected_config_error")) {
-                passed = refused_by_parameters(test);
-            } else if (plugin.rfind("helper/", 0) == 0) {
-                passed = run_helper(test);
-            } else {
-                passed = run_score(test, false);
-                if (test.contains("expected_scores_v1_36_2")) {
-                    const bool newer = run_score(test, true);
-                    CHECK(newer);
-                    tally.add(plugin + " v1.36", newer);
-                }
-            }
-            CHECK(passed);
-            tally.add(plugin, passed);
-        } catch (const NotCovered& reason) {
-            tally.skip(plugin + " (" + reason.reason + ")");
-        }
+std::string run_score(const Json& test) {
+    Differences differences;
+    if (value_or(test, "expected_config_error", false)) {
+        differences.compare("refused", true, refused_by_parameters(test));
+        return differences.text();
     }
+    compare_scores(test, false, differences);
+    if (test.contains("expected_scores_v1_36_2")) compare_scores(test, true, differences);
+    return differences.text();
 }
+
+std::string run_broken_linear(const Json& test) {
+    std::vector<policies::ShapePoint> shape;
+    for (const Json& point : test.at("points")) {
+        shape.push_back({point.at("utilization"), point.at("score")});
+    }
+    Differences differences;
+    for (const Json& each : test.at("expected")) {
+        differences.compare("score at " + each.at("p").dump(), each.at("value"),
+                            policies::broken_linear(shape, each.at("p")));
+    }
+    return differences.text();
+}
+
+std::string run_request_for_scoring(const Json& test) {
+    const auto requests = cluster::scoring_requests(parse_pod_spec(test.at("pod")));
+    const Json& expected = test.at("expected_nonzero_request");
+    Differences differences;
+    differences.compare("cpu", expected.at("cpu"), requests.cpu.count());
+    differences.compare("memory", expected.at("memory"), requests.memory.count());
+    return differences.text();
+}
+
+const CaseKind kBalanced{"NodeResourcesBalancedAllocation", run_score};
+const CaseKind kLeast{"NodeResourcesFit/LeastAllocated", run_score};
+const CaseKind kMost{"NodeResourcesFit/MostAllocated", run_score};
+const CaseKind kRatio{"NodeResourcesFit/RequestedToCapacityRatio", run_score};
+const CaseKind kTaintScore{"TaintToleration", run_score};
+const CaseKind kAffinityScore{"NodeAffinity", run_score};
+const CaseKind kSpreadScore{"PodTopologySpread", run_score};
+const CaseKind kBrokenLinear{"helper/BrokenLinear", run_broken_linear};
+const CaseKind kRequestForScoring{"helper/PodRequestForScoring", run_request_for_scoring};
 
 // Filters.
 
@@ -296,82 +285,70 @@ bool passes(const std::string& name, const Scene& scene, cluster::NodeId node,
     return reason.empty();
 }
 
-bool run_resources_filter(const Json& test) {
+std::string run_resources_filter(const Json& test) {
     if (test.contains("args")) throw NotCovered{"ignored resources"};
     Scene scene;
     const Json node = {{"name", "node"}, {"allocatable", test.at("node_allocatable")}};
-    const auto id = scene.cluster.add_node(conformance::parse_node_spec(node), kNow);
-    scene.pod = conformance::parse_pod_spec(test.at("pod"));
+    const auto id = scene.cluster.add_node(parse_node_spec(node), kNow);
+    scene.pod = parse_pod_spec(test.at("pod"));
     const std::int64_t pods = test.value("node_pods", 0);
     for (std::int64_t i = 0; i < pods; ++i) {
         Json existing = Json::object();
         if (i == 0) existing["containers"] = {{{"requests", test.at("node_requested")}}};
-        conformance::place(scene.cluster, conformance::parse_pod_spec(existing), "node", false);
+        place(scene.cluster, parse_pod_spec(existing), "node", false);
     }
     std::string reasons;
     const bool resources = passes("node-resources-fit", scene, id, &reasons);
     const bool devices = passes("device-fit", scene, id, &reasons);
+    Differences differences;
     for (const Json& resource : test.value("expected_insufficient", Json::array())) {
         const std::string name = resource;
         const std::string wanted = name == "pods"                      ? "Too many pods"
                                    : name == "cpu" || name == "memory" ? "Insufficient " + name
                                                                        : "devices";
-        INFO(reasons);
-        CHECK(reasons.find(wanted) != std::string::npos);
-        if (reasons.find(wanted) == std::string::npos) return false;
+        if (reasons.find(wanted) == std::string::npos) differences.add("reason", wanted, reasons);
     }
-    return (resources && devices) == test.at("expected_fits").get<bool>();
+    differences.compare("fits", test.at("expected_fits"), resources && devices);
+    return differences.text();
 }
 
-bool run_one_node_filter(const std::string& name, const Json& test) {
+std::string run_one_node_filter(const Json& test, const std::string& name) {
     if (test.contains("added_affinity")) throw NotCovered{"affinity added by configuration"};
     Scene scene;
-    const auto id = scene.cluster.add_node(conformance::parse_node_spec(test.at("node")), kNow);
-    scene.pod = conformance::parse_pod_spec(test.at("pod"));
-    if (test.value("prefilter_skip", false)) {
+    const auto id = scene.cluster.add_node(parse_node_spec(test.at("node")), kNow);
+    scene.pod = parse_pod_spec(test.at("pod"));
+    Differences differences;
+    if (value_or(test, "prefilter_skip", false)) {
         const auto plugin = make_plugin<FilterPlugin>(name);
-        if (plugin->prepare({&scene.cluster, &scene.pod})) return false;
+        differences.compare("takes part", false, plugin->prepare({&scene.cluster, &scene.pod}));
     }
-    return passes(name, scene, id) == test.at("expected_fits").get<bool>();
+    differences.compare("fits", test.at("expected_fits"), passes(name, scene, id));
+    return differences.text();
 }
 
-bool run_spread_filter(const Json& test) {
+std::string run_taint_filter(const Json& test) {
+    return run_one_node_filter(test, "taint-toleration");
+}
+
+std::string run_affinity_filter(const Json& test) {
+    return run_one_node_filter(test, "node-affinity");
+}
+
+std::string run_spread_filter(const Json& test) {
     Scene scene;
     build(scene, test);
+    Differences differences;
     for (const auto& [name, expected] : test.at("expected_fits").items()) {
-        const bool fits = passes("pod-topology-spread", scene, scene.cluster.find_node(name));
-        INFO(name);
-        CHECK(fits == expected.get<bool>());
-        if (fits != expected.get<bool>()) return false;
+        differences.compare(name + " fits", expected,
+                            passes("pod-topology-spread", scene, scene.cluster.find_node(name)));
     }
-    return true;
+    return differences.text();
 }
 
-bool run_filter(const Json& test) {
-    const std::string plugin = test.at("plugin");
-    if (plugin.rfind("NodeResourcesFit/", 0) == 0) return run_resources_filter(test);
-    if (plugin == "TaintToleration/Filter") return run_one_node_filter("taint-toleration", test);
-    if (plugin == "NodeAffinity/Filter") return run_one_node_filter("node-affinity", test);
-    if (plugin == "PodTopologySpread/Filter") return run_spread_filter(test);
-    throw NotCovered{"no such plugin"};
-}
-
-TEST_CASE("Scheduling conformance: filters as upstream's plugin tests") {
-    const auto cases = conformance::read_vectors("scheduler_filters.json");
-    if (!cases.has_value()) return;
-    conformance::Tally tally("scheduler_filters");
-    for (const Json& test : *cases) {
-        const std::string plugin = test.at("plugin");
-        INFO(plugin << ": " << test.at("name").get<std::string>());
-        try {
-            const bool passed = run_filter(test);
-            CHECK(passed);
-            tally.add(plugin, passed);
-        } catch (const NotCovered& reason) {
-            tally.skip(plugin + " (" + reason.reason + ")");
-        }
-    }
-}
+const CaseKind kResourcesFilter{"NodeResourcesFit/Filter", run_resources_filter};
+const CaseKind kTaintFilter{"TaintToleration/Filter", run_taint_filter};
+const CaseKind kAffinityFilter{"NodeAffinity/Filter", run_affinity_filter};
+const CaseKind kSpreadFilter{"PodTopologySpread/Filter", run_spread_filter};
 
 }  // namespace
-}  // namespace headroom::policies
+}  // namespace headroom::conformance
