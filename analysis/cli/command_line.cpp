@@ -17,8 +17,8 @@ namespace headroom::analysis {
 namespace {
 
 std::vector<Command> commands() {
-    return {run_command(),      validate_command(), schema_command(),
-            policies_command(), trace_command(),    calibrate_command()};
+    return {run_command(),      explain_command(), validate_command(), schema_command(),
+            policies_command(), trace_command(),   calibrate_command()};
 }
 
 std::string main_help(const std::vector<Command>& all) {

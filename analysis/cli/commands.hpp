@@ -23,6 +23,7 @@ struct Command {
 [[nodiscard]] Command schema_command();
 [[nodiscard]] Command policies_command();
 [[nodiscard]] Command trace_command();
+[[nodiscard]] Command explain_command();
 [[nodiscard]] Command calibrate_command();
 
 }  // namespace headroom::analysis

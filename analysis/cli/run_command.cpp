@@ -61,7 +61,9 @@ CommandSpec run_spec() {
              {.name = "requests", .help = "writes requests.csv too, and the same into results.h5"},
              {.name = "decisions",
               .value = "changes|all",
-              .help = "writes decisions.jsonl too; all: also the ticks that changed nothing",
+              .help =
+                  "writes decisions.jsonl too; all: there and in results.h5 also the ticks that "
+                  "changed nothing",
               .choices = {"changes", "all"},
               .implied = "changes"},
              {.name = "output",

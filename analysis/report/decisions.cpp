@@ -106,7 +106,9 @@ std::string render_decisions(const std::vector<Decision>& decisions, const TextS
         std::string line = "  " + pad_left(clock_text(decision->time.to_seconds()), time_width) +
                            "  " + pad_right(actor_of(*decision), actor_width) + "  ";
         if (change_width > 0) line += pad_right(change_text(*decision), change_width) + "  ";
-        out += wrap(line + decision->reason, style.width, indent) + "\n";
+        line += decision->reason;
+        if (!decision->inputs.empty()) line += "; " + decision->inputs;
+        out += wrap(line, style.width, indent) + "\n";
     }
     return out;
 }

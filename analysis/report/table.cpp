@@ -38,6 +38,28 @@ void drop_empty_columns(std::vector<std::vector<std::string>>& rows) {
     }
 }
 
+/// "scaling 3 up, 4 down, 2 reversals (2.00/h), lag mean 48.0 s, max 95.0 s"; empty where nothing
+/// scaled.
+std::string scaling_text(const Json& events) {
+    const std::int64_t ups = whole(events.at("up"));
+    const std::int64_t downs = whole(events.at("down"));
+    if (ups + downs == 0) return {};
+    std::string text = fmt::format("scaling {} up, {} down", ups, downs);
+    const std::int64_t reversals = whole(events.at("reversals"));
+    if (reversals > 0) {
+        text += ", " + plural(reversals, "reversal");
+        if (const auto rate = number(events.at("reversals_per_h"))) {
+            text += fmt::format(" ({}/h)", significant(*rate));
+        }
+    }
+    const Json& lag = events.at("capacity_lag_s");
+    if (const auto mean = number(lag.at("mean"))) {
+        text += fmt::format(", lag mean {}, max {}", duration_text(*mean),
+                            duration_text(number(lag.at("max")).value_or(*mean)));
+    }
+    return text;
+}
+
 class Table {
   public:
     Table(const TableInput& input, const TextStyle& style) : in_(input), style_(style) {}
@@ -221,12 +243,6 @@ void Table::replica_lines(const std::string& label, std::optional<std::uint32_t>
         text = fmt::format("{} to {}, mean {}, {} at the end", least, most,
                            significant(*number(numbers.at("mean"))), whole(numbers.at("final")));
     }
-    const Json& events = part.at("scale_events");
-    const std::int64_t reversals = whole(events.at("reversals"));
-    if (whole(events.at("up")) + whole(events.at("down")) > 0) {
-        text += fmt::format("; {} up, {} down{}", whole(events.at("up")), whole(events.at("down")),
-                            reversals > 0 ? ", " + plural(reversals, "reversal") : "");
-    }
     const auto chart = [&](const metrics::TimeSeries& line) {
         return step_chart(line, from, to, top, kChartColumns, style_.utf8);
     };
@@ -236,13 +252,16 @@ void Table::replica_lines(const std::string& label, std::optional<std::uint32_t>
     // A line of equal characters says no more than the sentence.
     metrics::TimeSeries constant;
     constant.append(from, top);
+    const std::string blank(kLabelWidth, ' ');
     if (ready == wanted && ready == chart(constant)) {
         out_ += wrap(name + text, style_.width, kLabelWidth) + "\n";
-        return;
+    } else {
+        out_ += name + "ready  |" + ready + "|\n";
+        if (ready != wanted) out_ += blank + "wanted |" + wanted + "|\n";
+        out_ += wrap(blank + text, style_.width, kLabelWidth) + "\n";
     }
-    out_ += name + "ready  |" + ready + "|\n";
-    if (ready != wanted) out_ += std::string(kLabelWidth, ' ') + "wanted |" + wanted + "|\n";
-    out_ += wrap(std::string(kLabelWidth, ' ') + text, style_.width, kLabelWidth) + "\n";
+    const std::string scaling = scaling_text(part.at("scale_events"));
+    if (!scaling.empty()) out_ += wrap(blank + scaling, style_.width, kLabelWidth) + "\n";
 }
 
 void Table::replicas() {

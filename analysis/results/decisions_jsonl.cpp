@@ -19,19 +19,25 @@ std::string_view to_string(control::Decision::Outcome outcome) {
     return "";
 }
 
+nlohmann::ordered_json decision_json(const control::Decision& decision) {
+    nlohmann::ordered_json json = {{"time_s", decision.time.to_seconds()},
+                                   {"actor", decision.actor},
+                                   {"subject", decision.subject},
+                                   {"outcome", to_string(decision.outcome)},
+                                   {"before", decision.before},
+                                   {"wanted", decision.wanted},
+                                   {"after", decision.after},
+                                   {"reason", decision.reason}};
+    if (!decision.inputs.empty()) json["inputs"] = decision.inputs;
+    return json;
+}
+
 void write_decisions_jsonl(const std::filesystem::path& path,
                            const std::vector<control::Decision>& decisions) {
     using Json = nlohmann::ordered_json;
     TextFile file(path);
     for (const control::Decision& decision : decisions) {
-        const Json line = {{"time_s", decision.time.to_seconds()},
-                           {"actor", decision.actor},
-                           {"subject", decision.subject},
-                           {"outcome", to_string(decision.outcome)},
-                           {"before", decision.before},
-                           {"wanted", decision.wanted},
-                           {"after", decision.after},
-                           {"reason", decision.reason}};
+        const Json line = decision_json(decision);
         file.write(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
     }
     file.close();

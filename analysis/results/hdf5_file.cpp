@@ -198,6 +198,26 @@ bool Hdf5Group::has(const std::string& name) const {
     return H5Lexists(handle_.id(), name.c_str(), H5P_DEFAULT) > 0;
 }
 
+std::vector<std::string> Hdf5Group::names() const {
+    const Quiet quiet;
+    const char* what = "cannot list a group";
+    H5G_info_t info{};
+    check(H5Gget_info(handle_.id(), &info), what);
+    std::vector<std::string> names;
+    for (hsize_t i = 0; i < info.nlinks; ++i) {
+        const auto name_at = [&](char* text, std::size_t size) {
+            const ssize_t length = H5Lget_name_by_idx(handle_.id(), ".", H5_INDEX_NAME, H5_ITER_INC,
+                                                      i, text, size, H5P_DEFAULT);
+            check(length < 0 ? -1 : 0, what);
+            return static_cast<std::size_t>(length);
+        };
+        std::string name(name_at(nullptr, 0), '\0');
+        (void)name_at(name.data(), name.size() + 1);
+        names.push_back(std::move(name));
+    }
+    return names;
+}
+
 Hdf5Group Hdf5Group::open_group(const std::string& name) const {
     const Quiet quiet;
     return Hdf5Group(
@@ -214,7 +234,9 @@ std::vector<std::string> Hdf5Group::texts(const std::string& name) const {
     const Quiet quiet;
     const Hdf5Handle type = string_type();
     std::vector<char*> pointers = read_values<char*>(handle_.id(), name, type.id());
-    std::vector<std::string> values(pointers.begin(), pointers.end());
+    std::vector<std::string> values;
+    values.reserve(pointers.size());
+    for (const char* pointer : pointers) values.emplace_back(pointer == nullptr ? "" : pointer);
     const Hdf5Handle space = line_space(pointers.size());
     if (!pointers.empty()) {
         check(H5Dvlen_reclaim(type.id(), space.id(), H5P_DEFAULT, pointers.data()),

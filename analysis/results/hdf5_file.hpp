@@ -64,6 +64,8 @@ class Hdf5Group {
     void set_attribute(const std::string& name, double value);
 
     [[nodiscard]] bool has(const std::string& name) const;
+    /// Names of the groups and data sets in it, sorted by their bytes.
+    [[nodiscard]] std::vector<std::string> names() const;
     [[nodiscard]] Hdf5Group open_group(const std::string& name) const;
     [[nodiscard]] std::vector<std::int64_t> integers(const std::string& name) const;
     [[nodiscard]] std::vector<double> numbers(const std::string& name) const;

@@ -57,6 +57,18 @@ void write_part(Hdf5Group& parent, const serving::ServiceStats& stats,
     write_histogram(histograms, "queue_s", stats.queue);
 }
 
+/// The parts of a service's replicas: those of each workload, which are what is scaled.
+void write_workloads(Hdf5Group& parent, const control::ControlResults& control,
+                     std::uint32_t service) {
+    Hdf5Group group = parent.create_group("workloads");
+    for (const control::WorkloadResult& result : control.workloads) {
+        if (result.service != service) continue;
+        Hdf5Group series = group.create_group(result.name).create_group("series");
+        write_series(series, "replicas", result.ready_replicas);
+        write_series(series, "desired_replicas", result.desired_replicas);
+    }
+}
+
 void write_profile(Hdf5Group& group, const serving::ProfileInfo& info) {
     group.set_attribute("profile_kind", info.kind);
     group.set_attribute("profile_name", info.name);
@@ -82,7 +94,7 @@ void write_profiles(Hdf5Group& parent, const scenarios::Scenario& scenario,
 
 void write_decisions(Hdf5Group& root, const std::vector<control::Decision>& decisions) {
     std::vector<double> times;
-    std::vector<std::string> actors, subjects, outcomes, reasons;
+    std::vector<std::string> actors, subjects, outcomes, reasons, inputs;
     std::vector<std::int64_t> before, wanted, after;
     for (const control::Decision& decision : decisions) {
         times.push_back(decision.time.to_seconds());
@@ -93,6 +105,7 @@ void write_decisions(Hdf5Group& root, const std::vector<control::Decision>& deci
         wanted.push_back(decision.wanted);
         after.push_back(decision.after);
         reasons.push_back(decision.reason);
+        inputs.push_back(decision.inputs);
     }
     Hdf5Group group = root.create_group("decisions");
     group.write("time_s", times);
@@ -103,6 +116,7 @@ void write_decisions(Hdf5Group& root, const std::vector<control::Decision>& deci
     group.write("wanted", wanted);
     group.write("after", after);
     group.write("reason", reasons);
+    group.write("inputs", inputs);
 }
 
 /// One column at a time, so that memory does not grow by a copy of the whole table.
@@ -175,6 +189,7 @@ void write_results_h5(const std::filesystem::path& path, const scenarios::Scenar
         for (std::uint32_t i = 0; i < result.services.size(); ++i) {
             Hdf5Group service = services.create_group(result.services[i].name);
             write_part(service, result.services[i].stats, replica_series(result.control, i));
+            write_workloads(service, result.control, i);
             write_profiles(service, scenario, result.services[i].name);
         }
         Hdf5Group total = root.create_group("total");

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "analysis/results/capacity_lag.hpp"
 #include "analysis/results/energy.hpp"
 #include "analysis/results/replica_series.hpp"
 #include "analysis/results/utilisation.hpp"
@@ -92,14 +93,14 @@ Json replicas_of(const SimulationResult& result, std::optional<std::uint32_t> se
 struct WorkloadSums {
     std::int64_t ups = 0, downs = 0, reversals = 0;
     std::int64_t created = 0, deleted = 0, pending = 0, became_ready = 0;
+    CapacityLag lag;
     TimeIntegral device_time;
     TimeIntegral pending_time, image_pull, container_start, weights_load, warm_up;
 };
 
-WorkloadSums sum_workloads(const control::ControlResults& control,
-                           std::optional<std::uint32_t> service) {
+WorkloadSums sum_workloads(const SimulationResult& result, std::optional<std::uint32_t> service) {
     WorkloadSums sums;
-    for (const control::WorkloadResult& workload : control.workloads) {
+    for (const control::WorkloadResult& workload : result.control.workloads) {
         if (service && workload.service != *service) continue;
         sums.ups += workload.scale_ups;
         sums.downs += workload.scale_downs;
@@ -108,6 +109,7 @@ WorkloadSums sum_workloads(const control::ControlResults& control,
         sums.deleted += workload.pods_deleted;
         sums.pending += workload.pods_pending;
         sums.became_ready += workload.pods_became_ready;
+        sums.lag += capacity_lag(workload.desired_replicas, workload.ready_replicas, result.end);
         sums.device_time += workload.device_time;
         sums.pending_time += workload.pending_time;
         sums.image_pull += workload.image_pull_time;
@@ -116,6 +118,20 @@ WorkloadSums sum_workloads(const control::ControlResults& control,
         sums.warm_up += workload.warm_up_time;
     }
     return sums;
+}
+
+/// How steady the replicas are: how often their number turns, what that costs in pods, and how late
+/// they come.
+Json scale_events_of(const WorkloadSums& sums, Time end) {
+    const double hours = end.to_seconds() / 3600;
+    return {{"up", sums.ups},
+            {"down", sums.downs},
+            {"reversals", sums.reversals},
+            {"reversals_per_h", or_null(ratio(static_cast<double>(sums.reversals), hours))},
+            {"pods_created", sums.created},
+            {"pods_deleted", sums.deleted},
+            {"capacity_lag_s",
+             {{"mean", or_null(sums.lag.mean_s())}, {"max", or_null(sums.lag.max_s())}}}};
 }
 
 /// Pods, and the mean parts of the time until one became ready.
@@ -149,7 +165,7 @@ Json kv_cache_of(const serving::ServiceStats& stats) {
 void add_part(Json& out, const Part& part, const scenarios::Scenario& scenario,
               const SimulationResult& result) {
     const serving::ServiceStats& stats = part.stats;
-    const WorkloadSums sums = sum_workloads(result.control, part.service);
+    const WorkloadSums sums = sum_workloads(result, part.service);
     out["requests"] = requests_of(part.requests);
     out["tokens"] = {{"prompt", stats.prompt_tokens}, {"output", stats.output_tokens}};
     out["throughput"] = throughput_of(stats, (result.end - result.measure_from).to_seconds());
@@ -163,7 +179,7 @@ void add_part(Json& out, const Part& part, const scenarios::Scenario& scenario,
     out["slo"]["attainment"] =
         or_null(part.has_slo ? ratio(static_cast<double>(stats.slo_good), judged) : std::nullopt);
     out["replicas"] = replicas_of(result, part.service);
-    out["scale_events"] = {{"up", sums.ups}, {"down", sums.downs}, {"reversals", sums.reversals}};
+    out["scale_events"] = scale_events_of(sums, result.end);
     out["pods"] = pods_of(sums);
     out["preemptions"] = stats.preemptions;
     out["kv_cache"] = kv_cache_of(stats);

@@ -69,7 +69,17 @@ void add_load(Json& p) {
 
 void add_resources(Json& p) {
     p["replicas"] = numbers({"min", "mean", "max", "final"}, "ready replicas");
-    p["scale_events"] = counts({"up", "down", "reversals"}, "changes of the desired replicas");
+    Json events =
+        counts({"up", "down", "reversals", "pods_created", "pods_deleted"},
+               "changes of the desired replicas, of the whole run; a reversal is opposite "
+               "to the one before");
+    events["properties"]["reversals_per_h"] = nullable("number", "reversals over the run's hours");
+    events["properties"]["capacity_lag_s"] =
+        numbers({"mean", "max"},
+                "from a raise until that many are ready; the mean is over replicas asked for");
+    events["required"].push_back("reversals_per_h");
+    events["required"].push_back("capacity_lag_s");
+    p["scale_events"] = std::move(events);
     Json pods = counts({"created", "deleted", "pending", "became_ready"},
                        "pending: without a node at the end");
     pods["properties"]["start_s"] =

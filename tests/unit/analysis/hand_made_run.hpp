@@ -172,7 +172,7 @@ inline HandMadeRun hand_made_run() {
         {at(20), "hpa chat", "chat", Outcome::changed, 1, 4, 4, "in flight 160 over target 40"},
         {at(20), "scheduler", "chat-3", Outcome::blocked, -1, -1, -1, "0/4 nodes are available"},
         {at(30), "hpa chat", "chat", Outcome::unchanged, 4, 4, 4, "within tolerance"},
-        {at(50), "hpa chat", "chat", Outcome::changed, 4, 2, 2, "in flight 60 under target 40"}};
+        {at(50), "hpa chat", "chat", Outcome::changed, 4, 2, 2, "2 wanted", "in flight 60 of 80"}};
     return run;
 }
 

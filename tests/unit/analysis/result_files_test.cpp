@@ -88,6 +88,7 @@ TEST_CASE("decisions.jsonl: is one object a line") {
     CHECK(text.substr(second, text.find('\n', second) - second) ==
           R"({"time_s":1200.0,"actor":"hpa chat","subject":"chat","outcome":"changed",)"
           R"("before":1,"wanted":4,"after":4,"reason":"in flight 160 over target 40"})");
+    CHECK(contains(text, R"("after":2,"reason":"2 wanted","inputs":"in flight 60 of 80"})"));
 }
 
 TEST_CASE("run.json: tells times, machine and speed") {
@@ -132,6 +133,9 @@ TEST_CASE("Hdf5File: gives back what was written") {
     CHECK(group.text_attribute("text") == "a b");
     CHECK(group.integer_attribute("whole") == -5);
     CHECK(group.number_attribute("real") == 0.1);
+    CHECK(group.names() ==
+          std::vector<std::string>{"counts", "integers", "many", "none", "nothing", "texts"});
+    CHECK(file.root().names() == std::vector<std::string>{"group"});
     CHECK(group.has("many"));
     CHECK_FALSE(group.has("more"));
 }
@@ -167,12 +171,17 @@ TEST_CASE("results.h5: holds series, histograms, decisions and requests") {
     CHECK(replicas.integers("value") == std::vector<std::int64_t>{1, 4, 2});
     CHECK(root.open_group("total/series/replicas").integers("value") ==
           std::vector<std::int64_t>{2, 5, 3});
+    const Hdf5Group workload = chat.open_group("workloads/chat/series/desired_replicas");
+    CHECK(workload.integers("value") == std::vector<std::int64_t>{1, 4, 2});
     const Hdf5Group tpot = chat.open_group("histograms/tpot_s");
     CHECK(tpot.integers("count") == std::vector<std::int64_t>{100});
     CHECK(tpot.numbers("low_s")[0] <= 0.02);
     CHECK(tpot.numbers("high_s")[0] > 0.02);
     const Hdf5Group decisions = root.open_group("decisions");
     CHECK(decisions.texts("outcome")[2] == "blocked");
+    CHECK(decisions.texts("reason")[4] == "2 wanted");
+    CHECK(decisions.texts("inputs") ==
+          std::vector<std::string>{"", "", "", "", "in flight 60 of 80"});
     CHECK(decisions.integers("after") == std::vector<std::int64_t>{0, 4, -1, 4, 2});
     const Hdf5Group requests = root.open_group("requests");
     CHECK(requests.integers("id") == std::vector<std::int64_t>{4, 5});

@@ -63,7 +63,25 @@ TEST_CASE("Summary: replicas are those of the measured time, added up over workl
     CHECK(summary["services"]["chat"]["replicas"]["max"] == 4);
     CHECK(summary["replicas"]["min"] == 2);
     CHECK(summary["replicas"]["final"] == 3);
-    CHECK(summary["scale_events"].dump() == R"({"up":1,"down":1,"reversals":1})");
+}
+
+TEST_CASE("Summary: tells how often scaling turned, what it cost in pods and how late it came") {
+    HandMadeRun run = hand_made_run();
+    // One hour; three more replicas wanted at minute 20 and ready at minute 25.
+    const char* expected =
+        R"({"up":1,"down":1,"reversals":1,"reversals_per_h":1.0,"pods_created":4,)"
+        R"("pods_deleted":2,"capacity_lag_s":{"mean":300.0,"max":300.0}})";
+    Json summary = build_summary(run.scenario, run.result);
+    CHECK(summary["scale_events"].dump() == expected);
+    CHECK(summary["services"]["chat"]["scale_events"].dump() == expected);
+    CHECK(summary["services"]["reranker"]["scale_events"]["capacity_lag_s"]["mean"].is_null());
+
+    // One more of the reranker, after ten minutes: four replicas have waited 3 * 5 + 10 min.
+    run.result.control.workloads[1].desired_replicas.append(Time::zero() + Duration::minutes(40),
+                                                            2);
+    run.result.control.workloads[1].ready_replicas.append(Time::zero() + Duration::minutes(50), 2);
+    summary = build_summary(run.scenario, run.result);
+    CHECK(summary["scale_events"]["capacity_lag_s"].dump() == R"({"mean":375.0,"max":600.0})");
 }
 
 TEST_CASE("Summary: a server counts as busy only for its own part of a simple instance") {

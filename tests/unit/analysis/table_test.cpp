@@ -52,7 +52,8 @@ reranker        100    0         -         5.00 ms  25 %     -         -
 Replicas over 1h
   chat      ready  |::::::::::::::::@@@@@@@@@@@@@@@@@@======|
             wanted |:::::::::::::@@@@@@@@@@@@@@@@@@@@@======|
-            1 to 4, mean 2.70, 2 at the end; 1 up, 1 down, 1 reversal
+            1 to 4, mean 2.70, 2 at the end
+            scaling 1 up, 1 down, 1 reversal (1.00/h), lag mean 300 s, max 300 s
   reranker  1 throughout
 
 Use         1.67 GPU hours held; engines busy 50 % of the time, KV cache 25 % full on average
@@ -62,7 +63,7 @@ Cold starts 4 pods became ready, on average after 45.0 s: image pull 30.0 s, wei
 
 Decisions
   20m  hpa chat           1 -> 4   in flight 160 over target 40
-  50m  hpa chat           4 -> 2   in flight 60 under target 40
+  50m  hpa chat           4 -> 2   2 wanted; in flight 60 of 80
   20m  scheduler, chat-3  blocked  0/4 nodes are available
 
 Expectations

@@ -1,0 +1,132 @@
+#include "analysis/report/timeline.hpp"
+
+#include "sim/control/control_spec.hpp"
+#include "tests/catch.hpp"
+#include "tests/unit/analysis/stored_run.hpp"
+
+namespace headroom::analysis {
+namespace {
+
+using Kind = TimelineEntry::Kind;
+using Outcome = control::Decision::Outcome;
+
+std::vector<std::string> kinds_at(const std::vector<TimelineEntry>& entries, double seconds) {
+    std::vector<std::string> out;
+    for (const TimelineEntry& entry : entries) {
+        if (entry.time == at_s(seconds)) out.emplace_back(to_string(entry.kind));
+    }
+    return out;
+}
+
+const TimelineEntry& only(const std::vector<TimelineEntry>& entries, double seconds, Kind kind) {
+    const TimelineEntry* found = nullptr;
+    for (const TimelineEntry& entry : entries) {
+        if (entry.time != at_s(seconds) || entry.kind != kind) continue;
+        REQUIRE(found == nullptr);
+        found = &entry;
+    }
+    REQUIRE(found != nullptr);
+    return *found;
+}
+
+control::Decision wish(double seconds, std::int64_t wanted, const std::string& reason,
+                       Outcome outcome = Outcome::blocked) {
+    return {at_s(seconds), "hpa web", "web", outcome, 3, wanted, 3, reason};
+}
+
+}  // namespace
+
+TEST_CASE("Timeline: pods of one instant are one entry, causes come before what follows") {
+    const RunTimeline all = build_timeline(stored_run());
+    REQUIRE(all.workloads.size() == 2);
+    const std::vector<TimelineEntry>& chat = all.workloads[0];
+    CHECK(kinds_at(chat, 960) ==
+          std::vector<std::string>{"desired", "pods_unplaced", "pods_bound"});
+    CHECK(kinds_at(chat, 1800) == std::vector<std::string>{"desired", "pods_deleted", "ready"});
+    const TimelineEntry& bound = only(chat, 960, Kind::pods_bound);
+    CHECK(bound.pods == std::vector<std::string>{"chat-4", "chat-5", "chat-6"});
+    CHECK(bound.places[2] == "bound to gpu-6, devices 0");
+    const TimelineEntry& deleted = only(chat, 1800, Kind::pods_deleted);
+    CHECK(deleted.pods == std::vector<std::string>{"chat-4", "chat-7"});
+    CHECK(deleted.before == 8);
+    CHECK(deleted.after == 6);
+    CHECK(only(chat, 960, Kind::pods_unplaced).reason == "0/8 nodes are available");
+    CHECK(only(chat, 960, Kind::desired).inputs == "requests_in_flight 247.5 (target 40 a pod)");
+    const TimelineEntry& ready = only(chat, 1040, Kind::ready);
+    CHECK(ready.before == 4);
+    CHECK(ready.after == 7);
+    CHECK(all.workloads[1].empty());
+}
+
+TEST_CASE("Timeline: what is about no workload is about the cluster") {
+    StoredRun run = stored_run();
+    run.decisions.push_back({at_s(1900), "fault", "chat-0", Outcome::changed, -1, 0, 0, "killed"});
+    run.decisions.push_back(
+        {at_s(1900), "fault", "web", Outcome::blocked, -1, 0, -1, "there is no such pod"});
+    run.decisions.push_back(
+        {at_s(1900), "fault", "web", Outcome::blocked, -1, 0, -1, "there is no such pod"});
+    const RunTimeline all = build_timeline(run);
+    REQUIRE(all.cluster.size() == 1);
+    CHECK(all.cluster[0].subject == "gpu-7");
+    CHECK(only(all.workloads[0], 1900, Kind::fault).reason == "killed");
+    CHECK(kinds_at(all.workloads[1], 1900) == std::vector<std::string>{"fault", "fault"});
+}
+
+TEST_CASE("Timeline: a pod whose name is that of a workload belongs to its own") {
+    StoredRun run;
+    run.services = {"a", "a-1"};
+    run.workloads = {{"a", "a", {}, {}}, {"a-1", "a-1", {}, {}}};
+    const DecisionTargets targets(run.workloads);
+    const auto target = [&](const char* actor, const char* subject, Outcome outcome) {
+        // Of a fault the number is its kind.
+        const auto kind = static_cast<std::int64_t>(control::FaultSpec::Kind::kill_instance);
+        const auto found = targets.of({at_s(0), actor, subject, outcome, 2, kind, kind, ""});
+        if (found.workload == DecisionTargets::kCluster) return std::string("cluster");
+        return run.workloads[found.workload].name + (found.is_pod ? " pod" : "");
+    };
+    CHECK(target("scheduler", "a-1", Outcome::changed) == "a pod");
+    CHECK(target("workload a", "a-1", Outcome::changed) == "a pod");
+    CHECK(target("hpa a-1", "a-1", Outcome::changed) == "a-1");
+    CHECK(target("scheduler", "a-1-0", Outcome::changed) == "a-1 pod");
+    CHECK(target("fault", "a-1", Outcome::changed) == "a pod");
+    CHECK(target("fault", "a-1", Outcome::blocked) == "a-1");
+    CHECK(target("kubelet", "a-1", Outcome::changed) == "a pod");
+    CHECK(target("workload a-1", "a-1", Outcome::changed) == "a-1");
+    CHECK(target("vpa a", "a-7", Outcome::changed) == "a pod");
+    for (const char* subject : {"node", "b-1", "a-", "a-x1", "-1", ""}) {
+        CHECK(target("fault", subject, Outcome::changed) == "cluster");
+    }
+}
+
+TEST_CASE("Timeline: ticks without an effect, and wishes like the one before, are left out") {
+    StoredRun run = stored_run();
+    run.decisions = {wish(10, 3, "3 wanted", Outcome::unchanged),
+                     wish(20, 5, "5 wanted, 3 allowed: limit; 12.5 a pod"),
+                     wish(30, 6, "6 wanted, 3 allowed: limit; 14 a pod"),
+                     wish(40, 6, "6 wanted, 3 held: window; 14 a pod"),
+                     wish(50, 2, "2 wanted, 3 held: window; 9 a pod"),
+                     wish(60, 3, "3 wanted", Outcome::unchanged),
+                     wish(70, 2, "2 wanted, 3 held: window; 9 a pod")};
+    // Of another number it is another wish.
+    run.decisions.push_back(wish(80, 2, "2 wanted, 4 held: window; 9 a pod"));
+    run.decisions.back().before = run.decisions.back().after = 4;
+    std::vector<double> told;
+    const RunTimeline all = build_timeline(run);
+    for (const TimelineEntry& entry : all.workloads[1]) {
+        CHECK(entry.kind == Kind::blocked);
+        told.push_back(entry.time.to_seconds());
+    }
+    CHECK(told == std::vector<double>{20, 40, 50, 70, 80});
+}
+
+TEST_CASE("Timeline: a change that nobody accounts for is told without an actor") {
+    StoredRun run = stored_run();
+    run.workloads[1].desired = steps({{0, 3}, {300, 5}});
+    const RunTimeline all = build_timeline(run);
+    const TimelineEntry& entry = only(all.workloads[1], 300, Kind::desired);
+    CHECK(entry.actor.empty());
+    CHECK(entry.before == 3);
+    CHECK(entry.after == 5);
+}
+
+}  // namespace headroom::analysis
