@@ -1,0 +1,175 @@
+#include "policies/scaling/replica_demand.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "sim/core/random.hpp"
+#include "tests/catch.hpp"
+
+namespace headroom::policies {
+namespace {
+
+using control::ScalingOutcome;
+using control::ScalingView;
+
+Time at(std::int64_t s) {
+    return Time::zero() + Duration::seconds(s);
+}
+
+ReplicaDemand demand(std::int64_t min, std::int64_t max, std::int64_t delay_s) {
+    ParameterSpecs specs;
+    ReplicaDemand::append_specs(specs, Duration::seconds(delay_s));
+    Parameters parameters = Parameters::defaults(specs);
+    parameters.set("min_replicas", {min});
+    parameters.set("max_replicas", {max});
+    return ReplicaDemand(parameters);
+}
+
+ScalingView view(std::int64_t s, std::int64_t replicas) {
+    ScalingView v;
+    v.now = at(s);
+    v.spec_replicas = v.status_replicas = replicas;
+    return v;
+}
+
+TEST_CASE("SlidingMaximum: a value counts up to and at the age of the window") {
+    SlidingMaximum maximum(Duration::seconds(60));
+    CHECK(maximum.empty(at(0)));
+    maximum.note(at(0), 7);
+    maximum.note(at(30), 5);
+    CHECK(maximum.maximum(at(60)) == 7);
+    CHECK(maximum.maximum(at(61)) == 5);
+    maximum.note(at(61), 6);
+    CHECK(maximum.maximum(at(61)) == 6);
+    CHECK(maximum.empty(at(122)));
+    SlidingMaximum present(Duration::zero());
+    present.note(at(5), 9);
+    present.note(at(6), 1);
+    CHECK(present.maximum(at(6)) == 1);
+}
+
+TEST_CASE("SlidingMaximum: agrees with a search through all that was noted") {
+    constexpr std::uint64_t kSeed = 77;
+    const RandomStream random{kSeed, "maximum"};
+    for (const std::int64_t window : {0, 1, 10, 100}) {
+        SlidingMaximum maximum(Duration::seconds(window));
+        std::vector<std::pair<Time, std::int64_t>> all;
+        std::int64_t now = 0;
+        for (std::uint64_t i = 0; i < 3000; ++i) {
+            now += static_cast<std::int64_t>(random.below(8, i, 0));
+            const auto value = static_cast<std::int64_t>(random.below(50, i, 1));
+            maximum.note(at(now), value);
+            all.emplace_back(at(now), value);
+            std::int64_t expected = 0;
+            for (const auto& [when, noted] : all) {
+                if (at(now) - when <= Duration::seconds(window)) {
+                    expected = std::max(expected, noted);
+                }
+            }
+            if (maximum.maximum(at(now)) != expected) FAIL("round " << i << ", window " << window);
+        }
+    }
+}
+
+TEST_CASE("ReplicaDemand: more at once, fewer when the delay has passed since they were needed") {
+    ReplicaDemand d = demand(1, 10, 60);
+    CHECK(d.settle(view(0, 2), {.wanted = 6, .why = "load"}).desired == 6);
+    auto held = d.settle(view(15, 6), {.wanted = 3, .why = "load"});
+    CHECK(held.desired == 6);
+    CHECK(held.wanted == 3);
+    CHECK(held.outcome == ScalingOutcome::limited);
+    CHECK(held.reason == "3 wanted: load, 6 held: scale_down_delay 60 s");
+    CHECK(d.settle(view(60, 6), {.wanted = 2, .why = "load"}).desired == 6);
+    // At 75 s the six of time 0 are 75 s old, the three of 15 s exactly 60 s.
+    const auto down = d.settle(view(75, 6), {.wanted = 2, .why = "load"});
+    CHECK(down.desired == 3);
+    // The delay never raises the number again, when somebody lowered it.
+    CHECK(d.settle(view(76, 1), {.wanted = 2, .why = "load"}).desired == 2);
+}
+
+TEST_CASE("ReplicaDemand: what was found at the first tick counts as needed") {
+    ReplicaDemand d = demand(1, 10, 60);
+    CHECK(d.settle(view(0, 5), {.wanted = 1, .why = "load"}).desired == 5);
+    CHECK(d.settle(view(60, 5), {.wanted = 1, .why = "load"}).desired == 5);
+    CHECK(d.settle(view(61, 5), {.wanted = 1, .why = "load"}).desired == 1);
+    // Without a delay there is nothing to wait for.
+    ReplicaDemand prompt = demand(1, 10, 0);
+    const auto decision = prompt.settle(view(0, 5), {.wanted = 1, .why = "load"});
+    CHECK(decision.desired == 1);
+    CHECK(decision.outcome == ScalingOutcome::scaled);
+    CHECK(decision.reason == "1 wanted: load");
+}
+
+TEST_CASE("ReplicaDemand: stays within its bounds and says which of them held") {
+    ReplicaDemand d = demand(2, 4, 0);
+    const auto high = d.settle(view(0, 3), {.wanted = 9, .why = "load"});
+    CHECK(high.desired == 4);
+    CHECK(high.reason == "9 wanted: load, 4 allowed: max_replicas");
+    CHECK(high.outcome == ScalingOutcome::limited);
+    const auto low = d.settle(view(15, 4), {.wanted = 0, .why = "load"});
+    CHECK(low.desired == 2);
+    CHECK(low.reason == "0 wanted: load, 2 allowed: min_replicas");
+    CHECK(d.settle(view(30, 2), {.wanted = 2, .why = "load"}).outcome == ScalingOutcome::unchanged);
+}
+
+TEST_CASE("ReplicaDemand: a wish may keep more than it wants") {
+    ReplicaDemand d = demand(1, 10, 0);
+    const auto kept = d.settle(
+        view(0, 5), {.wanted = 3, .keeps = 4, .why = "KV 0.5", .keeps_why = "3 leave no margin"});
+    CHECK(kept.desired == 4);
+    CHECK(kept.reason == "3 wanted: KV 0.5, 4 held: 3 leave no margin");
+    // It keeps, it does not ask for more.
+    CHECK(d.settle(view(15, 3), {.wanted = 3, .keeps = 4, .why = "KV 0.5"}).desired == 3);
+}
+
+TEST_CASE("ReplicaDemand: without metrics the present number stays, inside the bounds") {
+    ReplicaDemand d = demand(2, 4, 60);
+    const auto kept = d.keep(view(0, 3), "no sample");
+    CHECK(kept.desired == 3);
+    CHECK(kept.outcome == ScalingOutcome::no_metrics);
+    CHECK(kept.reason == "no sample");
+    const auto moved = d.keep(view(15, 1), "no sample");
+    CHECK(moved.desired == 2);
+    CHECK(moved.outcome == ScalingOutcome::scaled);
+    CHECK(moved.reason == "1 replicas are below min_replicas 2");
+    // The number of the blind time counts as needed.
+    CHECK(d.settle(view(30, 3), {.wanted = 2, .why = "load"}).desired == 3);
+}
+
+TEST_CASE("ReplicaDemand: a request that waits at zero replicas is worth one") {
+    ReplicaDemand d = demand(0, 4, 0);
+    ScalingView waiting = view(0, 0);
+    waiting.requests_wait = true;
+    const auto woken = d.settle(waiting, {.wanted = 0, .why = "load"});
+    CHECK(woken.desired == 1);
+    CHECK(woken.reason == "1 wanted: a request waits without an instance");
+    const auto blind = d.keep(waiting, "no sample");
+    CHECK(blind.desired == 1);
+    CHECK(blind.outcome == ScalingOutcome::scaled);
+    CHECK(d.keep(view(15, 0), "no sample").desired == 0);
+}
+
+TEST_CASE("ReplicaDemand: a minimum above the maximum is a fault and changes nothing") {
+    ReplicaDemand d = demand(5, 3, 0);
+    std::vector<control::ScalingFault> faults;
+    d.append_faults(faults);
+    REQUIRE(faults.size() == 1);
+    CHECK(faults[0].pointer == "/min_replicas");
+    CHECK(faults[0].expectation == "expected at most max_replicas (3), found 5");
+    const auto decision = d.settle(view(0, 7), {.wanted = 4, .why = "load"});
+    CHECK(decision.desired == 7);
+    CHECK(decision.outcome == ScalingOutcome::invalid);
+}
+
+TEST_CASE("ReplicaDemand: replicas to carry a load are counted in integers") {
+    CHECK(replicas_to_carry(0, 5) == 0);
+    CHECK(replicas_to_carry(-3, 5) == 0);
+    CHECK(replicas_to_carry(1, 5) == 1);
+    CHECK(replicas_to_carry(5, 5) == 1);
+    CHECK(replicas_to_carry(6, 5) == 2);
+    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+    CHECK(replicas_to_carry(Int128{kMost} * kMost, 1) == 1'000'000'000);
+}
+
+}  // namespace
+}  // namespace headroom::policies

@@ -1,0 +1,121 @@
+#include "sim/control/scaling_policy.hpp"
+#include "sim/core/registry.hpp"
+#include "tests/catch.hpp"
+
+namespace headroom::policies {
+namespace {
+
+using control::ScalingOutcome;
+using control::ScalingPolicy;
+using control::ScalingView;
+
+constexpr std::int64_t kThursdayEvening = 1'700'157'600;  // 2023-11-16T18:00:00Z
+
+struct Entry {
+    std::string at;
+    std::int64_t replicas;
+};
+
+std::unique_ptr<ScalingPolicy> make(const std::vector<Entry>& entries,
+                                    const std::string& offset = "+00:00", std::int64_t max = 10,
+                                    std::int64_t initial = 1) {
+    const auto* entry = Registry<ScalingPolicy>::instance().find("schedule");
+    REQUIRE(entry != nullptr);
+    ParameterValue::List list;
+    for (const Entry& e : entries) {
+        Parameters fields;
+        fields.set("at", {e.at});
+        fields.set("replicas", {e.replicas});
+        list.push_back({std::make_shared<const Parameters>(std::move(fields))});
+    }
+    Parameters parameters = Parameters::defaults(entry->specs);
+    parameters.set("schedule", {std::make_shared<const ParameterValue::List>(std::move(list))});
+    parameters.set("timezone_offset", {offset});
+    parameters.set("max_replicas", {max});
+    parameters.set("replicas", {initial});
+    return make_policy<ScalingPolicy>({"schedule", parameters}, {});
+}
+
+ScalingView view(std::int64_t s, std::int64_t replicas, std::optional<std::int64_t> start) {
+    ScalingView v;
+    v.now = Time::zero() + Duration::seconds(s);
+    v.start_unix_s = start;
+    v.spec_replicas = v.status_replicas = replicas;
+    return v;
+}
+
+const std::vector<Entry> kOffice = {{"0 8 * * mon-fri", 6}, {"30 18 * * *", 2}};
+
+TEST_CASE("ReplicaSchedule: the entry that came last holds, also one from before the run") {
+    const auto policy = make(kOffice);
+    // 18:00: this morning's entry. 18:30: the evening's. Friday 08:00 is 14 h after the start.
+    const auto first = policy->decide(view(0, 1, kThursdayEvening));
+    CHECK(first.desired == 6);
+    CHECK(first.outcome == ScalingOutcome::scaled);
+    CHECK(first.reason == "6 replicas since Thu 2023-11-16 08:00:00 (\"0 8 * * mon-fri\")");
+    CHECK(first.inputs == "it is Thu 2023-11-16 18:00:00");
+    CHECK(policy->decide(view(1799, 6, kThursdayEvening)).desired == 6);
+    CHECK(policy->decide(view(1800, 6, kThursdayEvening)).desired == 2);
+    CHECK(policy->decide(view(14 * 3600 - 1, 2, kThursdayEvening)).desired == 2);
+    CHECK(policy->decide(view(14 * 3600, 2, kThursdayEvening)).desired == 6);
+    // Saturday 08:00 brings no change, Monday does: 86 h after the start.
+    CHECK(policy->decide(view(38 * 3600, 2, kThursdayEvening)).desired == 2);
+    CHECK(policy->decide(view(86 * 3600, 2, kThursdayEvening)).desired == 6);
+    CHECK(policy->decide(view(86 * 3600, 6, kThursdayEvening)).outcome ==
+          ScalingOutcome::unchanged);
+}
+
+TEST_CASE("ReplicaSchedule: of two entries at one time the later in the list holds") {
+    CHECK(make({{"0 8 * * *", 3}, {"0 8,20 * * *", 5}})
+              ->decide(view(0, 1, kThursdayEvening))
+              .desired == 5);
+    CHECK(make({{"0 8,20 * * *", 5}, {"0 8 * * *", 3}})
+              ->decide(view(0, 1, kThursdayEvening))
+              .desired == 3);
+}
+
+TEST_CASE("ReplicaSchedule: entries are in the zone of the offset") {
+    // 18:00 UTC is 19:00 at +01:00, past 18:30; and 13:00 at -05:00.
+    for (const char* east : {"+01:00", "+0100", "+1", "+01"}) {
+        CHECK(make(kOffice, east)->decide(view(0, 1, kThursdayEvening)).desired == 2);
+    }
+    CHECK(make(kOffice, "-05:00")->decide(view(0, 1, kThursdayEvening)).desired == 6);
+    CHECK(make(kOffice, "-05:00")->decide(view(0, 1, kThursdayEvening)).inputs ==
+          "it is Thu 2023-11-16 13:00:00");
+    CHECK(make(kOffice, "+00:30")->decide(view(0, 1, kThursdayEvening)).desired == 2);
+    CHECK(make(kOffice, "+00:29")->decide(view(0, 1, kThursdayEvening)).desired == 6);
+}
+
+TEST_CASE("ReplicaSchedule: a run without a calendar begins on a Monday at midnight") {
+    const auto policy = make(kOffice);
+    CHECK(policy->decide(view(0, 1, std::nullopt)).inputs == "it is Mon 1970-01-05 00:00:00");
+    CHECK(policy->decide(view(0, 1, std::nullopt)).desired == 2);
+    CHECK(policy->decide(view(8 * 3600, 2, std::nullopt)).desired == 6);
+    CHECK(policy->decide(view(5 * 86'400 + 8 * 3600, 2, std::nullopt)).desired == 2);
+}
+
+TEST_CASE("ReplicaSchedule: what cannot work is a fault, each with its place") {
+    CHECK(make(kOffice)->faults().empty());
+    const auto empty = make({})->faults();
+    REQUIRE(empty.size() == 1);
+    CHECK(empty[0].pointer == "/schedule");
+    CHECK(make({})->decide(view(0, 4, kThursdayEvening)).desired == 1);
+    const auto faults =
+        make({{"0 25 * * *", 2}, {"0 0 30 2 *", 3}, {"@daily", 11}}, "CET", 10, 12)->faults();
+    REQUIRE(faults.size() == 5);
+    CHECK(faults[0].pointer == "/schedule/0/at");
+    CHECK(faults[0].expectation == "hour: expected a value in 0..23, found \"25\"");
+    CHECK(faults[1].pointer == "/schedule/1/at");
+    CHECK(faults[1].expectation == "expected a day that comes, found \"0 0 30 2 *\"");
+    CHECK(faults[2].pointer == "/schedule/2/replicas");
+    CHECK(faults[2].expectation == "expected at most max_replicas (10), found 11");
+    CHECK(faults[3].pointer == "/replicas");
+    CHECK(faults[4].pointer == "/timezone_offset");
+    for (const char* bad : {"+", "1", "+15:00", "+01:60", "+1:0", "+010", "UTC", "+01:00 "}) {
+        INFO(bad);
+        CHECK(make(kOffice, bad)->faults().size() == 1);
+    }
+}
+
+}  // namespace
+}  // namespace headroom::policies
