@@ -99,25 +99,32 @@ std::string type_text(const ParameterSpec& spec) {
     return structured && spec.default_value.given() ? text : text + ", required";
 }
 
+void append_specs(const ParameterSpecs& specs, std::size_t indent, std::string& out);
+
+/// What a value of this kind is made of: fields, alternatives, or those of a list's elements.
+void append_parts(const ParameterSpec& spec, std::size_t indent, std::string& out) {
+    if (spec.type == ParameterType::list || spec.type == ParameterType::map) {
+        if (!spec.fields.empty()) append_parts(spec.fields.front(), indent, out);
+        return;
+    }
+    append_specs(spec.fields, indent, out);
+    for (const ParameterSpec& alternative : spec.alternatives) {
+        out += fmt::format("{}with {} \"{}\": {}\n", std::string(indent, ' '), spec.tag,
+                           alternative.name, alternative.help);
+        append_specs(alternative.fields, indent + 2, out);
+    }
+}
+
 void append_specs(const ParameterSpecs& specs, std::size_t indent, std::string& out) {
-    const auto append_one = [&](const ParameterSpec& spec) {
+    for (const ParameterSpec& spec : specs) {
         const std::string line =
             std::string(indent, ' ') + pad_right(spec.name, 24) + " " + type_text(spec);
         out += line + "\n";
         if (!spec.help.empty()) {
             out += wrap(std::string(indent + 4, ' ') + spec.help, 100, indent + 4) + "\n";
         }
-        if (spec.type == ParameterType::object || spec.type == ParameterType::tagged) {
-            append_specs(spec.fields, indent + 2, out);
-        } else if (!spec.fields.empty()) {
-            append_specs(spec.fields.front().fields, indent + 2, out);
-        }
-        for (const ParameterSpec& alternative : spec.alternatives) {
-            out += std::string(indent + 2, ' ') + spec.tag + " = " + alternative.name + "\n";
-            append_specs(alternative.fields, indent + 4, out);
-        }
-    };
-    for (const ParameterSpec& spec : specs) append_one(spec);
+        append_parts(spec, indent + 2, out);
+    }
 }
 
 std::string family_text(const PolicyFamily& family, const TextStyle& style) {

@@ -187,4 +187,34 @@ TEST_CASE("errors: unknown commands and options exit 2 with the nearest name") {
     }
 }
 
+TEST_CASE("Errors: what cannot work in an autoscaler is said before the clock runs") {
+    struct Mistake {
+        const char* set;
+        const char* said;
+    };
+    const Mistake mistakes[] = {
+        {"min_replicas=9", "/min_replicas: expected at most max_replicas (8), found 9"},
+        {"metrics/0/name=requests_in_fligt", "expected a metric of pods"},
+        {"metrics/0/target/value=0", "/target/value: expected a quantity > 0m"},
+        {R"(behavior={"scale_up": {"policies": [{"type": "Pods", "value": 4, "period": "0s"}]}})",
+         R"(/period: expected a duration from "1s" to "30m")"},
+        {R"(policy=kpb)", "expected one of"},
+    };
+    const std::string base =
+        std::string(HEADROOM_SOURCE_DIR) + "/scenarios/library/quickstart.json";
+    for (const Mistake& mistake : mistakes) {
+        const RunResult r = run(
+            {"validate", base, "--set", std::string("/services/chat/autoscaling/") + mistake.set});
+        INFO(mistake.set << "\n" << r.err);
+        CHECK(r.exit_code == 2);
+        CHECK(r.out == "");
+        CHECK(r.err.find(mistake.said) != std::string::npos);
+    }
+    // A policy that sizes pods is not one that counts them.
+    const RunResult vertical =
+        run({"validate", base, "--set", R"(/services/chat/autoscaling={"policy": "vpa"})"});
+    CHECK(vertical.exit_code == 2);
+    CHECK(vertical.err.find("expected vertical_autoscaling") != std::string::npos);
+}
+
 }  // namespace headroom::acceptance

@@ -135,7 +135,8 @@ std::string run_scale_sequence(const Json& item) {
 std::string run_window_average(const Json& item) {
     policies::WindowBuckets buckets(seconds(item.at("window_s")),
                                     seconds_or(item, "granularity_s", 1));
-    const double tolerance = value_or<double>(item, "tolerance", 1e-9);
+    // Within the last of the six digits that the average has.
+    const double tolerance = value_or<double>(item, "tolerance", 1.5e-6);
     Differences differences;
     const Json& ops = item.at("ops");
     for (std::size_t i = 0; i < ops.size(); ++i) {

@@ -1,6 +1,7 @@
 /// Every registered scaling policy, by enumeration: what any of them must keep.
 #include <algorithm>
 
+#include "sim/control/metric_names.hpp"
 #include "sim/control/scaling_policy.hpp"
 #include "tests/catch.hpp"
 
@@ -40,17 +41,38 @@ std::unique_ptr<ScalingPolicy> make(const Registry<ScalingPolicy>::Entry& entry)
     return entry.make(parameters_of(entry.specs), {RandomStream{kSeed, "policy"}});
 }
 
+/// Load of a pod at most, in milli-units; another one every eight rounds.
+std::int64_t load_milli(std::uint64_t round) {
+    const RandomStream random{kSeed, "view"};
+    return 1 + static_cast<std::int64_t>(random.below(3000, round / 8, 999));
+}
+
+/// A counter that the load of some hundred pods has driven since the start.
+std::int64_t counter_milli(std::uint64_t round) {
+    constexpr std::int64_t kPods = 400;
+    std::int64_t total = 0;
+    for (std::uint64_t i = 0; i <= round; ++i) total += kPods * 15 * load_milli(i);
+    return total;
+}
+
+bool is_counter(const control::MetricRequest& request) {
+    const control::MetricInfo* info = control::find_metric(request.name);
+    return info != nullptr && info->shape == control::MetricShape::counter;
+}
+
 MetricReading read(const ScalingView& view, std::uint64_t index, std::int64_t most_milli) {
     const RandomStream random{kSeed, "reading"};
     MetricReading reading;
     reading.available = true;
     reading.timestamp = view.now;
     for (std::size_t i = 0; i < view.pods.size(); ++i) {
+        const bool idle = random.below(6, index, 500 + i) == 0;
         const auto milli = static_cast<std::int64_t>(
-            random.below(static_cast<std::uint64_t>(most_milli), index, i));
+            idle ? 0 : random.below(static_cast<std::uint64_t>(most_milli), index, i));
         reading.pods.push_back(PodSample{milli, view.now, Duration::seconds(60)});
     }
-    reading.values_milli = {most_milli};
+    constexpr std::int64_t kPods = 8;  // behind a service
+    reading.values_milli = {kPods * most_milli};
     return reading;
 }
 
@@ -74,9 +96,10 @@ ScalingView view_of(const ScalingPolicy& policy, std::int64_t replicas, std::uin
         pod.containers = {{"main", 1000, 1'000'000}};
         view.pods.push_back(pod);
     }
-    const std::int64_t most = 1 + static_cast<std::int64_t>(random.below(3000, index / 8, 999));
-    for (std::size_t m = 0; m < policy.metrics().size(); ++m) {
-        view.metrics.push_back(read(view, index * 16 + m, most));
+    const std::vector<control::MetricRequest> requests = policy.metrics();
+    for (std::size_t m = 0; m < requests.size(); ++m) {
+        view.metrics.push_back(read(view, index * 16 + m, load_milli(index)));
+        if (is_counter(requests[m])) view.metrics.back().values_milli = {counter_milli(index)};
     }
     return view;
 }
@@ -96,6 +119,10 @@ TEST_CASE("Scaling policies: equal histories give equal decisions, each with a r
         std::int64_t replicas = 4;
         for (std::uint64_t i = 0; i < 500; ++i) {
             const ScalingView view = view_of(*one, replicas, i);
+            if (one->observes_every() > Duration::zero()) {
+                one->observe(view);
+                two->observe(view);
+            }
             const auto decision = one->decide(view);
             if (!equal(decision, two->decide(view))) FAIL("round " << i);
             if (decision.reason.empty()) FAIL("round " << i << " has no reason");
@@ -113,7 +140,9 @@ TEST_CASE("Scaling policies: never leave their bounds") {
         std::int64_t replicas = 4;
         std::int64_t changes = 0;
         for (std::uint64_t i = 0; i < 2000; ++i) {
-            const auto decision = policy->decide(view_of(*policy, replicas, i));
+            const ScalingView view = view_of(*policy, replicas, i);
+            if (policy->observes_every() > Duration::zero()) policy->observe(view);
+            const auto decision = policy->decide(view);
             if (decision.desired < 0) FAIL("round " << i);
             if (bounded && (decision.desired < kMin || decision.desired > kMax)) {
                 FAIL("round " << i << ": " << decision.reason);
