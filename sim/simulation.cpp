@@ -30,48 +30,62 @@ class Cells final : public serving::DataPlane {
             cells_.push_back(std::make_unique<serving::Cell>(config, spec.services, spec.sources,
                                                              info.services));
             for (const std::uint32_t service : info.services) {
-                of_service_[service] = cells_.back().get();
+                of_service_[service] = static_cast<std::uint32_t>(cells_.size() - 1);
             }
         }
     }
 
     void add_instance(Time now, serving::InstanceKey key, std::uint32_t version,
                       serving::SpeedPpm speed) override {
-        of_service_[key.service]->add_instance(now, key, version, speed);
+        change(key.service).add_instance(now, key, version, speed);
     }
     void drain_instance(Time now, serving::InstanceKey key) override {
-        of_service_[key.service]->drain_instance(now, key);
+        change(key.service).drain_instance(now, key);
     }
     void kill_instance(Time now, serving::InstanceKey key) override {
-        of_service_[key.service]->kill_instance(now, key);
+        change(key.service).kill_instance(now, key);
     }
     void set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
                             std::int64_t weight) override {
-        of_service_[service]->set_version_weight(now, service, version, weight);
+        change(service).set_version_weight(now, service, version, weight);
     }
     void set_gateway_buffering(Time now, std::uint32_t service, bool buffers) override {
-        of_service_[service]->set_gateway_buffering(now, service, buffers);
+        change(service).set_gateway_buffering(now, service, buffers);
     }
     void set_speed(Time now, serving::InstanceKey key, serving::SpeedPpm speed) override {
-        of_service_[key.service]->set_speed(now, key, speed);
+        change(key.service).set_speed(now, key, speed);
     }
     [[nodiscard]] serving::InstanceLoad instance_load(Time now,
                                                       serving::InstanceKey key) const override {
-        return of_service_[key.service]->instance_load(now, key);
+        return of(key.service).instance_load(now, key);
     }
     [[nodiscard]] serving::ServiceLoad service_load(Time now,
                                                     std::uint32_t service) const override {
-        return of_service_[service]->service_load(now, service);
+        return of(service).service_load(now, service);
     }
 
     [[nodiscard]] std::vector<std::unique_ptr<serving::Cell>>& all() { return cells_; }
     [[nodiscard]] const serving::Cell& of(std::uint32_t service) const {
-        return *of_service_[service];
+        return *cells_[of_service_[service]];
+    }
+    /// fn(Cell&) for those that were changed since the last call, in order.
+    template <class Fn>
+    void for_each_changed(Fn&& fn) {
+        std::sort(changed_.begin(), changed_.end());
+        changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
+        for (const std::uint32_t cell : changed_) fn(*cells_[cell]);
+        changed_.clear();
     }
 
   private:
+    [[nodiscard]] serving::Cell& change(std::uint32_t service) {
+        changed_.push_back(of_service_[service]);
+        return *cells_[of_service_[service]];
+    }
+
     std::vector<std::unique_ptr<serving::Cell>> cells_;
-    std::vector<serving::Cell*> of_service_;
+    std::vector<std::uint32_t> of_service_;  ///< index of its cell
+    std::vector<std::uint32_t> changed_;     ///< in the order of the changes, some more than once
 };
 
 /// One run: the merge of the control plane's events with those of the cells.
@@ -86,7 +100,7 @@ class Run {
 
     SimulationResult execute() {
         control_.start();
-        hand_over();
+        hand_over_changed();
         while (step()) {
         }
         return collect();
@@ -105,7 +119,7 @@ class Run {
         }
         if (runner_.notified()) {
             now_ = cut;
-            hand_over();
+            hand_over_all();
             return true;
         }
         if (spec_.drain && drained()) {
@@ -125,16 +139,21 @@ class Run {
     void run_control(Time now) {
         while (control_.next_event_time() <= now) {
             control_.run_next(now);
-            hand_over();
+            hand_over_changed();
         }
     }
 
-    void hand_over() {
-        for (auto& cell : cells_.all()) {
-            if (!cell->has_notifications()) continue;
-            for (const serving::Notification& notification : cell->take_notifications()) {
-                control_.notify(notification);
-            }
+    /// What control events left: only cells that they changed can have something to say.
+    void hand_over_changed() {
+        cells_.for_each_changed([this](serving::Cell& cell) { hand_over(cell); });
+    }
+    void hand_over_all() {
+        for (auto& cell : cells_.all()) hand_over(*cell);
+    }
+    void hand_over(serving::Cell& cell) {
+        if (!cell.has_notifications()) return;
+        for (const serving::Notification& notification : cell.take_notifications()) {
+            control_.notify(notification);
         }
     }
 

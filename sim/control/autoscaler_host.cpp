@@ -36,6 +36,18 @@ void apply_requests(Workload& workload, const std::vector<ContainerResources>& r
     }
 }
 
+bool has_endpoint(const ControlState& state, const Workload& workload) {
+    return std::any_of(workload.pods.begin(), workload.pods.end(), [&state](PodId id) {
+        return state.managed(id).ordinal >= 0 && !state.managed(id).deleted;
+    });
+}
+
+bool requests_wait(const ControlState& state, const Workload& workload) {
+    const serving::ServiceLoad load =
+        state.data_plane.service_load(state.now, workload.spec->service);
+    return load.gateway_queue > 0 && load.endpoints == 0;
+}
+
 }  // namespace
 
 AutoscalerHost::AutoscalerHost(ControlState& state, MetricsPipeline& metrics,
@@ -122,9 +134,7 @@ void AutoscalerHost::refresh_view(Autoscaler& autoscaler) {
         metrics_.read(autoscaler.workload, autoscaler.requests[i], autoscaler.pods,
                       view.metrics[i]);
     }
-    const serving::ServiceLoad load =
-        state_.data_plane.service_load(state_.now, workload.spec->service);
-    view.requests_wait = load.gateway_queue > 0 && load.endpoints == 0;
+    view.requests_wait = !has_endpoint(state_, workload) && requests_wait(state_, workload);
     const WorkloadResult& so_far = workload.result;
     if (so_far.pods_became_ready > 0) {
         const Duration sum = so_far.pending_time + so_far.image_pull_time +

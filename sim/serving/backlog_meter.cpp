@@ -7,6 +7,7 @@ namespace headroom::serving {
 void BacklogMeter::cross_spans(Time now) {
     while (now >= span_end_) {
         spans_[span_].add(level_, span_end_ - since_);
+        before_ += spans_[span_];
         since_ = span_end_;
         if (++span_ == kSpans) {
             for (std::size_t i = 0; i < kSpans / 2; ++i) {

@@ -35,8 +35,8 @@ class BacklogMeter {
     }
     /// The integral up to the last advance.
     [[nodiscard]] TimeIntegral total() const {
-        TimeIntegral sum;
-        for (const TimeIntegral& span : spans_) sum += span;
+        TimeIntegral sum = before_;
+        sum += spans_[span_];
         return sum;
     }
     /// True when calls pile up: over the quarters of [from, until] their mean number rises each
@@ -50,6 +50,7 @@ class BacklogMeter {
     [[nodiscard]] double mean(Time from, Time until) const;
 
     std::array<TimeIntegral, kSpans> spans_{};
+    TimeIntegral before_;  ///< the sum of the spans before the present one
     Duration width_ = Duration::seconds(1);
     Time span_end_ = Time::zero() + Duration::seconds(1);
     std::size_t span_ = 0;

@@ -3,11 +3,13 @@
 //
 //     build/release/tests/bench/headroom_bench
 #include <benchmark/benchmark.h>
-#include <sys/resource.h>
 
+#include <algorithm>
 #include <queue>
 #include <random>
+#include <string_view>
 
+#include "tests/bench/resource_use.hpp"
 #include "tests/rig.hpp"
 #include "traces/generators/generated_source.hpp"
 
@@ -15,15 +17,6 @@ namespace headroom::bench {
 namespace {
 
 using namespace headroom::tests;
-
-double cpu_seconds() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& t) {
-        return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
-    };
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 /// Poisson arrivals, with the lengths of the Azure 2023 conversation trace (lognormal fit) or of
 /// one token where lengths mean nothing.
@@ -128,24 +121,59 @@ void mm10(benchmark::State& state) {
     state.counters["of the bare loop"] = ours / bare;
 }
 
+void ten_thousand_instances(benchmark::State& state) {
+    double rate = 0;
+    for (auto _ : state)
+        rate = requests_per_cpu_second(llm_spec(10'000, 2.0, 6'000'000, "two-choice"));
+    state.counters["requests/CPU-s"] = rate;
+    state.counters["peak MB"] = peak_megabytes();
+}
+
+/// 172.8 million requests: a day of 1000 instances at 2/s each. Minutes; only when asked for.
+void simulated_day(benchmark::State& state) {
+    double rate = 0;
+    const double start = cpu_seconds();
+    for (auto _ : state)
+        rate = requests_per_cpu_second(llm_spec(1000, 2.0, 172'800'000, "two-choice"));
+    state.counters["requests/CPU-s"] = rate;
+    state.counters["CPU s"] = cpu_seconds() - start;
+    state.counters["peak MB"] = peak_megabytes();
+}
+
 /// Runs first, so that the peak is its own: memory is O(requests in flight), however many there
 /// are.
 void memory(benchmark::State& state) {
     double rate = 0;
     for (auto _ : state)
         rate = requests_per_cpu_second(llm_spec(4, 2.0, 10'000'000, "least-request"));
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
     state.counters["requests/CPU-s"] = rate;
-    state.counters["peak MB"] = static_cast<double>(usage.ru_maxrss) / 1000.0;
+    state.counters["peak MB"] = peak_megabytes();
 }
 
 BENCHMARK(memory)->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK(one_instance)->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK(thousand_instances)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(ten_thousand_instances)->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK(mm10)->Iterations(1)->Unit(benchmark::kMillisecond);
+
+/// Too long for every run: it is there only when the command line names it.
+void register_long_ones(int argc, char** argv) {
+    const auto names_it = [](const char* argument) {
+        return std::string_view(argument).find("simulated_day") != std::string_view::npos;
+    };
+    if (std::none_of(argv + 1, argv + argc, names_it)) return;
+    benchmark::RegisterBenchmark("simulated_day", simulated_day)
+        ->Iterations(1)
+        ->Unit(benchmark::kMillisecond);
+}
 
 }  // namespace
 }  // namespace headroom::bench
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+    headroom::bench::register_long_ones(argc, argv);
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+    benchmark::RunSpecifiedBenchmarks();
+    return 0;
+}

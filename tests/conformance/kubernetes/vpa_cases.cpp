@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <variant>
 
 #include "policies/scaling/vpa/vpa_histogram.hpp"
 #include "policies/scaling/vpa/vpa_recommender.hpp"
@@ -181,7 +180,10 @@ std::string run_histogram(const json& item, Histogram histogram, const Clock& cl
 std::string run_plain(const json& item) {
     const auto options = parse_options(item);
     if (!options) return check_refusal(item, true);
-    return run_histogram(item, Timeless{VpaHistogram(*options)}, Clock{});
+    // Time means nothing to it, so any will do that fits.
+    Clock clock;
+    clock.divisor = 1'000'000;
+    return run_histogram(item, Timeless{VpaHistogram(*options)}, clock);
 }
 
 std::string run_decaying(const json& item) {
