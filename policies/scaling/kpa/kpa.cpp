@@ -338,10 +338,12 @@ std::string Kpa::describe(const std::optional<KpaScale>& scale, const KpaWant& w
 }
 
 std::string Kpa::describe_load(KpaLoad load, std::int64_t ready) const {
+    constexpr double kUnsigned = 0.0;  // makes 0 of a sum that was rounded to -0
     return fmt::format("{} {:g} over {:g} s, {:g} over {:g} s; target {:g} a pod, {} ready",
-                       metric_ == Metric::rps ? "requests/s" : "concurrency", load.stable,
-                       activity_.stable_window.to_seconds(), load.panic, panic_window_.to_seconds(),
-                       spec_.target_value, ready);
+                       metric_ == Metric::rps ? "requests/s" : "concurrency",
+                       load.stable + kUnsigned, activity_.stable_window.to_seconds(),
+                       load.panic + kUnsigned, panic_window_.to_seconds(), spec_.target_value,
+                       ready);
 }
 
 ScalingDecision Kpa::decide(const ScalingView& view) {

@@ -242,9 +242,9 @@ void Vpa::update(const ScalingView& view, ScalingDecision& decision) {
         return;
     }
     const ScalingPod& first = view.pods[plan.evict.front()];
-    decision.reason = fmt::format("{}; {} of {} to replace go: {}",
-                                  eviction_reason(first, plan.first, recommended_),
-                                  plan.evict.size(), plan.wanting, held);
+    decision.reason = fmt::format(
+        "{}{}; {} of {} to replace go: {}", plan.evict.size() > 1 ? "one of several: " : "",
+        eviction_reason(first, plan.first, recommended_), plan.evict.size(), plan.wanting, held);
     decision.evict = std::move(plan.evict);
 }
 
