@@ -9,6 +9,8 @@ namespace {
 constexpr int kTicksOfSaturation = 3;
 constexpr double kForgetting = 1.0 / 8.0;
 constexpr double kAveraging = 1.0 / 16.0;
+constexpr double kSmoothing = 1.0 / 4.0;
+constexpr double kRising = 1.0 / 256.0;
 
 }  // namespace
 
@@ -41,6 +43,19 @@ void LearnedRate::learn(const LlmSignals& signals) {
 std::optional<double> LearnedRate::rate() const {
     if (tokens_per_s_ <= 0.0 || tokens_per_request_ <= 0.0) return std::nullopt;
     return tokens_per_s_ / tokens_per_request_;
+}
+
+void LearnedSlowdown::learn(const LlmSignals& signals) {
+    const double arrivals = signals.arrivals.value_or(0.0);
+    if (arrivals <= 0.0 || signals.running <= 0.0) return;
+    const double residence = signals.running / arrivals;
+    if (least_s_ <= 0.0) {
+        residence_s_ = residence;
+        least_s_ = residence;
+        return;
+    }
+    residence_s_ += (residence - residence_s_) * kSmoothing;
+    least_s_ = std::min(residence_s_, least_s_ + (residence_s_ - least_s_) * kRising);
 }
 
 void ArrivalTrend::note(Time now, double arrivals) {

@@ -10,6 +10,11 @@
 /// difference a tick. Until the first saturation nothing is known: a rate that was never reached is
 /// no capacity. O(1).
 ///
+/// LearnedSlowdown: how many times longer a request is in a batch than at light load. By Little's
+/// law it is there W = running / arrivals seconds; W is averaged by a quarter of the difference a
+/// tick, and the light load's is the least of that, which rises by a 256th of the difference a tick
+/// where it is exceeded, to forget requests of another kind. O(1).
+///
 /// ArrivalTrend: the slope of the arrivals between now and the oldest reading at most `window` ago,
 /// at least half of it; a falling load counts as level. O(ticks of a window) memory, O(1) a tick.
 #pragma once
@@ -34,6 +39,17 @@ class LearnedRate {
     double tokens_per_request_ = 0.0;
     bool balanced_ = false;  ///< tokens_per_request_ comes from a time without queues
     int saturated_ticks_ = 0;
+};
+
+class LearnedSlowdown {
+  public:
+    void learn(const LlmSignals& signals);
+    /// At least 1; 1 while nothing is known.
+    [[nodiscard]] double slowdown() const { return least_s_ > 0.0 ? residence_s_ / least_s_ : 1.0; }
+
+  private:
+    double residence_s_ = 0.0;
+    double least_s_ = 0.0;
 };
 
 class ArrivalTrend {

@@ -50,6 +50,7 @@ class SloAware final : public control::ScalingPolicy {
     double max_growth_;
     Duration horizon_;
     LearnedRate rate_;
+    LearnedSlowdown slowdown_;
     ArrivalTrend trend_;
     ReplicaDemand demand_;
     std::vector<control::ScalingFault> faults_;
@@ -82,8 +83,8 @@ ParameterSpecs SloAware::parameter_specs() {
                                 "over which the slope of the arrivals is taken")
             .at_least(1),
         ParameterSpec::number("max_growth", 2.0,
-                              "the slope is believed up to this many times the "
-                              "present arrivals; 1: not at all")
+                              "what is coming is believed up to this many times "
+                              "what is there; 1: not at all")
             .at_least(1),
         ParameterSpec::duration("horizon", Duration::minutes(2),
                                 "how far to look until a cold start was measured"),
@@ -110,8 +111,11 @@ SloAware::SloAware(const Parameters& parameters, const PolicyContext&)
 
 std::int64_t SloAware::keeps(const LlmSignals& signals, const SloOutlook& outlook,
                              std::int64_t current) const {
-    const SloNeeds needs = slo_needs(signals, with_margin(targets_, margin_), outlook);
-    const std::int64_t needed = whole_instances(*std::max_element(needs.begin(), needs.end()));
+    const SloTargets tighter = with_margin(targets_, margin_);
+    const SloNeeds needs = slo_needs(signals, tighter, outlook);
+    const double most = std::max(*std::max_element(needs.begin(), needs.end()),
+                                 kv_leaves(signals, tighter, outlook));
+    const std::int64_t needed = whole_instances(most);
     if (outlook.rate_of_instance) return needed;
     return std::max(needed, current - std::max<std::int64_t>(1, current / 10));
 }
@@ -120,10 +124,13 @@ control::ScalingDecision SloAware::decide(const ScalingView& view) {
     const LlmSignals signals = read_signals(view, targets_.max_queue);
     if (signals.arrivals) trend_.note(view.now, *signals.arrivals);
     rate_.learn(signals);
+    slowdown_.learn(signals);
     if (signals.ready == 0) return demand_.keep(view, "no ready instance has a sample");
     SloOutlook outlook;
     outlook.start_s = view.start_time.value_or(horizon_).to_seconds();
     outlook.expected_arrivals = trend_.expected_after(outlook.start_s, max_growth_);
+    outlook.slowdown = slowdown_.slowdown();
+    outlook.max_growth = max_growth_;
     outlook.rate_of_instance = rate_.rate();
     const SloNeeds needs = slo_needs(signals, targets_, outlook);
     const SloClause clause = largest_need(needs);

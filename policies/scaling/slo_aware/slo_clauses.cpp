@@ -11,10 +11,24 @@ namespace headroom::policies {
 
 namespace {
 
-/// How much more arrives when help comes than now; 1 where nothing arrives.
-double growth(const LlmSignals& signals, const SloOutlook& outlook) {
+/// How much more arrives when help comes than now, g; 1 where nothing arrives.
+double arrival_growth(const LlmSignals& signals, const SloOutlook& outlook) {
     const double now = signals.arrivals.value_or(0.0);
     return now > 0.0 ? std::max(1.0, outlook.expected_arrivals / now) : 1.0;
+}
+
+/// lambda b: the share of a step's time that the batch is to blame for.
+double batch_load(const SloOutlook& outlook) {
+    return 1.0 - 1.0 / outlook.slowdown;
+}
+
+/// How much more of the KV cache will be in use when help comes.
+double kv_growth(const LlmSignals& signals, const SloOutlook& outlook) {
+    const double arrivals = arrival_growth(signals, outlook);
+    const double load = batch_load(outlook);
+    const double left = 1.0 - arrivals * load;
+    if (left <= 0.0) return outlook.max_growth;
+    return std::min(outlook.max_growth, arrivals * (1.0 - load) / left);
 }
 
 /// What will wait when an instance asked for now is ready.
@@ -48,7 +62,7 @@ SloNeeds slo_needs(const LlmSignals& signals, const SloTargets& targets,
                    const SloOutlook& outlook) {
     SloNeeds needs = {};
     needs[static_cast<std::size_t>(SloClause::kv)] =
-        signals.kv * growth(signals, outlook) / targets.kv;
+        signals.kv * kv_growth(signals, outlook) / targets.kv;
     if (outlook.rate_of_instance) {
         needs[static_cast<std::size_t>(SloClause::load)] =
             outlook.expected_arrivals / (targets.load * *outlook.rate_of_instance);
@@ -56,6 +70,13 @@ SloNeeds slo_needs(const LlmSignals& signals, const SloTargets& targets,
     needs[static_cast<std::size_t>(SloClause::queue)] = queue_need(signals, targets, outlook);
     needs[static_cast<std::size_t>(SloClause::ttft)] = ttft_need(signals, targets);
     return needs;
+}
+
+double kv_leaves(const LlmSignals& signals, const SloTargets& targets, const SloOutlook& outlook) {
+    const double load = batch_load(outlook);
+    const auto ready = static_cast<double>(signals.ready);
+    return arrival_growth(signals, outlook) *
+           ((1.0 - load) * signals.kv / targets.kv + load * ready);
 }
 
 SloTargets with_margin(const SloTargets& targets, double margin) {
@@ -84,8 +105,8 @@ std::string describe_clause(SloClause clause, const LlmSignals& signals, const S
     const std::int64_t start_s = std::llround(outlook.start_s);
     switch (clause) {
         case SloClause::kv: {
-            const double more = growth(signals, outlook);
-            const std::string ahead = more > 1.0 ? fmt::format(" and {} times the arrivals in {} s",
+            const double more = kv_growth(signals, outlook);
+            const std::string ahead = more > 1.0 ? fmt::format(", {} times as much in {} s",
                                                                hundredths_text(more), start_s)
                                                  : std::string();
             return fmt::format("KV {} of {}{}", hundredths_text(signals.kv / ready),

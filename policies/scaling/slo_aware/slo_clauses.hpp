@@ -5,9 +5,12 @@
 /// lambda requests/s arrive and lambda' are expected when an instance started now is ready, S
 /// later; Q wait. A target is never met exactly at the edge, so each clause has its own room.
 ///
-/// - KV: the cache in use, K instances' worth, grows with the requests in flight, and those with
-///   the arrivals (Little's law, L = lambda W): K lambda'/lambda must be kv_target of the whole:
-///   n >= K (lambda'/lambda) / kv_target. The HPA's rule, with look-ahead.
+/// - KV: the cache in use, K instances' worth, grows with the requests in flight, L = lambda W by
+///   Little's law, and W grows too, for a step is slower the larger its batch. With a step affine
+///   in the batch, W = a / (1 - lambda b): a is the W of light load, and W / a, the slowdown, is
+///   measured (learned_rate.hpp), hence lambda b = 1 - a / W. From lambda to lambda' = g lambda,
+///     K' / K = g (1 - lambda b) / (1 - g lambda b),    at most max_growth,
+///   and n >= K' / kv_target: the HPA's rule, with look-ahead.
 /// - load: mu n must exceed lambda' by the room that queueing needs: n >= lambda' / (load_target
 ///   mu). Known once mu is (learned_capacity.hpp).
 /// - queue: asks only above max_queue an instance. What waits when help comes is
@@ -23,7 +26,10 @@
 /// Operations Research 9 (1961).
 ///
 /// For fewer instances the same clauses are asked with targets that are `scale_down_margin` of
-/// theirs (clauses_with_margin): whoever goes down to the answer has room left there.
+/// theirs (with_margin): whoever goes down to the answer has room left there. Fewer instances also
+/// make each slower: with m instead of n, each gets x = g n / m of its arrivals and uses, by the
+/// formula above, K/n x (1 - lambda b) / (1 - x lambda b); that is kv_target at
+///     m = g n ((1 - lambda b) (K / n) / kv_target + lambda b)            (kv_leaves).
 #pragma once
 
 #include <array>
@@ -48,6 +54,8 @@ struct SloTargets {
 struct SloOutlook {
     double start_s = 120.0;                       ///< until an instance asked for now is ready
     double expected_arrivals = 0.0;               ///< per second, at that time
+    double slowdown = 1.0;                        ///< W / a
+    double max_growth = 2.0;                      ///< what is believed of a growth
     std::optional<double> rate_of_instance = {};  ///< mu, requests per second
 };
 
@@ -59,6 +67,9 @@ using SloNeeds = std::array<double, kSloClauses>;
 
 [[nodiscard]] SloNeeds slo_needs(const LlmSignals& signals, const SloTargets& targets,
                                  const SloOutlook& outlook);
+/// On how few instances the KV cache stays at its target or below.
+[[nodiscard]] double kv_leaves(const LlmSignals& signals, const SloTargets& targets,
+                               const SloOutlook& outlook);
 /// The targets that must hold with fewer instances.
 [[nodiscard]] SloTargets with_margin(const SloTargets& targets, double margin);
 /// The clause that asks for most, of equal ones the first.

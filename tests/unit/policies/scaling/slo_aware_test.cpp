@@ -43,6 +43,32 @@ TEST_CASE("SloClauses: KV asks for the cache in use over its target, with the gr
     CHECK(describe_clause(SloClause::kv, signals, {}, {}) == "KV 0.91 of 0.80");
 }
 
+TEST_CASE("SloClauses: where a batch slows its requests down, KV grows faster than the arrivals") {
+    LlmSignals signals = two_ready();
+    signals.kv = 1.0;
+    // Twice the time of light load: half of a step is the batch's doing. With 1.2 times the
+    // arrivals K grows by 1.2 * 0.5 / (1 - 1.2 * 0.5) = 1.5.
+    SloOutlook outlook{.expected_arrivals = 12.0, .slowdown = 2.0};
+    CHECK(need(SloClause::kv, signals, outlook) == Approx(1.5 / 0.8));
+    CHECK(describe_clause(SloClause::kv, signals, {}, outlook) ==
+          "KV 0.50 of 0.80, 1.50 times as much in 120 s");
+    // 1.5 times would be 3 times as much, 2 times without end: no more than max_growth is believed.
+    outlook.expected_arrivals = 15.0;
+    CHECK(need(SloClause::kv, signals, outlook) == Approx(2.0 / 0.8));
+    outlook.expected_arrivals = 20.0;
+    CHECK(need(SloClause::kv, signals, outlook) == Approx(2.0 / 0.8));
+    // And fewer instances are slower ones: 0.5 * 1.0 / 0.8 + 0.5 * 2, and 1.2 times that.
+    outlook.expected_arrivals = 10.0;
+    CHECK(kv_leaves(signals, {}, outlook) == Approx(1.625));
+    outlook.expected_arrivals = 12.0;
+    CHECK(kv_leaves(signals, {}, outlook) == Approx(1.95));
+    // With 1.625 of 2 instances each has x = 1 / 0.8125 of the arrivals and then 0.8 of its cache.
+    const double x = 2.0 / 1.625;
+    CHECK(0.5 * x * 0.5 / (1 - x * 0.5) == Approx(0.8));
+    outlook.slowdown = 1.0;
+    CHECK(kv_leaves(signals, {}, outlook) == Approx(1.5));
+}
+
 TEST_CASE("SloClauses: load asks once the rate of an instance is known") {
     const LlmSignals signals = two_ready();
     CHECK(need(SloClause::load, signals, {.expected_arrivals = 12.0}) == 0.0);
@@ -150,6 +176,28 @@ TEST_CASE("LearnedRate: a busy start is taken as it is, an idle one teaches noth
     CHECK(*rate.rate() == Approx(5.0));
     rate.learn(working(4.0, 2000.0, 0));
     CHECK(*rate.rate() == Approx(4.0));
+}
+
+TEST_CASE("LearnedSlowdown: the time in a batch over the least of it that was seen") {
+    LearnedSlowdown slowdown;
+    CHECK(slowdown.slowdown() == 1.0);
+    LlmSignals signals = two_ready();
+    slowdown.learn(signals);  // nothing runs
+    CHECK(slowdown.slowdown() == 1.0);
+    signals.running = 20.0;  // W = 20 / 10 per second = 2 s
+    slowdown.learn(signals);
+    CHECK(slowdown.slowdown() == 1.0);
+    signals.running = 60.0;  // 6 s: W = 2 + (6 - 2) / 4 = 3 s, the least 2 + (3 - 2) / 256 s
+    slowdown.learn(signals);
+    CHECK(slowdown.slowdown() == Approx(3.0 / (2.0 + 1.0 / 256.0)));
+    signals.running = 0.0;
+    slowdown.learn(signals);
+    CHECK(slowdown.slowdown() == Approx(3.0 / (2.0 + 1.0 / 256.0)));
+    signals.running = 5.0;  // 0.5 s: W = 3 - 2.5 / 4, still above the least
+    slowdown.learn(signals);
+    CHECK(slowdown.slowdown() > 1.0);
+    slowdown.learn(signals);
+    CHECK(slowdown.slowdown() == 1.0);
 }
 
 Time at(std::int64_t s) {
@@ -273,7 +321,7 @@ TEST_CASE("SloAware: a rise of the arrivals counts before the cache is full") {
     // 3 in 120 s: 2 more in the 80 s of a cold start; 2 * (11 / 9) / 0.8 = 3.06.
     const auto decision = policy->decide(later);
     CHECK(decision.wanted == 4);
-    CHECK(decision.reason == "4 wanted: KV 0.50 of 0.80 and 1.22 times the arrivals in 80 s");
+    CHECK(decision.reason == "4 wanted: KV 0.50 of 0.80, 1.22 times as much in 80 s");
 }
 
 TEST_CASE("SloAware: goes down one at a time, with room left, while no limit was ever seen") {
