@@ -3,7 +3,7 @@
 ///
 /// Notation: n instances are ready and s are starting, each serves mu requests/s at its best;
 /// lambda requests/s arrive and lambda' are expected when an instance started now is ready, S
-/// later; Q wait. A target is never met exactly at the edge, so each clause has its own room.
+/// later; Q wait. Each clause keeps a room of its own to its target.
 ///
 /// - KV: the cache in use, K instances' worth, grows with the requests in flight, L = lambda W by
 ///   Little's law, and W grows too, for a step is slower the larger its batch. With a step affine
@@ -12,7 +12,7 @@
 ///     K' / K = g (1 - lambda b) / (1 - g lambda b),    at most max_growth,
 ///   and n >= K' / kv_target: the HPA's rule, with look-ahead.
 /// - load: mu n must exceed lambda' by the room that queueing needs: n >= lambda' / (load_target
-///   mu). Known once mu is (learned_capacity.hpp).
+///   mu). Known once mu is (learned_rate.hpp).
 /// - queue: asks only above max_queue an instance. What waits when help comes is
 ///   B = Q + (lambda' - mu (n + s)) S, at least 0; to work it off in drain_time D beside the
 ///   arrivals, n >= (lambda' + B / D) / mu. By Little's law B / (mu n) is the wait, hence the TTFT,
