@@ -60,6 +60,7 @@ struct ManagedPod {
     std::uint32_t revision = 1;  ///< of the template that it was made from: its replica set
     bool deleted = false;        ///< has a deletion time
     bool warm_start = false;     ///< ready at time 0 by ControlSpec::initial
+    bool has_started = false;    ///< was ready once: a restart of its container is no start of it
     Time bound_at = Time::max();
     Time stage_since;
     Time container_started = Time::max();

@@ -137,7 +137,7 @@ void PodLifecycle::transfers_finished() {
 }
 
 void PodLifecycle::end_stage(ManagedPod& pod, StartStage stage) {
-    pod.stage_times[static_cast<std::size_t>(stage)] = state_.now - pod.stage_since;
+    pod.stage_times[static_cast<std::size_t>(stage)] += state_.now - pod.stage_since;
     pod.stage_since = state_.now;
 }
 
@@ -148,7 +148,9 @@ void PodLifecycle::become_ready(PodId id, ManagedPod& pod) {
     ++workload.version;
     state_.set_ready(workload, +1);
     if (workload.rollout) state_.request_reconcile(workload);
-    if (pod.warm_start) return;
+    const bool counts = !pod.warm_start && !pod.has_started;
+    pod.has_started = true;
+    if (!counts) return;
     WorkloadResult& result = workload.result;
     ++result.pods_became_ready;
     const auto spent = [&](StartStage stage) {

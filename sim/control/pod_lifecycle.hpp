@@ -6,7 +6,8 @@
 /// A container that ends (a crash, a startup or liveness probe that failed too often) is started
 /// again in its pod after its back-off (restart_backoff.hpp): its instance is killed, its requests
 /// are lost, and it goes through container_start once more. With a readiness probe the warm-up
-/// lasts until that passes.
+/// lasts until that passes. Restarts before a pod was ready are part of its start, their back-off
+/// of the container's; later ones are none.
 ///
 /// The scheduler ends `pending`. Images and weights that lie in the node's cache are not moved:
 /// an image costs nothing then, weights load from the disk at the slower of load rate and disk.

@@ -27,6 +27,12 @@ Time gives_up(const ProbeSpec& probe, Time started) {
     return started + probe.initial_delay + probe.period * (probe.failure_threshold - 1);
 }
 
+/// What a stage that a restart cut short counts as.
+StartStage stage_of(PodPhase phase) {
+    if (phase == PodPhase::weights_load) return StartStage::weights_load;
+    return phase == PodPhase::warm_up ? StartStage::warm_up : StartStage::container_start;
+}
+
 }  // namespace
 
 /// Until the server is up, a startup probe fails, or without one a liveness probe.
@@ -103,7 +109,7 @@ void PodLifecycle::restart(PodId id, const std::string& why) {
     if (pod.ordinal >= 0) state_.instances.erase(state_.instance_key(pod));
     pod.ordinal = -1;
     pod.container_started = pod.ready_since = pod.endpoint_since = Time::max();
-    pod.stage_since = state_.now;
+    end_stage(pod, stage_of(state_.cluster.pod(id).phase));
     pod.warm_start = false;
     ++workload.version;
     ++workload.result.container_restarts;

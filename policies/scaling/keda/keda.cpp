@@ -8,6 +8,7 @@
 #include <numeric>
 #include <string_view>
 #include <utility>
+#include "policies/scaling/invalid_decision.hpp"
 
 namespace headroom::policies {
 
@@ -289,11 +290,7 @@ void Keda::restore(Memory memory) {
 ScalingDecision Keda::decide(const ScalingView& view) {
     ScalingDecision decision;
     decision.desired = decision.wanted = view.spec_replicas;
-    if (!faults_.empty()) {
-        decision.outcome = ScalingOutcome::invalid;
-        decision.reason = faults_.front().pointer + ": " + faults_.front().expectation;
-        return decision;
-    }
+    if (!faults_.empty()) return invalid_decision(view, faults_.front());
     if (triggers_.lacks_calendar(view)) {
         decision.outcome = ScalingOutcome::invalid;
         decision.reason = KedaTriggers::kNoCalendar;

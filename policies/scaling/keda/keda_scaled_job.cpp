@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include "policies/scaling/invalid_decision.hpp"
 
 namespace headroom::policies {
 
@@ -124,11 +125,7 @@ ScaledJobScale KedaScaledJob::jobs_to_create(const Jobs& jobs,
 ScalingDecision KedaScaledJob::decide(const ScalingView& view) {
     ScalingDecision decision;
     decision.desired = decision.wanted = view.spec_replicas;
-    if (!faults_.empty()) {
-        decision.outcome = ScalingOutcome::invalid;
-        decision.reason = faults_.front().pointer + ": " + faults_.front().expectation;
-        return decision;
-    }
+    if (!faults_.empty()) return invalid_decision(view, faults_.front());
     if (triggers_.lacks_calendar(view)) {
         decision.outcome = ScalingOutcome::invalid;
         decision.reason = KedaTriggers::kNoCalendar;

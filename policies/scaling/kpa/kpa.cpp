@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+#include "policies/scaling/invalid_decision.hpp"
 
 namespace headroom::policies {
 
@@ -349,11 +350,7 @@ std::string Kpa::describe_load(KpaLoad load, std::int64_t ready) const {
 ScalingDecision Kpa::decide(const ScalingView& view) {
     ScalingDecision decision;
     decision.desired = decision.wanted = view.spec_replicas;
-    if (!faults_.empty()) {
-        decision.outcome = ScalingOutcome::invalid;
-        decision.reason = faults_.front().pointer + ": " + faults_.front().expectation;
-        return decision;
-    }
+    if (!faults_.empty()) return invalid_decision(view, faults_.front());
     const std::optional<std::int64_t> ready = count_ready(view);
     start(view, ready.value_or(0));
     const bool poked = view.requests_wait && view.spec_replicas == 0;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "policies/scaling/invalid_decision.hpp"
+
 namespace headroom::policies {
 
 namespace {
@@ -250,12 +252,7 @@ void Vpa::update(const ScalingView& view, ScalingDecision& decision) {
 
 ScalingDecision Vpa::decide(const ScalingView& view) {
     ScalingDecision decision{.desired = view.spec_replicas, .wanted = view.spec_replicas};
-    if (!config_.faults.empty()) {
-        const control::ScalingFault& fault = config_.faults.front();
-        decision.outcome = ScalingOutcome::invalid;
-        decision.reason = fmt::format("{}: {}", fault.pointer, fault.expectation);
-        return decision;
-    }
+    if (!config_.faults.empty()) return invalid_decision(view, config_.faults.front());
     load_pods(view);
     load_samples(view);
     recommend();

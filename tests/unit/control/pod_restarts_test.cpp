@@ -66,6 +66,7 @@ TEST_CASE("PodLifecycle: a crashed container starts again in its pod, later each
     const ControlResults results = run.control->finish(at_s(1000));
     CHECK(results.workloads[0].container_restarts == 3);
     CHECK(results.workloads[0].pods_created == 1);
+    CHECK(results.workloads[0].pods_became_ready == 0);  // ready from the beginning, restarts apart
     CHECK(results.workloads[0].ready_replicas.value_at(at_s(130)) == 0);
     std::vector<std::string> reasons;
     for (const Decision& decision : results.decisions) {
@@ -168,6 +169,30 @@ TEST_CASE("PodLifecycle: probes decide when a server that is up is ready") {
         run.run_until(at_s(11));
         CHECK(run.placed(0).restarts == 1);
     }
+}
+
+TEST_CASE("PodLifecycle: a start counts once, with the restarts before the pod was ready") {
+    ControlSpec spec = slow_server();
+    FaultSpec crash;
+    crash.kind = FaultSpec::Kind::crash_container;
+    crash.target = "chat";
+    crash.at = at_s(5);  // 3 s into the weights
+    FaultSpec later = crash;
+    later.at = at_s(200);
+    spec.faults = {crash, later};
+    Run run(spec);
+    run.start();
+    run.run_until(at_s(1000));
+    // Again from 5 s on, at once: 2 + 10 + 8 s. The crash at 200 s is no second start.
+    CHECK(times_of(run, "add").front() == at_s(25));
+    const ControlResults results = run.control->finish(at_s(1000));
+    const WorkloadResult& chat = results.workloads[0];
+    CHECK(chat.container_restarts == 2);
+    CHECK(chat.pods_became_ready == 1);
+    CHECK(chat.container_start_time == Duration::seconds(4));
+    CHECK(chat.weights_load_time == Duration::seconds(13));
+    CHECK(chat.warm_up_time == Duration::seconds(8));
+    CHECK(chat.pending_time == Duration::zero());
 }
 
 }  // namespace headroom::control::testing

@@ -1,0 +1,18 @@
+/// What a policy answers at each tick while its configuration cannot work: the present number, and
+/// why. A loader refuses such a configuration; who builds the policy directly reads it here. O(1).
+#pragma once
+
+#include "sim/control/scaling_policy.hpp"
+
+namespace headroom::policies {
+
+[[nodiscard]] inline control::ScalingDecision invalid_decision(const control::ScalingView& view,
+                                                               const control::ScalingFault& fault) {
+    control::ScalingDecision decision;
+    decision.desired = decision.wanted = view.spec_replicas;
+    decision.outcome = control::ScalingOutcome::invalid;
+    decision.reason = fault.pointer + ": " + fault.expectation;
+    return decision;
+}
+
+}  // namespace headroom::policies
