@@ -116,6 +116,13 @@ class EventQueue {
         }
         return true;
     }
+    /// fn(key) for those that stand right behind the top one, among them the next: a hint for what
+    /// may be looked at soon, and nothing else.
+    template <class Fn>
+    void for_each_near(Fn&& fn) const {
+        const std::size_t end = size_ < kArity + 1 ? size_ : kArity + 1;
+        for (std::size_t i = 1; i < end; ++i) fn(heap_[i].key);
+    }
     [[nodiscard]] bool is_top(EventHandle h) const { return size_ > 0 && heap_[0].slot == h.slot; }
     [[nodiscard]] bool contains(EventHandle h) const {
         return h.valid() && slots_[h.slot].generation == h.generation;

@@ -19,6 +19,7 @@
 
 #include "sim/core/check.hpp"
 #include "sim/core/id.hpp"
+#include "sim/core/prefetch.hpp"
 
 namespace headroom::inline core {
 
@@ -79,6 +80,11 @@ class Slab {
         return s.live && s.generation == id.generation;
     }
     [[nodiscard]] std::size_t size() const { return size_; }
+
+    /// The record with this index, if there is one, may be looked at soon.
+    void prefetch(std::uint32_t index) const {
+        if (index < end_) core::prefetch(&const_cast<Slab*>(this)->slot(index));
+    }
 
     /// fn(Id<Tag>, T&) for each live record, in index order. O(highest index ever used).
     template <class Fn>

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "sim/core/check.hpp"
+#include "sim/core/prefetch.hpp"
 
 namespace headroom::serving {
 
@@ -127,6 +128,9 @@ class BlockPhases {
         }
         return std::min(count, at_most);
     }
+
+    /// Its counts may be looked at soon.
+    void prefetch() const { core::prefetch_bytes<128>(due_.data()); }
 
   private:
     void change(std::int64_t phase, std::int64_t by) {

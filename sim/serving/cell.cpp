@@ -4,6 +4,7 @@
 
 #include "sim/core/check.hpp"
 #include "sim/serving/cell_parts.hpp"
+#include "sim/serving/llm_workspace.hpp"
 
 namespace headroom::serving {
 
@@ -12,7 +13,8 @@ Cell::Cell(const CellConfig& config, const std::vector<ServiceSpec>& specs,
     : config_(config),
       service_indices_(std::move(services)),
       local_(specs.size(), kNone),
-      source_of_(source_specs.size(), kNone) {
+      source_of_(source_specs.size(), kNone),
+      llm_workspace_(std::make_unique<LlmWorkspace>()) {
     for (const std::uint32_t global : service_indices_) {
         local_[global] = static_cast<std::uint32_t>(services_.size());
         const ServiceSpec& spec = specs[global];
@@ -68,7 +70,23 @@ void Cell::run_next() {
     run_event();
 }
 
+/// Instances whose turn comes soon are mostly not in the cache, where there are many: asked for
+/// now, they come while this event runs.
+void Cell::prefetch_near() const {
+    EventKey next{Time::max(), ~0ULL};
+    queue_.for_each_near([&](const EventKey& key) {
+        const unsigned event_class = key.event_class();
+        if (event_class != kStepEnd && event_class != kBatchForms) return;
+        const std::uint64_t index = key.entity();
+        prefetch(instances_[index].get());
+        prefetch_bytes<Instance::kHotBytes>(engines_[index]);
+        if (key < next) next = key;
+    });
+    if (next.time != Time::max()) engines_[next.entity()]->prefetch(*this);
+}
+
 void Cell::run_event() {
+    if (many_instances()) prefetch_near();
     const EventKey& key = queue_.top_key();
     const unsigned event_class = key.event_class();
     const Payload payload = queue_.top();
@@ -317,6 +335,10 @@ void Cell::send(Time now, const LiveCall& live, Endpoints& endpoints) {
     HEADROOM_DCHECK(position >= 0 && position < endpoints.size(), "a router picked no endpoint");
     const std::uint32_t index = endpoints.open[static_cast<std::size_t>(position)];
     InstanceRecord& record = *instances_[index];
+    if (many_instances()) {
+        prefetch_bytes<Instance::kHotBytes>(engines_[index]);
+        prefetch(&record);
+    }
     if (const auto cause = record.instance->refuses(call.prompt, call.output)) {
         end_call(now, live, Outcome::rejected, *cause);
         return;

@@ -38,6 +38,8 @@ struct CellConfig {
     bool keep_rows = false;
 };
 
+struct LlmWorkspace;
+
 class Cell final : private InstanceHost {
   public:
     /// `services` are indices into `specs`, ascending; calls of these services lead only to others
@@ -122,6 +124,10 @@ class Cell final : private InstanceHost {
 
     void attempt_completed(Time now, AttemptId attempt, const AttemptReport& report) override;
     void attempt_rejected(Time now, AttemptId attempt, Cause cause) override;
+    void prefetch_attempt(std::uint32_t index) const override;
+    void prefetch_near() const;
+    /// More than the processor's cache holds: asking for what comes next pays.
+    [[nodiscard]] bool many_instances() const { return instances_.size() >= 64; }
 
     inline void run_event();
     void run_instance(Time now, std::uint32_t index);
@@ -199,7 +205,11 @@ class Cell final : private InstanceHost {
     std::vector<std::unique_ptr<Source>> sources_;
     std::vector<Endpoints*> observed_;      ///< those whose routers look at them now and then
     std::vector<std::uint32_t> source_of_;  ///< global source index -> local, or kNone
+    std::unique_ptr<LlmWorkspace> llm_workspace_;
     std::vector<std::unique_ptr<InstanceRecord>> instances_;
+    // Of instances_, likewise by index: what is looked at without the record.
+    std::vector<Instance*> engines_;
+    std::vector<EndpointView> loads_;
     std::vector<std::unique_ptr<InstanceRecord>> retired_;  ///< gone, may still be on the stack
 
     EventQueue<Payload> queue_;

@@ -59,8 +59,8 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
                 *engine.llm, std::move(policy), speed, recorder,
                 RandomStream(config_.seed, "service/" + service.spec->name + "/speculation"));
         } else {
-            record->instance = std::make_unique<LlmInstance>(*engine.llm, std::move(policy), index,
-                                                             speed, recorder);
+            record->instance = std::make_unique<LlmInstance>(
+                *engine.llm, *llm_workspace_, std::move(policy), index, speed, recorder);
         }
     } else if (engine.dynamic) {
         record->instance = std::make_unique<DynamicBatchInstance>(*engine.dynamic, speed, recorder);
@@ -69,6 +69,8 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
                                                             speed, recorder);
     }
     InstanceRecord& added = *record;
+    engines_.push_back(record->instance.get());
+    loads_.push_back({0, 1});
     instances_.push_back(std::move(record));
     ++service.endpoints;
     service.notified = false;
@@ -88,7 +90,7 @@ void Cell::drain_instance(Time now, InstanceKey key) {
     Service& service = *services_[record.service];
     --service.endpoints;
     count_unserved(service);
-    if (record.in_flight == 0 && record.kept.empty()) remove_instance(now, index);
+    if (loads_[index].in_flight == 0 && record.kept.empty()) remove_instance(now, index);
 }
 
 void Cell::kill_instance(Time now, InstanceKey key) {
@@ -118,6 +120,7 @@ void Cell::kill_instance(Time now, InstanceKey key) {
     record.event = {};
     book_lifetime(record, now);
     service.instance_by_ordinal[key.ordinal] = kNone;
+    engines_[index] = nullptr;
     instances_[index].reset();
     count_unserved(service);
     for (const HandoverId handover : kept) lose_kept(now, handover);
@@ -145,7 +148,7 @@ void Cell::set_gateway_buffering(Time now, std::uint32_t index, bool buffers) {
         if (instance == kNone) continue;
         InstanceRecord& record = *instances_[instance];
         record.max_in_flight = limit;
-        if (limit >= 0 && record.in_flight >= limit) {
+        if (limit >= 0 && loads_[instance].in_flight >= limit) {
             close_endpoint(instance, record);
         } else {
             open_endpoint(instance, record);
@@ -165,15 +168,17 @@ void Cell::set_speed(Time now, InstanceKey key, SpeedPpm speed) {
 void Cell::set_endpoint_weight(Time now, InstanceKey key, std::int64_t weight) {
     HEADROOM_CHECK(weight >= 1, "an endpoint's weight is at least 1");
     stand_at(now);
-    InstanceRecord& record = *instances_[index_of(key)];
-    record.weight = weight;
+    const std::uint32_t index = index_of(key);
+    const InstanceRecord& record = *instances_[index];
+    loads_[index].weight = weight;
     ++services_[record.service]->versions[record.version]->changes;
 }
 
 InstanceLoad Cell::instance_load(Time now, InstanceKey key) const {
-    const InstanceRecord& record = *instances_[index_of(key)];
+    const std::uint32_t index = index_of(key);
+    const InstanceRecord& record = *instances_[index];
     InstanceLoad load = record.instance->load(position_.time == now ? position_ : EventKey{now, 0});
-    load.in_flight = record.in_flight;
+    load.in_flight = loads_[index].in_flight;
     return load;
 }
 
@@ -220,8 +225,8 @@ void Cell::close_endpoint(std::uint32_t index, InstanceRecord& record) {
 
 void Cell::vacate_draining_or_full(Time now, std::uint32_t index, InstanceRecord& record) {
     if (record.draining) {
-        if (record.in_flight == 0 && record.kept.empty()) remove_instance(now, index);
-    } else if (record.in_flight < record.max_in_flight) {
+        if (loads_[index].in_flight == 0 && record.kept.empty()) remove_instance(now, index);
+    } else if (loads_[index].in_flight < record.max_in_flight) {
         const std::uint32_t service = record.service;
         open_endpoint(index, record);
         dispatch_queued(now, service);
@@ -247,6 +252,7 @@ void Cell::remove_instance(Time now, std::uint32_t index) {
     service.instance_by_ordinal[record.key.ordinal] = kNone;
     --draining_;
     notify({now, Notification::Kind::drained, record.key});
+    engines_[index] = nullptr;
     retired_.push_back(std::move(instances_[index]));
 }
 

@@ -16,6 +16,13 @@ void Cell::attempt_completed(Time now, AttemptId id, const AttemptReport& report
     continue_call(now, call);
 }
 
+/// The records of one request mostly have the same index.
+void Cell::prefetch_attempt(std::uint32_t index) const {
+    attempts_.prefetch(index);
+    calls_.prefetch(index);
+    roots_.prefetch(index);
+}
+
 void Cell::attempt_rejected(Time now, AttemptId id, Cause cause) {
     Attempt& attempt = attempts_[id];
     const LiveCall call = live(attempt.call);

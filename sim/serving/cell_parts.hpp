@@ -17,11 +17,9 @@ struct Cell::InstanceRecord {
     InstanceKey key;
     std::uint32_t service = 0;  ///< local index
     std::uint32_t version = 0;
-    std::int64_t in_flight = 0;       ///< attempts sent and not ended
     std::vector<HandoverId> kept{};   ///< completed prefills of which it keeps the KV blocks
     std::int64_t max_in_flight = -1;  ///< the gateway's limit as it holds now; -1: none
     std::int64_t kv_blocks = 0;
-    std::int64_t weight = 1;  ///< among its version's endpoints
     Time added;
     EventHandle event;
     EventKey scheduled;  ///< key of `event`
@@ -37,8 +35,7 @@ struct Cell::Endpoints final : public RouterView {
         return static_cast<std::int64_t>(open.size());
     }
     [[nodiscard]] EndpointView endpoint(std::int64_t position) const override {
-        const InstanceRecord& record = record_at(position);
-        return {record.in_flight, record.weight};
+        return cell.loads_[open[static_cast<std::size_t>(position)]];
     }
     [[nodiscard]] std::uint32_t ordinal(std::int64_t position) const override {
         return record_at(position).key.ordinal;
@@ -46,7 +43,7 @@ struct Cell::Endpoints final : public RouterView {
     [[nodiscard]] InstanceLoad load(std::int64_t position) const override {
         const InstanceRecord& record = record_at(position);
         InstanceLoad load = record.instance->load(cell.position_);
-        load.in_flight = record.in_flight;
+        load.in_flight = endpoint(position).in_flight;
         return load;
     }
     [[nodiscard]] std::uint64_t generation() const override { return changes; }
@@ -166,14 +163,14 @@ void Cell::reschedule(std::uint32_t index, InstanceRecord& record) {
 }
 
 void Cell::occupy(std::uint32_t index, InstanceRecord& record) {
-    ++record.in_flight;
-    if (record.max_in_flight >= 0 && record.in_flight >= record.max_in_flight) {
+    const std::int64_t in_flight = ++loads_[index].in_flight;
+    if (record.max_in_flight >= 0 && in_flight >= record.max_in_flight) {
         close_endpoint(index, record);
     }
 }
 
 void Cell::vacate(Time now, std::uint32_t index, InstanceRecord& record) {
-    --record.in_flight;
+    --loads_[index].in_flight;
     if (record.draining || record.max_in_flight >= 0) vacate_draining_or_full(now, index, record);
 }
 

@@ -69,6 +69,8 @@ class InstanceHost {
     virtual ~InstanceHost() = default;
     /// The attempt completed now. The instance has forgotten it.
     virtual void attempt_completed(Time now, AttemptId attempt, const AttemptReport& report) = 0;
+    /// The records of the attempt with this index may be looked at soon.
+    virtual void prefetch_attempt(std::uint32_t /*index*/) const {}
     /// There is room for the last `tokens` of the attempt's remote tokens (the others were cached):
     /// send them. Answered by Instance::kv_arrived(), later.
     virtual void kv_wanted(Time, AttemptId, std::int64_t /*tokens*/) {
@@ -89,6 +91,11 @@ struct InstanceRecorder {
 class Instance {
   public:
     virtual ~Instance() = default;
+    /// Its event comes soon: asks for what lies behind its pointers, and for what it will tell the
+    /// host of attempts that complete then. Only hints (prefetch.hpp).
+    virtual void prefetch(const InstanceHost& /*host*/) const {}
+    /// Its own first bytes, which an event looks at.
+    static constexpr std::size_t kHotBytes = 512;
 
     struct NextEvent {
         Time time = Time::max();

@@ -7,19 +7,26 @@
 
 namespace headroom::serving {
 
-LlmInstance::LlmInstance(const LlmEngineSpec& spec, std::unique_ptr<BatchingPolicy> policy,
-                         std::uint64_t entity, SpeedPpm speed, InstanceRecorder recorder)
+LlmInstance::LlmInstance(const LlmEngineSpec& spec, LlmWorkspace& workspace,
+                         std::unique_ptr<BatchingPolicy> policy, std::uint64_t entity,
+                         SpeedPpm speed, InstanceRecorder recorder)
     : spec_(spec),
+      workspace_(workspace),
       policy_(std::move(policy)),
-      entity_(entity),
-      speed_(speed),
       recorder_(recorder),
+      sorts_queue_(policy_->sorts_queue()),
+      speed_(speed),
       phases_(spec.block_size),
-      sorts_queue_(policy_->sorts_queue()) {
+      entity_(entity) {
     HEADROOM_CHECK(spec.kv_blocks >= 1, "an engine needs KV blocks");
     numbers_.block_size = spec.block_size;
     numbers_.total_blocks = spec.kv_blocks;
     numbers_.free_blocks = spec.kv_blocks;
+}
+
+LlmInstance::~LlmInstance() {
+    for (const Running& r : running_) workspace_.give_back(r.slot);
+    for (std::size_t i = 0; i < waiting_.size(); ++i) workspace_.give_back(waiting_[i]);
 }
 
 // ---------------------------------------------------------------- what a policy sees
@@ -51,11 +58,11 @@ SequenceView LlmInstance::view_of(const Sequence& s) const {
 }
 
 SequenceView LlmInstance::running_at(std::int64_t position) const {
-    return view_of(sequences_[running_[static_cast<std::size_t>(position)].slot]);
+    return view_of(sequence(running_[static_cast<std::size_t>(position)].slot));
 }
 
 SequenceView LlmInstance::waiting_at(std::int64_t position) const {
-    return view_of(sequences_[waiting_[static_cast<std::size_t>(position)]]);
+    return view_of(sequence(waiting_[static_cast<std::size_t>(position)]));
 }
 
 // ---------------------------------------------------------------- requests come and go
@@ -66,20 +73,10 @@ std::optional<Cause> LlmInstance::refuses(std::int64_t prompt, std::int64_t outp
     return policy_->refuses(prompt, generated, spec_.kv_blocks, spec_.block_size);
 }
 
-std::uint32_t LlmInstance::new_slot() {
-    if (!free_slots_.empty()) {
-        const std::uint32_t slot = free_slots_.back();
-        free_slots_.pop_back();
-        return slot;
-    }
-    sequences_.emplace_back();
-    return static_cast<std::uint32_t>(sequences_.size() - 1);
-}
-
 std::optional<Cause> LlmInstance::submit(Time now, const Submission& submission,
                                          std::uint32_t& slot) {
-    slot = new_slot();
-    Sequence& s = sequences_[slot];
+    slot = workspace_.take();
+    Sequence& s = sequence(slot);
     s = Sequence{};
     s.attempt = submission.attempt;
     s.prompt = submission.prompt;
@@ -94,7 +91,7 @@ std::optional<Cause> LlmInstance::submit(Time now, const Submission& submission,
     if (sorts_queue_) sort_in();
     if (!stepping_) {
         if (awaits_nothing()) await(now, kBatchForms);
-    } else if (plan_.arrivals_matter) {
+    } else if (arrivals_matter_) {
         truncate(now);
     }
     return std::nullopt;
@@ -102,12 +99,12 @@ std::optional<Cause> LlmInstance::submit(Time now, const Submission& submission,
 
 void LlmInstance::abort(const EventKey& position, std::uint32_t slot) {
     const Time now = position.time;
-    Sequence& s = sequences_[slot];
+    Sequence& s = sequence(slot);
     if (s.stage == Stage::waiting) {
         std::size_t at = 0;
         while (waiting_[at] != slot) ++at;
         waiting_.erase_at(at);
-        release(slot);
+        workspace_.give_back(slot);
         // The new head may be admissible at once where the old one was not.
         if (stepping_ && at == 0) truncate(now);
         return;
@@ -129,10 +126,8 @@ void LlmInstance::abort(const EventKey& position, std::uint32_t slot) {
 }
 
 bool LlmInstance::decodes_in_step(std::uint32_t slot) const {
-    if (plan_.decode != StepPlan::Decode::listed) return plan_.decode == StepPlan::Decode::all;
-    const auto first = plan_slots_.begin() +
-                       static_cast<std::ptrdiff_t>(plan_.preempt.size() + plan_.chunks.size());
-    return std::find(first, plan_slots_.end(), slot) != plan_slots_.end();
+    if (decode_ != StepPlan::Decode::listed) return decode_ == StepPlan::Decode::all;
+    return std::find(listed_.begin(), listed_.end(), slot) != listed_.end();
 }
 
 void LlmInstance::set_speed(Time now, SpeedPpm speed) {
@@ -142,11 +137,11 @@ void LlmInstance::set_speed(Time now, SpeedPpm speed) {
 
 void LlmInstance::kill(const EventKey& position, std::vector<AttemptId>& lost) {
     finish(position);
-    for (const auto [finish_at, slot] : running_) {
-        if (!sequences_[slot].aborted) lost.push_back(sequences_[slot].attempt);
+    for (const auto [finish_at, slot, attempt] : running_) {
+        if (!sequence(slot).aborted) lost.push_back(sequence(slot).attempt);
     }
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
-        lost.push_back(sequences_[waiting_[i]].attempt);
+        lost.push_back(sequence(waiting_[i]).attempt);
     }
 }
 
@@ -171,34 +166,39 @@ void LlmInstance::truncate(Time now) {
 
 void LlmInstance::form_step(Time now) {
     await_nothing();
+    StepPlan& plan = workspace_.plan;
+    IterationShape shape;
     do {
-        plan_.clear();
+        plan.clear();
         refresh_view();
-        policy_->plan_next_step(*this, plan_);
-        if (plan_.names_sequences()) apply_plan(now);
-        shape_the_step();
+        policy_->plan_next_step(*this, plan);
+        if (plan.names_sequences()) apply_plan(now);
+        shape = shape_of(plan);
         // A plan that only preempted made room: ask again. Each round has fewer running sequences.
-    } while (shape_.prefill_tokens + shape_.decode_sequences == 0 && !plan_.preempt.empty());
-    if (shape_.prefill_tokens + shape_.decode_sequences == 0) return;
+    } while (shape.prefill_tokens + shape.decode_sequences == 0 && !plan.preempt.empty());
+    if (shape.prefill_tokens + shape.decode_sequences == 0) return;
 
-    const IterationCost cost = scaled(spec_.latency->iteration_cost(shape_), speed_);
+    const IterationCost cost = scaled(spec_.latency->iteration_cost(shape), speed_);
     step_.fixed = cost.fixed.ps();
     step_.slope = cost.per_context_token.ps();
-    step_.context = shape_.context_tokens;
-    step_.growth = shape_.decode_sequences;
-    step_decodes_ = shape_.decode_sequences;
-    all_decode_ = plan_.decode == StepPlan::Decode::all && step_decodes_ > 0;
+    step_.context = shape.context_tokens;
+    step_.growth = shape.decode_sequences;
+    step_decodes_ = shape.decode_sequences;
+    decode_ = plan.decode;
+    arrivals_matter_ = plan.arrivals_matter;
+    chunks_ = plan.chunks.size();
+    all_decode_ = decode_ == StepPlan::Decode::all && step_decodes_ > 0;
     planned_ = 1;
-    if (plan_.repeatable && plan_.decode == StepPlan::Decode::all && plan_.chunks.empty()) {
+    if (plan.repeatable && decode_ == StepPlan::Decode::all && chunks_ == 0) {
         std::int64_t most = std::min(
             {next_finish_ - iteration_, next_used_up_ - iteration_, MacroStep::kMaxIterations});
         if (cost.valid_until != std::numeric_limits<std::int64_t>::max()) {
-            const std::int64_t room = cost.valid_until - shape_.context_tokens;
+            const std::int64_t room = cost.valid_until - shape.context_tokens;
             most = std::min(most, std::max<std::int64_t>(
                                       1, (room + numbers_.decoding - 1) / numbers_.decoding));
         }
         planned_ = std::max<std::int64_t>(
-            1, phases_.iterations_within(numbers_.free_blocks - plan_.spare_blocks,
+            1, phases_.iterations_within(numbers_.free_blocks - plan.spare_blocks,
                                          numbers_.decoding - reserved_, most));
         while (!step_.fits(planned_)) planned_ = (planned_ + 1) / 2;
     }
@@ -210,46 +210,46 @@ void LlmInstance::form_step(Time now) {
 }
 
 void LlmInstance::apply_plan(Time now) {
+    const StepPlan& plan = workspace_.plan;
+    std::vector<std::uint32_t>& slots = workspace_.plan_slots;
     // Positions are those the policy saw: turn all of them into slots before anything moves.
-    plan_slots_.clear();
-    for (const std::int64_t position : plan_.preempt) {
-        plan_slots_.push_back(running_[static_cast<std::size_t>(position)].slot);
+    slots.clear();
+    listed_.clear();
+    for (const std::int64_t position : plan.preempt) {
+        slots.push_back(running_[static_cast<std::size_t>(position)].slot);
     }
     std::size_t admissions = 0;
-    for (const StepPlan::Chunk& chunk : plan_.chunks) {
+    for (const StepPlan::Chunk& chunk : plan.chunks) {
         const auto position = static_cast<std::size_t>(chunk.position);
         HEADROOM_CHECK(!chunk.admit || position == admissions,
                        "a plan admits the waiting queue's head first, without gaps");
         if (chunk.admit) ++admissions;
-        plan_slots_.push_back(chunk.admit ? waiting_[position] : running_[position].slot);
+        slots.push_back(chunk.admit ? waiting_[position] : running_[position].slot);
     }
-    for (const std::int64_t position : plan_.decode_positions) {
-        plan_slots_.push_back(running_[static_cast<std::size_t>(position)].slot);
+    for (const std::int64_t position : plan.decode_positions) {
+        listed_.push_back(running_[static_cast<std::size_t>(position)].slot);
     }
     for (std::size_t i = 0; i < admissions; ++i) waiting_.pop_front();
 
-    for (std::size_t i = 0; i < plan_.preempt.size(); ++i) {
-        preempt(sequences_[plan_slots_[i]], plan_slots_[i]);
+    for (std::size_t i = 0; i < plan.preempt.size(); ++i) {
+        preempt(sequence(slots[i]), slots[i]);
     }
-    if (!plan_.preempt.empty()) {
+    if (!plan.preempt.empty()) {
         std::erase_if(running_, [this](const Running& r) {
-            return sequences_[r.slot].stage == Stage::waiting;
+            return sequence(r.slot).stage == Stage::waiting;
         });
         refresh_next_finish();
         collect_fresh();
     }
 
-    for (std::size_t i = 0; i < plan_.chunks.size(); ++i) {
-        const StepPlan::Chunk& chunk = plan_.chunks[i];
-        const std::uint32_t slot = plan_slots_[plan_.preempt.size() + i];
-        Sequence& s = sequences_[slot];
+    for (std::size_t i = 0; i < plan.chunks.size(); ++i) {
+        const StepPlan::Chunk& chunk = plan.chunks[i];
+        const std::uint32_t slot = slots[plan.preempt.size() + i];
+        Sequence& s = sequence(slot);
         if (chunk.admit) {
             s.stage = Stage::prefilling;
-            running_.push_back({kNever, slot});
-            if (over_.size() < running_.size()) {  // what follows it grows with it
-                over_.resize(running_.capacity());
-                fresh_.reserve(running_.capacity());
-            }
+            running_.push_back({kNever, slot, s.attempt.index});
+            fresh_.reserve(running_.capacity());  // it grows with the list
             if (s.first_scheduled == Time::max()) s.first_scheduled = now;
         }
         HEADROOM_CHECK(s.stage == Stage::prefilling && chunk.tokens >= 1 &&
@@ -263,25 +263,23 @@ void LlmInstance::apply_plan(Time now) {
     HEADROOM_CHECK(numbers_.free_blocks >= 0, "a plan takes more KV blocks than are free");
 }
 
-void LlmInstance::shape_the_step() {
-    IterationShape& shape = shape_;
-    shape = {};
-    for (std::size_t i = 0; i < plan_.chunks.size(); ++i) {
-        const Sequence& s = sequences_[plan_slots_[plan_.preempt.size() + i]];
+IterationShape LlmInstance::shape_of(const StepPlan& plan) {
+    IterationShape shape;
+    for (std::size_t i = 0; i < plan.chunks.size(); ++i) {
+        const Sequence& s = sequence(workspace_.plan_slots[plan.preempt.size() + i]);
         shape.prefill_tokens += s.chunk;
         shape.prefill_attention_doubled += s.chunk * (2 * s.computed + s.chunk);
         ++shape.prefill_chunks;
         if (s.computed + s.chunk == s.known) ++shape.sampled_tokens;
     }
-    if (plan_.decode == StepPlan::Decode::all) {
+    if (plan.decode == StepPlan::Decode::all) {
         shape.decode_sequences = numbers_.decoding;
         shape.context_tokens = context_;
         HEADROOM_CHECK(numbers_.free_blocks >= phases_.due(),
                        "a decode takes more KV blocks than are free");
-    } else if (plan_.decode == StepPlan::Decode::listed) {
-        const std::size_t first = plan_.preempt.size() + plan_.chunks.size();
-        for (std::size_t i = first; i < plan_slots_.size(); ++i) {
-            const Sequence& s = sequences_[plan_slots_[i]];
+    } else if (plan.decode == StepPlan::Decode::listed) {
+        for (const std::uint32_t slot : listed_) {
+            const Sequence& s = sequence(slot);
             const std::int64_t computed = computed_at(s, iteration_);
             ++shape.decode_sequences;
             shape.context_tokens += computed;
@@ -292,6 +290,7 @@ void LlmInstance::shape_the_step() {
         HEADROOM_CHECK(numbers_.free_blocks >= 0, "a decode takes more KV blocks than are free");
     }
     shape.sampled_tokens += shape.decode_sequences;
+    return shape;
 }
 
 void LlmInstance::complete_step(Time now, InstanceHost& host) {
@@ -301,14 +300,14 @@ void LlmInstance::complete_step(Time now, InstanceHost& host) {
     if (all_decode_) {
         advance_all_decodes(taken.count);
         last_decode_ = now;
-        for (const std::uint32_t slot : fresh_) sequences_[slot].fresh = false;
+        for (const std::uint32_t slot : fresh_) sequence(slot).fresh = false;
         fresh_.clear();
     } else if (step_decodes_ > 0) {
         advance_listed_decodes(now);
     }
     remove_aborted();
-    if (!plan_.chunks.empty()) end_chunks(now);
-    if (next_finish_ <= iteration_) finish_sequences();
+    if (chunks_ > 0) end_chunks(now);
+    const std::size_t over_count = next_finish_ <= iteration_ ? finish_sequences() : 0;
     if (next_used_up_ <= iteration_) end_reserves();
     if (!running_.empty() || !waiting_.empty()) {
         await(now, kBatchForms);
@@ -316,15 +315,15 @@ void LlmInstance::complete_step(Time now, InstanceHost& host) {
         await_nothing();
     }
     // Last, for a completion may bring the next request to this very instance.
-    for (std::size_t i = 0; i < over_count_; ++i) {
-        const Sequence& s = sequences_[over_[i]];
+    const std::vector<std::uint32_t>& over = workspace_.over;
+    for (std::size_t i = 0; i < over_count; ++i) {
+        const Sequence& s = sequence(over[i]);
         const AttemptId attempt = s.attempt;
         const AttemptReport report{s.first_scheduled, s.first_token, s.last_known - s.prompt,
                                    s.preemptions};
-        release(over_[i]);
+        workspace_.give_back(over[i]);
         host.attempt_completed(now, attempt, report);
     }
-    over_count_ = 0;
 }
 
 void LlmInstance::advance_all_decodes(std::int64_t blocks) {
@@ -336,17 +335,16 @@ void LlmInstance::advance_all_decodes(std::int64_t blocks) {
 
 void LlmInstance::advance_listed_decodes(Time now) {
     // Those left out fall one iteration behind the counter; every gap becomes a sequence's own.
-    const std::size_t first = plan_.preempt.size() + plan_.chunks.size();
-    std::size_t next_listed = first;
-    for (auto& [finish_at, slot] : running_) {
-        Sequence& s = sequences_[slot];
+    std::size_t next_listed = 0;
+    for (auto& [finish_at, slot, attempt] : running_) {
+        Sequence& s = sequence(slot);
         if (s.stage != Stage::decoding) continue;
         if (!s.fresh) {
             s.fresh = true;
             s.last_token = last_decode_;
             fresh_.push_back(slot);
         }
-        if (next_listed < plan_slots_.size() && plan_slots_[next_listed] == slot) {
+        if (next_listed < listed_.size() && listed_[next_listed] == slot) {
             ++next_listed;
             s.last_token = now;
             ++context_;
@@ -363,10 +361,10 @@ void LlmInstance::advance_listed_decodes(Time now) {
 
 /// Prompts whose chunk was in this iteration. They stand at the end of the running list or near.
 void LlmInstance::end_chunks(Time now) {
-    std::size_t left = plan_.chunks.size();
+    std::size_t left = chunks_;
     for (std::size_t i = running_.size(); left > 0 && i-- > 0;) {
-        auto& [finish_at, slot] = running_[i];
-        if (finish_at != kNever || sequences_[slot].chunk == 0) continue;
+        auto& [finish_at, slot, attempt] = running_[i];
+        if (finish_at != kNever || sequence(slot).chunk == 0) continue;
         finish_at = end_chunk(now, slot);
         next_finish_ = std::min(next_finish_, finish_at);
         --left;
@@ -375,7 +373,7 @@ void LlmInstance::end_chunks(Time now) {
 
 /// Returns at which value of the counter the sequence finishes, kNever while that is unknown.
 std::int64_t LlmInstance::end_chunk(Time now, std::uint32_t slot) {
-    Sequence& s = sequences_[slot];
+    Sequence& s = sequence(slot);
     s.computed += s.chunk;
     prompt_tokens_ += s.chunk;
     s.chunk = 0;
@@ -399,18 +397,21 @@ std::int64_t LlmInstance::end_chunk(Time now, std::uint32_t slot) {
     return iteration_ + (s.last_known - s.known);
 }
 
-void LlmInstance::finish_sequences() {
+/// Takes them off the running list into LlmWorkspace::over; how many.
+std::size_t LlmInstance::finish_sequences() {
     // Which of them is over cannot be predicted: written without a branch, and the records of the
     // others stay out of the cache.
     const std::size_t size = running_.size();
+    std::vector<std::uint32_t>& over_slots = workspace_.over;
+    if (over_slots.size() < size) over_slots.resize(running_.capacity());
     std::size_t kept = 0;
     std::size_t over = 0;
     std::int64_t next_finish = kNever;
     for (std::size_t i = 0; i < size; ++i) {
-        const auto [finish_at, slot] = running_[i];
+        const auto [finish_at, slot, attempt] = running_[i];
         const bool ends = finish_at == iteration_;
-        running_[kept] = {finish_at, slot};
-        over_[over] = slot;
+        running_[kept] = {finish_at, slot, attempt};
+        over_slots[over] = slot;
         kept += ends ? 0 : 1;
         over += ends ? 1 : 0;
         next_finish = std::min(next_finish, ends ? kNever : finish_at);
@@ -418,9 +419,9 @@ void LlmInstance::finish_sequences() {
     next_finish_ = next_finish;
     completed_ += static_cast<std::int64_t>(over);
     running_.resize(kept);
-    over_count_ = over;
-    for (std::size_t i = 0; i < over; ++i) leave_cache(sequences_[over_[i]]);
+    for (std::size_t i = 0; i < over; ++i) leave_cache(sequence(over_slots[i]));
     if (!fresh_.empty()) collect_fresh();
+    return over;
 }
 
 /// Gives a running sequence's blocks back.
@@ -461,7 +462,7 @@ void LlmInstance::add_decoding(Sequence& s) {
 void LlmInstance::end_reserves() {
     next_used_up_ = kNever;
     for (const Running& r : running_) {
-        Sequence& s = sequences_[r.slot];
+        Sequence& s = sequence(r.slot);
         if (s.stage != Stage::decoding || s.phase != kReserved) continue;
         const std::int64_t used_up = used_up_at(s);
         if (used_up > iteration_) {
@@ -507,8 +508,8 @@ void LlmInstance::preempt(Sequence& s, std::uint32_t slot) {
 /// The last of the waiting queue goes to its place in the policy's order.
 void LlmInstance::sort_in() {
     for (std::size_t i = waiting_.size() - 1; i > 0; --i) {
-        const SequenceView later = view_of(sequences_[waiting_[i]]);
-        if (!policy_->precedes(later, view_of(sequences_[waiting_[i - 1]]))) return;
+        const SequenceView later = view_of(sequence(waiting_[i]));
+        if (!policy_->precedes(later, view_of(sequence(waiting_[i - 1])))) return;
         std::swap(waiting_[i], waiting_[i - 1]);
     }
 }
@@ -517,10 +518,10 @@ void LlmInstance::remove_aborted() {
     if (leaving_ == 0) return;
     leaving_ = 0;
     const auto left = std::erase_if(running_, [this](const Running& r) {
-        Sequence& s = sequences_[r.slot];
+        Sequence& s = sequence(r.slot);
         if (!s.aborted) return false;
         leave_cache(s);
-        release(r.slot);
+        workspace_.give_back(r.slot);
         return true;
     });
     if (left == 0) return;
@@ -531,21 +532,29 @@ void LlmInstance::remove_aborted() {
 void LlmInstance::collect_fresh() {
     std::size_t kept = 0;
     for (const std::uint32_t slot : fresh_) {
-        if (sequences_[slot].fresh && sequences_[slot].stage == Stage::decoding) {
+        if (sequence(slot).fresh && sequence(slot).stage == Stage::decoding) {
             fresh_[kept++] = slot;
         }
     }
     fresh_.resize(kept);
 }
 
-void LlmInstance::release(std::uint32_t slot) {
-    sequences_[slot].stage = Stage::unused;
-    free_slots_.push_back(slot);
-}
-
 void LlmInstance::refresh_next_finish() {
     next_finish_ = kNever;
     for (const Running& r : running_) next_finish_ = std::min(next_finish_, r.finish_at);
+}
+
+void LlmInstance::prefetch(const InstanceHost& host) const {
+    core::prefetch_bytes<64>(policy_.get());
+    phases_.prefetch();
+    const bool ends = stepping_ && all_decode_ && iteration_ + planned_ >= next_finish_;
+    for (const Running& r : running_) {
+        const bool looked_at = r.finish_at == kNever || (ends && r.finish_at == next_finish_);
+        if (!looked_at) continue;
+        core::prefetch(&sequence(r.slot));
+        if (r.finish_at != kNever) host.prefetch_attempt(r.attempt);
+    }
+    if (!waiting_.empty()) core::prefetch(&sequence(waiting_.front()));
 }
 
 // ---------------------------------------------------------------- recording

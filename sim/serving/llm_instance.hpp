@@ -23,6 +23,7 @@
 #include "sim/serving/batching_policy.hpp"
 #include "sim/serving/block_phases.hpp"
 #include "sim/serving/instance.hpp"
+#include "sim/serving/llm_workspace.hpp"
 #include "sim/serving/service_spec.hpp"
 #include "sim/serving/step_math.hpp"
 
@@ -30,9 +31,12 @@ namespace headroom::serving {
 
 class LlmInstance final : public Instance, private BatchView {
   public:
-    /// `spec` must outlive the instance. `entity` is its number in the cell's event order.
-    LlmInstance(const LlmEngineSpec& spec, std::unique_ptr<BatchingPolicy> policy,
-                std::uint64_t entity, SpeedPpm speed, InstanceRecorder recorder);
+    /// `spec` and `workspace` must outlive the instance. `entity` is its number in the cell's event
+    /// order.
+    LlmInstance(const LlmEngineSpec& spec, LlmWorkspace& workspace,
+                std::unique_ptr<BatchingPolicy> policy, std::uint64_t entity, SpeedPpm speed,
+                InstanceRecorder recorder);
+    ~LlmInstance() override;
 
     [[nodiscard]] std::optional<Cause> refuses(std::int64_t prompt,
                                                std::int64_t output) const override;
@@ -45,36 +49,16 @@ class LlmInstance final : public Instance, private BatchView {
     void set_speed(Time now, SpeedPpm speed) override;
     [[nodiscard]] InstanceLoad load(const EventKey& position) const override;
     void finish(const EventKey& position) override;
+    void prefetch(const InstanceHost& host) const override;
 
   private:
-    enum class Stage : std::uint8_t { unused, waiting, prefilling, decoding };
+    using Stage = LlmSequence::Stage;
+    using Sequence = LlmSequence;
 
-    struct Sequence {
-        AttemptId attempt{};
-        std::int64_t prompt = 0;
-        std::int64_t last_known = 0;  ///< known tokens when finished: prompt + output
-        std::int64_t computed = 0;    ///< decoding: when iteration_ was `joined`
-        std::int64_t joined = 0;
-        std::int64_t known = 0;   ///< not kept while decoding: computed + 1
-        std::int64_t blocks = 0;  ///< while decoding kept only if `phase` is kReserved
-        std::int64_t chunk = 0;   ///< prompt tokens in the iteration in progress
-        std::int64_t rank = 0;
-        std::int64_t phase = 0;  ///< while decoding: counter modulo block size of its next block,
-                                 ///< kReserved while it holds more than it has computed
-        Time submitted{};
-        Time first_scheduled = Time::max();
-        Time first_token = Time::max();
-        Time last_token = Time::max();  ///< while decoding only if `fresh`
-        std::uint32_t preemptions = 0;
-        std::int32_t priority = 0;
-        Stage stage = Stage::unused;
-        bool aborted = false;
-        bool discarded = false;  ///< aborted in mid-iteration: that one's token is lost
-        bool fresh = false;      ///< decoding, and its last token did not come at last_decode_
-    };
     struct Running {
         std::int64_t finish_at;  ///< value of the counter, kNever while unknown
         std::uint32_t slot;
+        std::uint32_t attempt;  ///< its index, for prefetch()
     };
     /// Where a position lies in the macro-step in progress.
     struct Progress {
@@ -95,6 +79,10 @@ class LlmInstance final : public Instance, private BatchView {
     [[nodiscard]] std::int64_t used_up_at(const Sequence& s) const {
         return s.joined + (s.blocks * spec_.block_size - s.computed);
     }
+    [[nodiscard]] Sequence& sequence(std::uint32_t slot) { return workspace_.sequences[slot]; }
+    [[nodiscard]] const Sequence& sequence(std::uint32_t slot) const {
+        return workspace_.sequences[slot];
+    }
     [[nodiscard]] SequenceView view_of(const Sequence& s) const;
     [[nodiscard]] Progress progress_at(const EventKey& position) const;
     /// Blocks that decode iterations of the step in progress take, once `formed` took theirs.
@@ -106,7 +94,7 @@ class LlmInstance final : public Instance, private BatchView {
     void apply_plan(Time now);
     void preempt(Sequence& s, std::uint32_t slot);
     void sort_in();
-    inline void shape_the_step();
+    [[nodiscard]] inline IterationShape shape_of(const StepPlan& plan);
     [[nodiscard]] bool decodes_in_step(std::uint32_t slot) const;
     void truncate(Time now);
     void complete_step(Time now, InstanceHost& host);
@@ -114,16 +102,14 @@ class LlmInstance final : public Instance, private BatchView {
     void advance_listed_decodes(Time now);
     inline void end_chunks(Time now);
     inline std::int64_t end_chunk(Time now, std::uint32_t slot);
-    inline void finish_sequences();
+    inline std::size_t finish_sequences();
     void remove_aborted();
     void leave_cache(Sequence& s);
     void add_decoding(Sequence& s);
     void remove_decoding(Sequence& s);
     void end_reserves();
     void collect_fresh();
-    void release(std::uint32_t slot);
     void refresh_next_finish();
-    [[nodiscard]] std::uint32_t new_slot();
     void record_first_token(Sequence& s, Time now);
 
     /// Records `done` iterations of the step in progress, and busy time and KV use up to `until`,
@@ -136,52 +122,50 @@ class LlmInstance final : public Instance, private BatchView {
     void account_slowly(std::int64_t done, std::int64_t formed, Time until);
     void record_last_gaps(std::int64_t iteration, Time boundary);
 
+    // In the order in which an event looks at them: of ten thousand instances none is in the cache.
     const LlmEngineSpec& spec_;
+    LlmWorkspace& workspace_;
     std::unique_ptr<BatchingPolicy> policy_;
-    std::uint64_t entity_;
-    SpeedPpm speed_;
     InstanceRecorder recorder_;
 
-    std::vector<Sequence> sequences_;
-    std::vector<std::uint32_t> free_slots_;
-    RingBuffer<std::uint32_t> waiting_;
-    std::vector<Running> running_;      ///< in order of admission
-    std::vector<std::uint32_t> fresh_;  ///< decoding sequences whose `fresh` is set
-    std::vector<std::uint32_t> over_;   ///< its first over_count_: finished by this very event
-    std::size_t over_count_ = 0;
+    // The step in progress.
+    bool stepping_ = false;
+    bool all_decode_ = false;      ///< every decoding sequence, and at least one
+    bool even_gaps_ = false;       ///< and each got its last token where the step began
+    bool arrivals_matter_ = true;  ///< as its plan says
+    StepPlan::Decode decode_ = StepPlan::Decode::none;
+    bool sorts_queue_;  ///< as the policy says
+    SpeedPpm speed_;
+    Time step_start_;
+    MacroStep step_;
+    std::int64_t planned_ = 0;       ///< iterations until its end
+    std::int64_t step_decodes_ = 0;  ///< sequences decoding in it
+    std::int64_t discarded_ = 0;     ///< sequences that lose the token of its last iteration
+    std::size_t chunks_ = 0;         ///< of prompts in its first iteration
 
     std::int64_t iteration_ = 0;  ///< decode iterations completed
     std::int64_t context_ = 0;    ///< sum of computed over decoding sequences
     // numbers_ of BatchView holds the free blocks (before the decode blocks of the step in
     // progress) and the number of decoding sequences.
-    BlockPhases phases_;  ///< when the decoding sequences take blocks, but for the kReserved ones
-    bool sorts_queue_;    ///< as the policy says
-    std::int64_t reserved_ = 0;           ///< number of these
+    std::int64_t reserved_ = 0;           ///< number of sequences in phase kReserved
     std::int64_t next_used_up_ = kNever;  ///< no later than the first used_up_at() of them
     std::int64_t next_finish_ = kNever;
-    Time last_decode_ = Time::zero();  ///< last token of all decoding sequences that are not fresh
-    std::int64_t next_rank_ = 0;
-    std::int64_t leaving_ = 0;  ///< running sequences that are aborted
-
-    // The step in progress.
-    bool stepping_ = false;
-    Time step_start_;
-    MacroStep step_;
-    IterationShape shape_;           ///< of its first iteration
-    std::int64_t planned_ = 0;       ///< iterations until its end
-    std::int64_t step_decodes_ = 0;  ///< sequences decoding in it
-    bool all_decode_ = false;        ///< every decoding sequence, and at least one
-    bool even_gaps_ = false;         ///< and each got its last token where the step began
-    std::int64_t discarded_ = 0;     ///< sequences that lose the token of its last iteration
-    StepPlan plan_;
-    std::vector<std::uint32_t> plan_slots_;  ///< scratch: slots behind the plan's positions
+    Time last_decode_ = Time::zero();   ///< last token of all decoding sequences that are not fresh
+    std::int64_t leaving_ = 0;          ///< running sequences that are aborted
+    std::vector<Running> running_;      ///< in order of admission
+    std::vector<std::uint32_t> fresh_;  ///< decoding sequences whose `fresh` is set
+    RingBuffer<std::uint32_t> waiting_;
+    BlockPhases phases_;  ///< when the decoding sequences take blocks, but for the kReserved ones
+    std::int64_t output_tokens_ = 0;
+    TimeIntegral busy_;
 
     std::int64_t completed_ = 0;
     std::int64_t prompt_tokens_ = 0;
-    std::int64_t output_tokens_ = 0;
-    TimeIntegral busy_;
     TimeIntegral ttft_sum_;
     std::int64_t ttft_count_ = 0;
+    std::int64_t next_rank_ = 0;
+    std::uint64_t entity_;
+    std::vector<std::uint32_t> listed_;  ///< slots of a plan that lists what decodes
 
     static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
     static constexpr std::int64_t kReserved = -1;

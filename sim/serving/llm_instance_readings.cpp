@@ -23,11 +23,11 @@ LlmInstance::Progress LlmInstance::progress_at(const EventKey& position) const {
 }
 
 AttemptReport LlmInstance::report(const EventKey& position, std::uint32_t slot) const {
-    const Sequence& s = sequences_[slot];
+    const Sequence& s = sequence(slot);
     AttemptReport report{s.first_scheduled, s.first_token, s.known - s.prompt, s.preemptions};
     if (s.stage == Stage::decoding) {
         std::int64_t iteration = iteration_;
-        if (stepping_ && plan_.decode == StepPlan::Decode::all) {
+        if (stepping_ && decode_ == StepPlan::Decode::all) {
             iteration += progress_at(position).done;
         }
         report.output_tokens = computed_at(s, iteration) + 1 - s.prompt;
@@ -63,14 +63,14 @@ void LlmInstance::account_uneven_gaps(std::int64_t done) {
     metrics::Histogram& itl = recorder_.stats->itl;
     const bool discards = done == planned_ && discarded_ > 0;
     const Time first_boundary = step_start_ + Duration::picoseconds(step_.duration_of(0));
-    if (plan_.decode == StepPlan::Decode::listed || (done == 1 && discards)) {
+    if (decode_ == StepPlan::Decode::listed || (done == 1 && discards)) {
         record_last_gaps(0, first_boundary);
         return;
     }
     const std::int64_t settled = step_decodes_ - static_cast<std::int64_t>(fresh_.size());
     itl.record((first_boundary - last_decode_).ps(), static_cast<std::uint64_t>(settled));
     for (const std::uint32_t slot : fresh_) {
-        itl.record((first_boundary - sequences_[slot].last_token).ps());
+        itl.record((first_boundary - sequence(slot).last_token).ps());
     }
     const std::int64_t even = done - 1 - (discards ? 1 : 0);
     itl.record_progression(step_.duration_of(1), step_.slope * step_.growth, even,
@@ -84,14 +84,13 @@ void LlmInstance::account_uneven_gaps(std::int64_t done) {
 void LlmInstance::record_last_gaps(std::int64_t iteration, Time boundary) {
     // One iteration, sequence by sequence: some are left out or have gaps of their own.
     metrics::Histogram& itl = recorder_.stats->itl;
-    const std::size_t first = plan_.preempt.size() + plan_.chunks.size();
-    const bool listed = plan_.decode == StepPlan::Decode::listed;
-    std::size_t next_listed = first;
-    for (const auto& [finish_at, slot] : running_) {
-        const Sequence& s = sequences_[slot];
+    const bool listed = decode_ == StepPlan::Decode::listed;
+    std::size_t next_listed = 0;
+    for (const auto& [finish_at, slot, attempt] : running_) {
+        const Sequence& s = sequence(slot);
         if (s.stage != Stage::decoding) continue;
         if (listed) {
-            if (next_listed == plan_slots_.size() || plan_slots_[next_listed] != slot) continue;
+            if (next_listed == listed_.size() || listed_[next_listed] != slot) continue;
             ++next_listed;
         }
         if (s.discarded && iteration + 1 == planned_) continue;
