@@ -15,6 +15,7 @@
 
 #include "scenarios/catalogue/catalogue.hpp"
 #include "scenarios/located_json.hpp"
+#include "scenarios/source_load.hpp"
 #include "sim/core/parameter.hpp"
 #include "sim/core/registry.hpp"
 #include "sim/simulation.hpp"
@@ -28,9 +29,11 @@ struct BuildContext {
     std::vector<std::string>& warnings;
     std::vector<std::string> services{};  ///< names, in the order of their indices
     bool has_node_pools = false;
+    bool has_calendar = false;          ///< the scenario has a `start`
     std::optional<Time> sources_end{};  ///< from `duration`; nothing: sources end by themselves
     bool only_drains = false;           ///< nothing but the sources' ends bounds the run
     std::uint64_t seed = 1;
+    double rate_scale = 1;
 
     void complain(const std::string& pointer, std::string message);
     /// "expected a <kind>, found "x" (did you mean "y"?)".
@@ -43,6 +46,11 @@ struct BuildContext {
     [[nodiscard]] std::optional<std::uint32_t> find_service(const std::string& name) const;
 };
 
+/// A whole number, or `other` where none is given.
+[[nodiscard]] inline std::int64_t integer_or(const Parameters& parameters, std::string_view name,
+                                             std::int64_t other) {
+    return parameters.given(name) ? parameters.integer(name) : other;
+}
 /// The choice under a tagged parameter: the tag's value, and everything beside it.
 [[nodiscard]] PolicyChoice choice_of(const Parameters& tagged, std::string_view tag);
 /// The Parameters inside a list or map entry.
@@ -80,6 +88,11 @@ struct VersionParameters {
 /// Refuses calls that lead back to where they came from.
 void check_calls(BuildContext& context, const std::vector<serving::ServiceSpec>& services);
 
+/// The scaling policy under `key` of the object `owner` at `owner_pointer`: "autoscaling" for the
+/// number of replicas, "vertical_autoscaling" for what pods request.
+[[nodiscard]] std::optional<control::AutoscalerSpec> build_autoscaler(
+    BuildContext& context, const std::string& owner_pointer, const Parameters& owner,
+    const std::string& key);
 /// The workloads (one by version) of a service.
 [[nodiscard]] std::vector<control::WorkloadSpec> build_workloads(BuildContext& context,
                                                                  std::uint32_t index,
@@ -94,6 +107,7 @@ void check_calls(BuildContext& context, const std::vector<serving::ServiceSpec>&
                                              const control::ControlSpec& control);
 [[nodiscard]] serving::SourceSpec build_source(BuildContext& context, const std::string& name,
                                                const Parameters& source,
-                                               const std::vector<serving::ServiceSpec>& services);
+                                               const std::vector<serving::ServiceSpec>& services,
+                                               SourceLoad& load);
 
 }  // namespace headroom::scenarios

@@ -20,7 +20,8 @@ bool is_linear(const Parameters& profile) {
 }
 
 /// Complains about names first, so that each gets its own place in the file.
-bool names_are_known(BuildContext& context, const std::string& pointer, const Parameters& profile) {
+bool network_and_gpu_known(BuildContext& context, const std::string& pointer,
+                           const Parameters& profile) {
     const Catalogue& catalogue = context.catalogue;
     const bool both = profile.given("model") && profile.given("gpu");
     bool known = both;
@@ -55,7 +56,7 @@ void set_profile(BuildContext& context, const std::string& pointer, const Parame
     if (!parameters.given("profile")) return;
     const Parameters& profile = parameters.object("profile");
     if (is_linear(profile)) return set_linear(context, pointer, profile, engine);
-    if (!names_are_known(context, pointer, profile) || !context.clean(pointer)) return;
+    if (!network_and_gpu_known(context, pointer, profile) || !context.clean(pointer)) return;
     const std::vector<std::string>& kinds = profile_kind_names();
     const auto kind = std::find(kinds.begin(), kinds.end(), profile.text("kind")) - kinds.begin();
     BatchProfileResult made =

@@ -15,10 +15,6 @@ namespace headroom::scenarios {
 
 namespace {
 
-std::int64_t integer_or(const Parameters& parameters, std::string_view name, std::int64_t other) {
-    return parameters.given(name) ? parameters.integer(name) : other;
-}
-
 bool is_of_catalogue(const Parameters& profile) {
     return profile.find("kind") != nullptr && profile.text("kind") != "linear";
 }
@@ -58,7 +54,8 @@ std::optional<EngineLimits> limits_of(BuildContext& context, const std::string& 
 }
 
 /// Complains about names first, so that each gets its own place in the file.
-bool names_are_known(BuildContext& context, const std::string& pointer, const Parameters& profile) {
+bool model_and_gpu_known(BuildContext& context, const std::string& pointer,
+                         const Parameters& profile) {
     const bool model_known =
         !profile.given("model") || context.catalogue.find_model(profile.text("model")) != nullptr;
     const bool gpu_known =
@@ -233,7 +230,7 @@ serving::LlmEngineSpec build_engine(BuildContext& context, const std::string& po
     }
     if (profile == nullptr || !profile->given()) return engine;
     const bool of_catalogue = is_of_catalogue(object_of(*profile));
-    const bool known = !of_catalogue || names_are_known(context, pointer, object_of(*profile));
+    const bool known = !of_catalogue || model_and_gpu_known(context, pointer, object_of(*profile));
     if (!known || !context.clean(pointer)) return engine;
     if (of_catalogue) {
         set_from_catalogue(context, pointer, parameters, engine, front_end);

@@ -70,10 +70,6 @@ std::optional<Duration> optional_duration(const Parameters& parameters, std::str
     return parameters.duration(name);
 }
 
-std::int64_t integer_or(const Parameters& parameters, std::string_view name, std::int64_t other) {
-    return parameters.given(name) ? parameters.integer(name) : other;
-}
-
 serving::SimpleEngineSpec build_simple(const Parameters& parameters) {
     serving::SimpleEngineSpec engine;
     engine.servers = parameters.integer("servers");

@@ -1,6 +1,9 @@
 // Sources: arrivals with lengths, traces, closed loops, sessions.
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <stdexcept>
 #include <utility>
@@ -65,6 +68,48 @@ struct Common {
     std::optional<std::int64_t> limit;
 };
 
+/// The parameters with every rate in them (what is in requests/s) multiplied, within its range.
+Parameters scale_rates(const Parameters& parameters, const ParameterSpecs& specs, double scale);
+
+ParameterValue scale_rates(const ParameterValue& value, const ParameterSpec& spec, double scale) {
+    if (!value.given()) return value;
+    if (spec.unit == "requests/s" && spec.type == ParameterType::number) {
+        const auto* whole = std::get_if<std::int64_t>(&value.data);
+        const double rate = whole ? static_cast<double>(*whole) : std::get<double>(value.data);
+        return {std::min(rate * scale, spec.maximum.value_or(rate * scale))};
+    }
+    if (spec.type == ParameterType::object) {
+        const auto& inner = *std::get<std::shared_ptr<const Parameters>>(value.data);
+        return {std::make_shared<const Parameters>(scale_rates(inner, spec.fields, scale))};
+    }
+    if (spec.type == ParameterType::list) {
+        ParameterValue::List list =
+            *std::get<std::shared_ptr<const ParameterValue::List>>(value.data);
+        for (ParameterValue& entry : list) entry = scale_rates(entry, spec.fields.front(), scale);
+        return {std::make_shared<const ParameterValue::List>(std::move(list))};
+    }
+    return value;
+}
+
+Parameters scale_rates(const Parameters& parameters, const ParameterSpecs& specs, double scale) {
+    Parameters out = parameters;
+    for (const ParameterSpec& spec : specs) {
+        const ParameterValue* value = parameters.find(spec.name);
+        if (value != nullptr) out.set(spec.name, scale_rates(*value, spec, scale));
+    }
+    return out;
+}
+
+/// The process of "arrivals", at the run's rate scale.
+PolicyChoice arrivals_of(const BuildContext& context, const Parameters& source) {
+    PolicyChoice choice = choice_of(source.object("arrivals"), "process");
+    const auto* entry = Registry<traces::ArrivalProcess>::instance().find(choice.name);
+    if (entry != nullptr && context.rate_scale != 1) {
+        choice.parameters = scale_rates(choice.parameters, entry->specs, context.rate_scale);
+    }
+    return choice;
+}
+
 std::optional<traces::LengthModel> length_of(BuildContext& context, const std::string& pointer,
                                              const Parameters& lengths, const char* name,
                                              traces::LengthModel::Role role) {
@@ -121,9 +166,11 @@ std::unique_ptr<traces::ArrivalProcess> make_arrivals(const PolicyChoice& choice
 /// whether it goes on for ever: whether it still expects arrivals in the second half of the longest
 /// horizon there is.
 bool check_arrivals(BuildContext& context, const Common& common, const PolicyChoice& choice,
-                    bool& endless) {
+                    bool& endless, SourceLoad& load) {
     try {
-        const auto process = make_arrivals(choice, common.name, context.seed);
+        const std::shared_ptr<const traces::ArrivalProcess> process =
+            make_arrivals(choice, common.name, context.seed);
+        load.arrivals = process;
         const Time half = Time::zero() + (Time::horizon_limit() - Time::zero()) / 2;
         endless = process->expected_by(Time::horizon_limit()) > process->expected_by(half);
         return true;
@@ -134,9 +181,9 @@ bool check_arrivals(BuildContext& context, const Common& common, const PolicyCho
 }
 
 std::optional<Maker> build_generated(BuildContext& context, const Common& common,
-                                     const Parameters& source, bool& endless) {
-    const PolicyChoice choice = choice_of(source.object("arrivals"), "process");
-    if (!check_arrivals(context, common, choice, endless)) return std::nullopt;
+                                     const Parameters& source, bool& endless, SourceLoad& load) {
+    const PolicyChoice choice = arrivals_of(context, source);
+    if (!check_arrivals(context, common, choice, endless, load)) return std::nullopt;
     if (!source.given("sessions")) {
         return [common, choice](std::uint64_t seed) -> std::unique_ptr<RequestSource> {
             traces::GeneratedConfig config;
@@ -182,11 +229,14 @@ std::optional<Maker> build_generated(BuildContext& context, const Common& common
     };
 }
 
-std::optional<Maker> build_closed_loop(const Common& common, const Parameters& parameters) {
+std::optional<Maker> build_closed_loop(const BuildContext& context, const Common& common,
+                                       const Parameters& parameters, SourceLoad& load) {
     if (!parameters.given("users")) return std::nullopt;
     traces::ClosedLoopConfig config;
     config.name = common.name;
-    config.users = static_cast<std::uint32_t>(parameters.integer("users"));
+    constexpr double kMostUsers = 1e8;
+    const double users = static_cast<double>(parameters.integer("users")) * context.rate_scale;
+    config.users = static_cast<std::uint32_t>(std::clamp(std::round(users), 1.0, kMostUsers));
     config.think = traces::duration_distribution(parameters.object("think_time"));
     config.ramp = parameters.duration("ramp");
     config.failure_pause = parameters.duration("failure_pause");
@@ -195,6 +245,8 @@ std::optional<Maker> build_closed_loop(const Common& common, const Parameters& p
     config.attributes = common.attributes;
     config.end = common.end;
     config.limit = common.limit;
+    load.users = config.users;
+    load.think_s = config.think.mean();
     return [config](std::uint64_t seed) -> std::unique_ptr<RequestSource> {
         traces::ClosedLoopConfig seeded = config;
         seeded.seed = seed;
@@ -233,7 +285,15 @@ std::optional<Maker> build_trace(BuildContext& context, const Common& common,
     }
     traces::TraceOptions options;
     if (parameters.text("format") != "auto") options.format = parameters.text("format");
-    options.rate_scale = parameters.number("rate_scale");
+    options.rate_scale = parameters.number("rate_scale") * context.rate_scale;
+    if (options.rate_scale < traces::TimeScale::kLeast ||
+        options.rate_scale > traces::TimeScale::kMost) {
+        context.complain("/rate_scale", fmt::format("expected {:g} to {:g} together with the "
+                                                    "trace's own, found {:g}",
+                                                    traces::TimeScale::kLeast,
+                                                    traces::TimeScale::kMost, options.rate_scale));
+        return std::nullopt;
+    }
     options.time_scale = parameters.number("time_scale");
     options.limit = common.limit;
     options.start = parameters.duration("start");
@@ -284,6 +344,12 @@ std::string kind_of(BuildContext& context, const std::string& pointer) {
     return kind;
 }
 
+SourceLoad::Kind load_kind(const std::string& kind, bool sessions) {
+    if (kind == "trace") return SourceLoad::Kind::trace;
+    if (kind == "closed_loop") return SourceLoad::Kind::closed_loop;
+    return sessions ? SourceLoad::Kind::sessions : SourceLoad::Kind::arrivals;
+}
+
 Common build_common(BuildContext& context, const std::string& name, const Parameters& source,
                     const std::string& kind, bool lengths_needed) {
     Common common;
@@ -316,7 +382,8 @@ Common build_common(BuildContext& context, const std::string& name, const Parame
 
 serving::SourceSpec build_source(BuildContext& context, const std::string& name,
                                  const Parameters& source,
-                                 const std::vector<serving::ServiceSpec>& services) {
+                                 const std::vector<serving::ServiceSpec>& services,
+                                 SourceLoad& load) {
     serving::SourceSpec out;
     out.name = name;
     const std::string pointer = join_pointer("/sources", name);
@@ -332,16 +399,21 @@ serving::SourceSpec build_source(BuildContext& context, const std::string& name,
     }
     const std::string kind = kind_of(context, pointer);
     const Common common = build_common(context, name, source, kind, lengths_needed);
+    load.kind = load_kind(kind, context.written(pointer + "/sessions"));
+    load.prompt = common.lengths.prompt;
+    load.output = common.lengths.output;
+    load.end = common.end;
+    load.limit = common.limit;
     std::optional<Maker> maker;
     bool endless = kind == "closed_loop";
     if (kind == "trace" && source.given("trace")) {
         maker = build_trace(context, common, source.object("trace"));
     } else if (kind == "closed_loop" && source.given("closed_loop") &&
                context.clean(pointer + "/closed_loop")) {
-        maker = build_closed_loop(common, source.object("closed_loop"));
+        maker = build_closed_loop(context, common, source.object("closed_loop"), load);
     } else if (kind == "arrivals" && source.given("arrivals") &&
                context.clean(pointer + "/arrivals") && context.clean(pointer + "/sessions")) {
-        maker = build_generated(context, common, source, endless);
+        maker = build_generated(context, common, source, endless, load);
     }
     if (endless && context.only_drains && !common.end && !common.limit) {
         context.complain(pointer,

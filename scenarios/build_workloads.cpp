@@ -9,6 +9,7 @@
 #include "scenarios/build.hpp"
 #include "scenarios/nearest_name.hpp"
 #include "sim/control/metric_names.hpp"
+#include "sim/control/out_of_memory.hpp"
 #include "sim/control/scaling_policy.hpp"
 
 namespace headroom::scenarios {
@@ -116,11 +117,36 @@ void set_artifacts(const Parameters& parameters, const EngineNeeds& needs, PodSp
     }
 }
 
+/// A request that is not made is that of the limit.
+void set_limits(BuildContext& context, const std::string& pointer, const Parameters& parameters,
+                PodSpec& pod) {
+    const Parameters& limits = parameters.object("limits");
+    if (!limits.given("memory")) return;
+    pod.memory_limit = Bytes{limits.integer("memory")};
+    if (!parameters.object("requests").given("memory")) pod.requests.memory = *pod.memory_limit;
+    if (pod.requests.memory <= *pod.memory_limit) return;
+    context.complain(pointer + "/limits/memory",
+                     fmt::format("expected at least the memory that is requested ({} bytes), found "
+                                 "{} bytes",
+                                 pod.requests.memory.count(), pod.memory_limit->count()));
+}
+
+void warn_of_memory(BuildContext& context, const control::WorkloadSpec& workload) {
+    if (!workload.pod.memory_limit) return;
+    if (control::in_flight_over(workload.usage, *workload.pod.memory_limit) != 0) return;
+    context.warnings.push_back(fmt::format(
+        "service {}: its containers use more memory when idle (usage.memory_idle, {} bytes) than "
+        "their limit of {} bytes: each is killed as soon as it has started",
+        context.services[workload.service], workload.usage.memory_idle.count(),
+        workload.pod.memory_limit->count()));
+}
+
 PodSpec build_pod(BuildContext& context, const std::string& pointer, const Parameters& parameters,
                   const EngineNeeds& needs) {
     PodSpec pod;
     const Parameters& requests = parameters.object("requests");
     set_requests(context, pointer + "/requests", requests, pod);
+    set_limits(context, pointer, parameters, pod);
     set_placement(parameters, pod);
     set_artifacts(parameters, needs, pod);
     pod.devices.milli_each =
@@ -222,14 +248,15 @@ void check_metrics(BuildContext& context, const std::string& pointer,
     }
 }
 
-/// `key`: "autoscaling" for the number of replicas, "vertical_autoscaling" for what pods request.
+}  // namespace
+
 std::optional<control::AutoscalerSpec> build_autoscaler(BuildContext& context,
-                                                        const std::string& service_pointer,
-                                                        const Parameters& service,
+                                                        const std::string& owner_pointer,
+                                                        const Parameters& owner,
                                                         const std::string& key) {
-    if (!service.given(key)) return std::nullopt;
-    const std::string pointer = join_pointer(service_pointer, key);
-    const Parameters& parameters = service.object(key);
+    if (!owner.given(key)) return std::nullopt;
+    const std::string pointer = join_pointer(owner_pointer, key);
+    const Parameters& parameters = owner.object(key);
     control::AutoscalerSpec out;
     out.policy = choice_of(parameters, "policy");
     out.phase = parameters.duration("phase");
@@ -245,8 +272,16 @@ std::optional<control::AutoscalerSpec> build_autoscaler(BuildContext& context,
     for (const control::ScalingFault& fault : policy->faults()) {
         context.complain(written_at(context, pointer, fault.pointer), fault.expectation);
     }
+    for (const std::string& below : policy->needs_calendar()) {
+        if (context.has_calendar) break;
+        context.complain(written_at(context, pointer, below),
+                         "expected the scenario's \"start\", such as \"2026-01-05T00:00:00Z\", "
+                         "which a cron schedule needs; found none");
+    }
     return out;
 }
+
+namespace {
 
 std::int64_t replicas_of(const Parameters& service, const Parameters& version, bool alone) {
     if (!alone && version.given("replicas")) return version.integer("replicas");
@@ -259,22 +294,17 @@ std::int64_t replicas_of(const Parameters& service, const Parameters& version, b
     return 1;
 }
 
-/// "2" or "25%"; nullopt, with a complaint, for anything else. A percentage ends at `most`.
-std::optional<control::IntOrPercent> amount_of(BuildContext& context, const std::string& pointer,
-                                               const std::string& text, std::int64_t most) {
-    constexpr std::int64_t kMostPods = 1'000'000;
-    const bool digits =
-        !text.empty() && text.size() <= 7 &&
-        std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-    const std::optional<control::IntOrPercent> amount =
-        digits ? control::IntOrPercent{std::stoll(text), false} : control::parse_percent(text);
-    if (amount && amount->value >= 0 && amount->value <= (amount->percent ? most : kMostPods)) {
-        return amount;
-    }
-    context.complain(pointer, fmt::format("expected a number of pods (\"2\") or a percentage from "
-                                          "\"0%\" to \"{}%\", found \"{}\"",
-                                          most, text));
-    return std::nullopt;
+/// The version's own, else the service's; where neither has one, a pool of no pods.
+control::WarmPoolSpec build_warm_pool(const Parameters& service, const Parameters& version) {
+    if (!version.given("warm_pool") && !service.given("warm_pool")) return {};
+    const Parameters& pool = (version.given("warm_pool") ? version : service).object("warm_pool");
+    if (!pool.given("size")) return {};  // said already
+    return {pool.integer("size"), pool.duration("activation"), pool.boolean("reuse_on_scale_in")};
+}
+
+control::IntOrPercent amount_of(const ParameterValue& value) {
+    if (const auto* count = std::get_if<std::int64_t>(&value.data)) return {*count, false};
+    return *control::parse_percent(std::get<std::string>(value.data));
 }
 
 control::DeploymentStrategy build_strategy(BuildContext& context, const std::string& pointer,
@@ -292,16 +322,12 @@ control::DeploymentStrategy build_strategy(BuildContext& context, const std::str
         }
         return out;
     }
-    const auto surge = amount_of(context, surge_at, strategy.text("max_surge"), 10'000);
-    const auto unavailable =
-        amount_of(context, unavailable_at, strategy.text("max_unavailable"), 100);
-    if (!surge || !unavailable) return out;
-    if (surge->value == 0 && unavailable->value == 0) {
+    out.max_surge = amount_of(*strategy.find("max_surge"));
+    out.max_unavailable = amount_of(*strategy.find("max_unavailable"));
+    if (out.max_surge.value == 0 && out.max_unavailable.value == 0) {
         context.complain(context.written(unavailable_at) ? unavailable_at : surge_at,
                          "expected more than 0, as max_surge is, or no pod could ever be replaced");
     }
-    out.max_surge = *surge;
-    out.max_unavailable = *unavailable;
     return out;
 }
 
@@ -344,8 +370,10 @@ std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::u
         workload.pod.labels.emplace("version", version.name);
         workload.lifecycle = build_lifecycle(pod);
         workload.usage = build_usage(pod.object("usage"));
+        if (out.empty()) warn_of_memory(context, workload);
         workload.strategy = strategy;
         workload.min_ready = Duration::seconds(service.integer("min_ready_seconds"));
+        workload.warm_pool = build_warm_pool(service, *version.parameters);
         workload.autoscaler = autoscaler;
         workload.vertical_autoscaler = vertical;
         for (const ParameterValue& speed : service.list("speed_by_rank")) {
@@ -360,12 +388,17 @@ control::NodePoolSpec implicit_pool(const std::vector<control::WorkloadSpec>& wo
     control::NodePoolSpec pool;
     pool.name = "default";
     pool.count = 0;
+    constexpr std::int64_t kAnyAmount = 100'000'000'000'000;  // the most that vpa recommends
     cluster::NodeResources room{MilliCpu{1000}, gibibytes(1), 1};
     for (const control::WorkloadSpec& workload : workloads) {
         // Twice: a draining pod keeps its node while the next one starts.
-        pool.count += 2 * largest(workload);
+        pool.count += 2 * largest(workload) + workload.warm_pool.size;
         room.cpu = std::max(room.cpu, workload.pod.requests.cpu);
         room.memory = std::max(room.memory, workload.pod.requests.memory);
+        if (workload.vertical_autoscaler) {  // whatever it will request
+            room.cpu = MilliCpu{kAnyAmount};
+            room.memory = Bytes{kAnyAmount};
+        }
         // The pool carries what the pods ask for by label.
         for (const auto& [key, value] : workload.pod.node_selector) pool.node.labels[key] = value;
     }

@@ -8,6 +8,7 @@
 
 #include "scenarios/nearest_name.hpp"
 #include "scenarios/quantities.hpp"
+#include "sim/control/deployment.hpp"
 
 namespace headroom::scenarios {
 
@@ -90,6 +91,8 @@ class Checker {
                 break;
             case ParameterType::choice:
                 return check_choice(value, spec, pointer);
+            case ParameterType::count_or_percent:
+                return check_count_or_percent(value, spec, pointer);
             case ParameterType::duration:
                 return check_duration(value, spec, pointer);
             case ParameterType::quantity:
@@ -125,6 +128,25 @@ class Checker {
         complain(pointer, "expected " + expectation_of(spec) + ", found " + found(value) +
                               did_you_mean(nearest_name(text, spec.choices)));
         return std::nullopt;
+    }
+
+    /// A count may also be written as a string of digits.
+    std::optional<ParameterValue> check_count_or_percent(const json& value,
+                                                         const ParameterSpec& spec,
+                                                         const std::string& pointer) {
+        if (!value.is_string() && !value.is_number_integer()) return wrong(value, spec, pointer);
+        const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+        const auto percent = control::parse_percent(text);
+        if (percent && percent->value >= 0 && in_range(spec, static_cast<double>(percent->value))) {
+            return ParameterValue{text};
+        }
+        const bool digits =
+            !text.empty() && text.size() <= 7 &&
+            std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+        if (digits && std::stoll(text) <= ParameterSpec::kMostCount) {
+            return ParameterValue{static_cast<std::int64_t>(std::stoll(text))};
+        }
+        return wrong(value, spec, pointer);
     }
 
     std::optional<ParameterValue> check_duration(const json& value, const ParameterSpec& spec,
@@ -309,6 +331,10 @@ std::string expectation_of(const ParameterSpec& spec) {
             return "a string";
         case ParameterType::choice:
             return (spec.choices.size() == 1 ? "" : "one of ") + list_of(spec.choices);
+        case ParameterType::count_or_percent:
+            return fmt::format("a whole number >= 0, or a percentage{}",
+                               spec.maximum ? fmt::format(" from \"0%\" to \"{}%\"", *spec.maximum)
+                                            : std::string(" such as \"25%\""));
         case ParameterType::duration:
             return "a duration" + range_of(spec) + " such as \"30s\"";
         case ParameterType::quantity:

@@ -11,8 +11,6 @@ namespace headroom::scenarios {
 
 namespace {
 
-constexpr double kHorizonSeconds = 8'640'000;  // Time::horizon_limit()
-
 ParameterSpec lengths_format() {
     std::vector<std::string> presets;
     for (const traces::LengthPreset& preset : traces::length_presets()) {
@@ -166,6 +164,11 @@ std::vector<ParameterSpec> run_fields() {
         ParameterSpec::duration("measure_from", Duration::zero(),
                                 "statistics leave out what lies before; counts do not")
             .at_most(kHorizonSeconds),
+        ParameterSpec::number("rate_scale", 1,
+                              "times the traffic: rates of arrivals and traces are multiplied by "
+                              "it, and users of closed loops")
+            .at_least(traces::TimeScale::kLeast)
+            .at_most(traces::TimeScale::kMost),
         ParameterSpec::text("start", "", "UTC time of the start, as \"2023-11-16T18:00:00Z\"")
             .optional_without_default(),
         ParameterSpec::choice("initial", {"ready", "cold"}, "ready",

@@ -11,6 +11,9 @@
 
 namespace headroom::scenarios {
 
+/// No time of a scenario lies past it: Time::horizon_limit().
+inline constexpr double kHorizonSeconds = 8'640'000;
+
 /// The description of a whole scenario: an object.
 [[nodiscard]] const ParameterSpec& scenario_format();
 
@@ -22,6 +25,8 @@ namespace headroom::scenarios {
 [[nodiscard]] ParameterSpec source_format();
 [[nodiscard]] ParameterSpec node_pool_format();
 [[nodiscard]] ParameterSpec fault_format();
+/// A scaling policy with its parameters and the phase of its ticks; may be left out.
+[[nodiscard]] ParameterSpec autoscaler_format(const char* name, const char* help);
 
 /// A choice of one registered policy: its parameters stand beside its name, under `tag`. The
 /// default is left out where no such policy is registered.

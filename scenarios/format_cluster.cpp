@@ -7,7 +7,6 @@ namespace headroom::scenarios {
 
 namespace {
 
-constexpr double kHorizonSeconds = 8'640'000;  // Time::horizon_limit()
 std::vector<std::string> effects() {
     return {"NoSchedule", "PreferNoSchedule", "NoExecute"};
 }
@@ -148,6 +147,16 @@ ParameterSpec pod_format() {
         {ParameterSpec::map("requests", ParameterSpec::quantity("amount", 0, "m", ""),
                             "cpu, memory, <vendor>/gpu, nvidia.com/mig-<profile>; an engine that "
                             "names its GPU asks for its GPUs by itself"),
+         ParameterSpec::object(
+             "limits",
+             {ParameterSpec::quantity("memory", 0, "bytes",
+                                      "a container that uses more is killed at once (OOMKilled) "
+                                      "and started again; default: none. A memory request that is "
+                                      "not made is as large")
+                  .optional_without_default()
+                  .above(0)},
+             "what a container may use: usage.memory_idle, and usage.memory_per_in_flight for each "
+             "request, against `memory`"),
          ParameterSpec::number("gpu_share", 1, "share of each GPU, where nodes share their GPUs")
              .above(0)
              .at_most(1),

@@ -8,7 +8,6 @@ namespace headroom::scenarios {
 
 namespace {
 
-constexpr double kHorizonSeconds = 8'640'000;  // Time::horizon_limit()
 constexpr double kMostInstances = 1000;
 constexpr double kLargestBatch = 65'536;
 

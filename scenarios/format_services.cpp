@@ -11,8 +11,6 @@ namespace headroom::scenarios {
 
 namespace {
 
-constexpr double kHorizonSeconds = 8'640'000;  // Time::horizon_limit()
-
 ParameterSpec simple_format() {
     return ParameterSpec::object(
                "simple",
@@ -26,6 +24,26 @@ ParameterSpec simple_format() {
                     .optional_without_default()
                     .at_least(0)},
                "servers in parallel behind one queue")
+        .optional_without_default();
+}
+
+ParameterSpec warm_pool_format(const char* help) {
+    return ParameterSpec::object(
+               "warm_pool",
+               {ParameterSpec::integer("size", 0,
+                                       "pods that stand by: they hold and cost what any pod does, "
+                                       "loaded and without traffic; 0: no pool")
+                    .required()
+                    .at_least(0)
+                    .at_most(1e6),
+                ParameterSpec::duration("activation", Duration::zero(),
+                                        "from a loaded pod's promotion until its server is up; "
+                                        "readiness comes after it")
+                    .at_most(kHorizonSeconds),
+                ParameterSpec::boolean("reuse_on_scale_in", false,
+                                       "pods that are scaled in go back to the pool once they are "
+                                       "drained, as far as it lacks loaded ones")},
+               help)
         .optional_without_default();
 }
 
@@ -44,7 +62,8 @@ ParameterSpec versions_format() {
          ParameterSpec::integer("replicas", 1, "default: the service's")
              .optional_without_default()
              .at_least(0)
-             .at_most(1e6)},
+             .at_most(1e6),
+         warm_pool_format("default: the service's")},
         "one version of the service");
     return ParameterSpec::map("versions", std::move(version),
                               "versions that share the traffic, instead of an engine; each has "
@@ -110,14 +129,18 @@ ParameterSpec strategy_format() {
         "strategy",
         {ParameterSpec::choice("type", {"RollingUpdate", "Recreate"}, "RollingUpdate",
                                "whether old and new pods run side by side meanwhile"),
-         ParameterSpec::text("max_surge", "25%",
-                             "pods above the wanted number at most: \"2\", or of that number "
-                             "\"25%\", rounded up"),
-         ParameterSpec::text("max_unavailable", "25%",
-                             "wanted pods that may be missing: \"1\", or of the wanted number "
-                             "\"25%\", rounded down")},
+         ParameterSpec::count_or_percent("max_surge", "25%",
+                                         "pods above the wanted number at most: 2, or of that "
+                                         "number \"25%\", rounded up")
+             .at_most(10'000),
+         ParameterSpec::count_or_percent("max_unavailable", "25%",
+                                         "wanted pods that may be missing: 1, or of the wanted "
+                                         "number \"25%\", rounded down")
+             .at_most(100)},
         "how the pods of a new revision replace the old ones (event restart_workload)");
 }
+
+}  // namespace
 
 ParameterSpec autoscaler_format(const char* name, const char* help) {
     ParameterSpec autoscaling = policy_format<control::ScalingPolicy>(name, "policy", "", help);
@@ -126,8 +149,6 @@ ParameterSpec autoscaler_format(const char* name, const char* help) {
             .at_most(kHorizonSeconds));
     return std::move(autoscaling).optional_without_default();
 }
-
-}  // namespace
 
 ParameterSpec service_format() {
     return ParameterSpec::object(
@@ -157,6 +178,8 @@ ParameterSpec service_format() {
              .in("s")
              .at_least(0)
              .at_most(kHorizonSeconds),
+         warm_pool_format("standby pods beside the active ones, to be promoted when more are "
+                          "wanted instead of starting new ones; of each version"),
          ParameterSpec::list(
              "speed_by_rank",
              ParameterSpec::number("speed", 1, "").required().above(0).at_most(1000),

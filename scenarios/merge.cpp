@@ -274,6 +274,23 @@ std::optional<LocatedJson> load_with_extends(const std::string& path, Diagnostic
     return load_chain(path, chain, diagnostics);
 }
 
+bool apply_patch_file(LocatedJson& document, const std::string& path, Diagnostics& diagnostics) {
+    const std::optional<LocatedJson> patch = read_json_file(path, diagnostics);
+    if (!patch) return false;
+    if (!patch->value().is_object()) {
+        diagnostics.push_back({patch->where(""), "", "expected an object, a patch of a scenario"});
+        return false;
+    }
+    if (patch->value().contains("extends")) {
+        diagnostics.push_back({patch->where("/extends"), "/extends",
+                               "expected a patch, which is merged into the scenario it is given "
+                               "with and extends no file of its own"});
+        return false;
+    }
+    merge_patch(document, *patch);
+    return true;
+}
+
 bool apply_set(LocatedJson& document, const ParameterSpec& format, std::string_view assignment,
                Diagnostics& diagnostics) {
     return Assignment(document, assignment, diagnostics).carry_out(format);

@@ -27,6 +27,10 @@ void merge_patch(LocatedJson& target, const LocatedJson& patch);
 [[nodiscard]] std::optional<LocatedJson> load_with_extends(const std::string& path,
                                                            Diagnostics& diagnostics);
 
+/// Merges the patch in a file into the document. False, with diagnostics, when it cannot be read or
+/// is no object; a patch extends nothing.
+bool apply_patch_file(LocatedJson& document, const std::string& path, Diagnostics& diagnostics);
+
 /// Carries out "/json/pointer=value". False, with a diagnostic, when the pointer leads nowhere.
 bool apply_set(LocatedJson& document, const ParameterSpec& format, std::string_view assignment,
                Diagnostics& diagnostics);

@@ -21,6 +21,7 @@ std::vector<std::string> build_service_paths() {
         add(std::string("latency.") + latency, {"mean", "p50", "p90", "p95", "p99", "max"});
     }
     add("replicas", {"min", "mean", "max", "final"});
+    add("warm_pool", {"loaded_mean", "promoted", "returned", "cost"});
     add("scale_events",
         {"up", "down", "reversals", "reversals_per_h", "pods_created", "pods_deleted"});
     add("scale_events.capacity_lag_s", {"mean", "max"});

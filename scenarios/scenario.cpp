@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -22,8 +23,23 @@ namespace {
 
 using nlohmann::json;
 
+/// Multiplies what the document says; something else than a number is told when it is checked.
+void scale_rates(LocatedJson& document, double times) {
+    if (times == 1 || !document.value().is_object()) return;
+    json& entry = document.value()["rate_scale"];
+    if (!entry.is_null() && !entry.is_number()) return;
+    const double scale = (entry.is_number() ? entry.get<double>() : 1.0) * times;
+    entry = scale;
+    // As a file would have it: the hash must not tell 6 from 6.0.
+    if (scale == std::floor(scale)) entry = static_cast<std::int64_t>(scale);
+    document.set_location("/rate_scale", {"--rate-scale", 0, 0});
+}
+
 bool apply_options(LocatedJson& document, const LoadOptions& options, Diagnostics& diagnostics) {
     bool good = true;
+    for (const std::string& patch : options.patches) {
+        good = apply_patch_file(document, patch, diagnostics) && good;
+    }
     for (const std::string& trace : options.traces) {
         good = override_trace(document, trace, diagnostics) && good;
     }
@@ -34,6 +50,7 @@ bool apply_options(LocatedJson& document, const LoadOptions& options, Diagnostic
     for (const std::string& assignment : options.sets) {
         good = apply_set(document, scenario_format(), assignment, diagnostics) && good;
     }
+    scale_rates(document, options.rate_scale.value_or(1));
     return good;
 }
 
@@ -42,6 +59,7 @@ void build_run(BuildContext& context, const Parameters& top, SimulationSpec& spe
     spec.drain = top.boolean("drain");
     spec.measure_from = Time::zero() + top.duration("measure_from");
     context.seed = spec.seed;
+    context.rate_scale = top.number("rate_scale");
     if (top.given("duration")) {
         const Time end = Time::zero() + top.duration("duration");
         context.sources_end = end;
@@ -59,8 +77,8 @@ void build_run(BuildContext& context, const Parameters& top, SimulationSpec& spe
     }
 }
 
-void build_services_and_sources(BuildContext& context, const Parameters& top,
-                                SimulationSpec& spec) {
+void build_services_and_sources(BuildContext& context, const Parameters& top, SimulationSpec& spec,
+                                std::vector<SourceLoad>& loads) {
     if (top.given("services")) {
         std::uint32_t index = 0;
         for (const auto& [name, value] : top.object("services").values()) {
@@ -77,7 +95,9 @@ void build_services_and_sources(BuildContext& context, const Parameters& top,
     }
     if (top.given("sources")) {
         for (const auto& [name, value] : top.object("sources").values()) {
-            spec.sources.push_back(build_source(context, name, object_of(value), spec.services));
+            loads.emplace_back();
+            spec.sources.push_back(
+                build_source(context, name, object_of(value), spec.services, loads.back()));
         }
         if (spec.sources.empty() && context.clean("/sources")) {
             context.complain("/sources", "expected a source");
@@ -165,6 +185,7 @@ void build_header(BuildContext& context, const Parameters& top, const std::strin
         top.given("name") ? top.text("name") : std::filesystem::path(path).stem().string();
     scenario.description = top.text("description");
     scenario.currency = top.text("currency");
+    scenario.rate_scale = top.number("rate_scale");
     scenario.spec.name = scenario.name;
     if (top.given("start")) {
         const Parsed<std::int64_t> start = parse_utc(top.text("start"));
@@ -204,6 +225,7 @@ LoadResult load_scenario(const std::string& path, const LoadOptions& options) {
     Scenario scenario;
     BuildContext context{*document, *catalogue, diagnostics, scenario.warnings};
     context.has_node_pools = document->value().contains("node_pools");
+    context.has_calendar = top.given("start");
     if (top.given("services")) {
         for (const auto& [name, value] : top.object("services").values()) {
             context.services.push_back(name);
@@ -211,7 +233,7 @@ LoadResult load_scenario(const std::string& path, const LoadOptions& options) {
     }
     build_header(context, top, path, scenario);
     build_run(context, top, scenario.spec);
-    build_services_and_sources(context, top, scenario.spec);
+    build_services_and_sources(context, top, scenario.spec, scenario.loads);
     build_cluster(context, top, scenario.spec.control);
     build_expectations(context, top, scenario);
     check_schedulable(context, scenario.spec.control);

@@ -106,6 +106,12 @@ json form_of(const ParameterSpec& spec) {
             schema["type"] = "string";
             schema["enum"] = spec.choices;
             break;
+        case ParameterType::count_or_percent:
+            schema["type"] = {"integer", "string"};
+            schema["minimum"] = 0;
+            schema["maximum"] = ParameterSpec::kMostCount;
+            schema["pattern"] = kCountOrPercentPattern;
+            break;
         case ParameterType::duration:
             schema["type"] = "string";
             schema["pattern"] = kDurationPattern;

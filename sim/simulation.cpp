@@ -36,8 +36,8 @@ class Cells final : public serving::DataPlane {
     }
 
     void add_instance(Time now, serving::InstanceKey key, std::uint32_t version,
-                      serving::SpeedPpm speed) override {
-        change(key.service).add_instance(now, key, version, speed);
+                      serving::SpeedPpm speed, std::int64_t notify_at) override {
+        change(key.service).add_instance(now, key, version, speed, notify_at);
     }
     void drain_instance(Time now, serving::InstanceKey key) override {
         change(key.service).drain_instance(now, key);

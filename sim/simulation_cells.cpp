@@ -1,7 +1,7 @@
 #include "sim/simulation_cells.hpp"
 
 #include <algorithm>
-#include <tuple>
+#include <functional>
 
 namespace headroom {
 
@@ -43,32 +43,41 @@ Time CellRunner::run_window(Time limit) {
     return cut;
 }
 
+void CellRunner::await_turn(std::size_t cell, Time limit) {
+    EventKey key = notifying_[cell]->next_key();
+    if (key.time >= limit) return;
+    key.order &= ~((1ULL << 60) - 1);
+    turns_.push_back({key, cell});
+    std::push_heap(turns_.begin(), turns_.end(), std::greater<>());
+}
+
 Time CellRunner::run_notifying(Time limit) {
-    std::int64_t events = 0;
-    for (;;) {
-        serving::Cell* first = nullptr;
-        EventKey least{limit, 0};
-        for (serving::Cell* cell : notifying_) {
-            // Between cells the class decides, then the cell's number; entities mean nothing here.
-            EventKey key = cell->next_key();
-            key.order &= ~((1ULL << 60) - 1);
-            if (key < least) {
-                least = key;
-                first = cell;
-            }
+    turns_.clear();
+    for (std::size_t i = 0; i < notifying_.size(); ++i) await_turn(i, limit);
+    for (std::int64_t turn = 1; !turns_.empty() && !stopped(); ++turn) {
+        std::pop_heap(turns_.begin(), turns_.end(), std::greater<>());
+        const Turn first = turns_.back();
+        turns_.pop_back();
+        serving::Cell& cell = *notifying_[first.cell];
+        const Time others = turns_.empty() ? limit : turns_.front().key.time;
+        bool paused = turn % kEventsAtOnce == 0;
+        if (first.key.time < others) {
+            paused = !cell.run_until(others, kEventsAtOnce);
+        } else {
+            cell.run_next();
         }
-        if (first == nullptr || stopped()) return limit;
-        first->run_next();
-        if (!first->error().empty()) {
+        if (!cell.error().empty()) {
             stopped_.store(true, std::memory_order_relaxed);
-            return least.time;
+            return cell.now();
         }
-        if (first->has_notifications()) {
+        if (cell.has_notifications()) {
             notified_ = true;
-            return least.time;
+            return cell.now();
         }
-        if (++events % kEventsAtOnce == 0) look_around(least.time);
+        if (paused) look_around(cell.now());
+        await_turn(first.cell, limit);
     }
+    return limit;
 }
 
 void CellRunner::run_cell(serving::Cell& cell, Time limit, bool report) {

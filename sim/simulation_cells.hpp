@@ -2,9 +2,10 @@
 /// a strictly sequential merge by time would do.
 ///
 /// A cell that may leave a notification must not be overtaken, for the control plane's answer may
-/// touch any cell: such cells go first, one event at a time in the order (time, class, cell), until
-/// the limit or the first notification. The others can neither notify nor be touched before that
-/// time, so each runs up to it alone, for cache locality or on its own thread.
+/// touch any cell: such cells go first, in the order (time, class, cell) of their events, until the
+/// limit or the first notification; O(log of their number) an event, less while one of them is
+/// alone ahead of the others. The others can neither notify nor be touched before that time, so
+/// each runs up to it alone, for cache locality or on its own thread.
 #pragma once
 
 #include <atomic>
@@ -35,6 +36,15 @@ class CellRunner {
     [[nodiscard]] bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
   private:
+    /// The next event of one of the cells that may notify.
+    struct Turn {
+        EventKey key;  ///< time and class: between cells, entities mean nothing
+        std::size_t cell = 0;
+        [[nodiscard]] bool operator>(const Turn& other) const {
+            return key == other.key ? cell > other.cell : other.key < key;
+        }
+    };
+    void await_turn(std::size_t cell, Time limit);
     Time run_notifying(Time limit);
     void run_cell(serving::Cell& cell, Time limit, bool report);
     void look_around(Time now);
@@ -46,6 +56,7 @@ class CellRunner {
     bool notified_ = false;
     std::atomic<bool> stopped_ = false;
     std::vector<serving::Cell*> notifying_;
+    std::vector<Turn> turns_;  ///< a heap, the first on top; of those before the limit
     std::vector<serving::Cell*> free_;
 
     // Threads wait for a window, then take cells from it one by one.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <tuple>
 
+#include "analysis/report/timeline.hpp"
 #include "analysis/report/units.hpp"
 
 namespace headroom::analysis {
@@ -29,6 +30,7 @@ std::int64_t size_of(const Decision& decision) {
 
 bool worth_telling(const Decision& decision) {
     if (decision.outcome == Decision::Outcome::unchanged) return false;
+    if (is_of_warm_pool(decision.actor)) return false;  // its promotions are of the workload
     return decision.outcome == Decision::Outcome::blocked || counts(decision) ||
            decision.actor != "scheduler";
 }
@@ -67,7 +69,14 @@ std::vector<const Decision*> choose(std::vector<const Decision*> all) {
     return all;
 }
 
-std::string change_text(const Decision& decision) {
+}  // namespace
+
+std::string decision_actor(const Decision& decision) {
+    const bool named = decision.actor.find(decision.subject) != std::string::npos;
+    return named ? decision.actor : decision.actor + ", " + decision.subject;
+}
+
+std::string decision_change(const Decision& decision) {
     if (!counts(decision)) {
         return decision.outcome == Decision::Outcome::blocked ? "blocked" : "";
     }
@@ -77,8 +86,6 @@ std::string change_text(const Decision& decision) {
     return fmt::format("{} -> {}", decision.before, decision.after);
 }
 
-}  // namespace
-
 std::string render_decisions(const std::vector<Decision>& decisions, const TextStyle& style) {
     const std::vector<const Decision*> all = ranked(decisions);
     if (all.empty()) return {};
@@ -87,15 +94,10 @@ std::string render_decisions(const std::vector<Decision>& decisions, const TextS
     std::size_t time_width = 0;
     std::size_t actor_width = 0;
     std::size_t change_width = 0;
-    const auto actor_of = [](const Decision& decision) {
-        // "hpa chat" says its subject; the scheduler's is a pod.
-        const bool named = decision.actor.find(decision.subject) != std::string::npos;
-        return named ? decision.actor : decision.actor + ", " + decision.subject;
-    };
     for (const Decision* decision : chosen) {
         time_width = std::max(time_width, clock_text(decision->time.to_seconds()).size());
-        actor_width = std::max(actor_width, columns_of(actor_of(*decision)));
-        change_width = std::max(change_width, change_text(*decision).size());
+        actor_width = std::max(actor_width, columns_of(decision_actor(*decision)));
+        change_width = std::max(change_width, decision_change(*decision).size());
     }
     std::string out = ink("Decisions", Ink::bold, style);
     out += all.size() > chosen.size()
@@ -104,8 +106,8 @@ std::string render_decisions(const std::vector<Decision>& decisions, const TextS
     const std::size_t indent = 2 + time_width + 2 + std::min<std::size_t>(actor_width, 30) + 2;
     for (const Decision* decision : chosen) {
         std::string line = "  " + pad_left(clock_text(decision->time.to_seconds()), time_width) +
-                           "  " + pad_right(actor_of(*decision), actor_width) + "  ";
-        if (change_width > 0) line += pad_right(change_text(*decision), change_width) + "  ";
+                           "  " + pad_right(decision_actor(*decision), actor_width) + "  ";
+        if (change_width > 0) line += pad_right(decision_change(*decision), change_width) + "  ";
         line += decision->reason;
         if (!decision->inputs.empty()) line += "; " + decision->inputs;
         out += wrap(line, style.width, indent) + "\n";

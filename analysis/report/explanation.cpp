@@ -29,6 +29,12 @@ struct DecisionsSoFar {
     std::map<std::string_view, Actor> actors;  ///< those that decide about the workload
     std::vector<const Decision*> starts;       ///< the last one of each pod that is not deleted
     std::map<std::string_view, const Decision*> unplaced;
+    struct Standby {
+        std::string_view pod;
+        StandbyPod::State state = StandbyPod::State::pending;
+        const Decision* unplaced = nullptr;  ///< while it has no node
+    };
+    std::vector<Standby> standby;  ///< in the order in which they came to the warm pool
 };
 
 void drop_pod(DecisionsSoFar& so_far, const std::string& pod) {
@@ -46,8 +52,48 @@ bool ends_pod(const Decision& fault) {
             fault.wanted == static_cast<std::int64_t>(Fault::drain_instance));
 }
 
+/// Whether it is about a pod of the warm pool, or one that comes to it or leaves it.
+bool take_standby_decision(DecisionsSoFar& so_far, const Decision& decision,
+                           TimelineEntry::Kind kind) {
+    using Kind = TimelineEntry::Kind;
+    using State = StandbyPod::State;
+    auto& pool = so_far.standby;
+    if (kind == Kind::pods_standby) {
+        drop_pod(so_far, decision.subject);
+        pool.push_back({decision.subject});
+        return true;
+    }
+    const auto pod = std::find_if(pool.begin(), pool.end(),
+                                  [&](const auto& s) { return s.pod == decision.subject; });
+    if (pod == pool.end()) return false;
+    switch (kind) {
+        case Kind::pods_bound:
+        case Kind::restarted:
+            *pod = {pod->pod, State::loading, nullptr};
+            break;
+        case Kind::pods_loaded:
+            pod->state = State::loaded;
+            break;
+        case Kind::pods_unplaced:
+            pod->unplaced = &decision;
+            break;
+        case Kind::pods_promoted:
+            if (pod->unplaced != nullptr) so_far.unplaced[pod->pod] = pod->unplaced;
+            if (pod->state != State::pending) so_far.starts.push_back(&decision);
+            pool.erase(pod);
+            break;
+        case Kind::pods_deleted:
+            pool.erase(pod);
+            break;
+        default:
+            break;
+    }
+    return true;
+}
+
 void take_pod_decision(DecisionsSoFar& so_far, const Decision& decision, TimelineEntry::Kind kind) {
     using Kind = TimelineEntry::Kind;
+    if (take_standby_decision(so_far, decision, kind)) return;
     const bool deleted = kind == Kind::pods_deleted || (kind == Kind::fault && ends_pod(decision));
     if (deleted || kind == Kind::restarted) drop_pod(so_far, decision.subject);
     if (kind == Kind::pods_bound) so_far.unplaced.erase(decision.subject);
@@ -156,6 +202,9 @@ WorkloadState state_of(const StoredWorkload& workload, const DecisionsSoFar& so_
         state.blocked.push_back({*actor.last, actor.since, actor.ticks_kept});
     }
     add_starting(so_far, state);
+    for (const DecisionsSoFar::Standby& pod : so_far.standby) {
+        state.standby.push_back({std::string(pod.pod), pod.state});
+    }
     if (state.starting() > 0) look_ahead(workload, options.at, state);
     state.before = entries_before(entries, options);
     state.next = entries_next(entries, options);
@@ -185,6 +234,18 @@ std::vector<RequestState> count_requests(const StoredRun& run, Time at) {
 }
 
 }  // namespace
+
+std::string_view to_string(StandbyPod::State state) {
+    switch (state) {
+        case StandbyPod::State::pending:
+            return "pending";
+        case StandbyPod::State::loading:
+            return "loading";
+        case StandbyPod::State::loaded:
+            return "loaded";
+    }
+    return "";
+}
 
 Explanation explain(const StoredRun& run, const ExplainOptions& options) {
     Explanation told;

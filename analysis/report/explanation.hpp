@@ -8,7 +8,8 @@
 ///
 /// State at `at` is after everything that happened at that instant. Starting are the replicas that
 /// are desired and not ready. A run records when a pod got its node or started again, not which pod
-/// became ready, so the pods named as starting are those that did so last, as many as are starting.
+/// became ready, so the pods named as starting are those that did so last or were promoted from a
+/// warm pool, as many as are starting. Pods of a warm pool are no replicas and are told apart.
 /// A wish is held back when the last decision of its actor was blocked; a run keeps ticks that
 /// changed nothing only with `--decisions all`, so without them that decision may be some time ago
 /// (Blocked::ticks_kept). O(size of the run, times log).
@@ -18,6 +19,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/report/text_block.hpp"
@@ -47,6 +49,14 @@ struct Blocked {
     bool ticks_kept = false;     ///< every tick of its actor was
 };
 
+/// A pod of the warm pool.
+struct StandbyPod {
+    enum class State : std::uint8_t { pending, loading, loaded };
+    std::string name;
+    State state = State::pending;
+};
+[[nodiscard]] std::string_view to_string(StandbyPod::State state);
+
 struct WorkloadState {
     std::string name;
     std::int64_t desired = 0;
@@ -57,6 +67,7 @@ struct WorkloadState {
     std::vector<Blocked> blocked;             ///< one an actor, by name
     std::vector<control::Decision> starts;    ///< of the starting pods, see above, in their order
     std::vector<control::Decision> unplaced;  ///< pods for which there is no node
+    std::vector<StandbyPod> standby;          ///< in the order in which they came to the pool
     /// Where some start: when as many are ready as are desired now, unless fewer are desired first,
     /// and when those are. Nothing: not in this run.
     std::optional<Time> ready_at;

@@ -28,6 +28,7 @@ Json entry_json(const TimelineEntry& entry, Time at) {
     if (!entry.places.empty()) json["places"] = entry.places;
     const bool counts = entry.kind == Kind::desired || entry.kind == Kind::blocked ||
                         entry.kind == Kind::ready || entry.kind == Kind::pods_deleted ||
+                        entry.kind == Kind::pods_promoted || entry.kind == Kind::pods_standby ||
                         entry.kind == Kind::restarted || entry.kind == Kind::rollout;
     if (counts) {
         json["before"] = entry.before;
@@ -65,6 +66,10 @@ Json workload_json(const WorkloadState& state, Time at) {
     for (const Blocked& blocked : state.blocked) json["blocked"].push_back(blocked_json(blocked));
     json["starts"] = decisions_json(state.starts);
     json["unplaced"] = decisions_json(state.unplaced);
+    json["standby"] = Json::array();
+    for (const StandbyPod& pod : state.standby) {
+        json["standby"].push_back({{"pod", pod.name}, {"state", to_string(pod.state)}});
+    }
     json["before"] = entries_json(state.before, at);
     json["next"] = entries_json(state.next, at);
     return json;

@@ -83,13 +83,25 @@ std::string pods_text(const TimelineEntry& entry) {
         case Kind::pods_unplaced:
             return count + (one ? " finds no node: " : " find no node: ") + list_of(names) + ": " +
                    entry.reason;
+        case Kind::pods_promoted: {
+            // Which of them were loaded is what the entry joins by.
+            const std::size_t comma = entry.reason.find(", ");
+            return count + " promoted from the warm pool: " + list_of(names) +
+                   (comma == std::string::npos ? "" : " (" + entry.reason.substr(comma + 2) + ")");
+        }
+        case Kind::pods_standby:
+            return count + (one ? " comes to the warm pool: " : " come to the warm pool: ") +
+                   list_of(names) + " (" + entry.reason + ")";
+        case Kind::pods_loaded:
+            return count + " of the warm pool loaded: " + list_of(names);
         default: {
             // The entry says so itself.
             constexpr std::string_view kDeleted = "deleted first: ";
             const bool said = entry.reason.rfind(kDeleted, 0) == 0;
             const std::string reason = said ? entry.reason.substr(kDeleted.size()) : entry.reason;
-            return count + " deleted: " + list_of(names) + " (" +
-                   with_sources(reason, entry.inputs) + ")";
+            return count +
+                   (is_of_warm_pool(entry.actor) ? " of the warm pool gone: " : " deleted: ") +
+                   list_of(names) + " (" + with_sources(reason, entry.inputs) + ")";
         }
     }
 }
@@ -150,6 +162,7 @@ class Text {
     void cause(const WorkloadState& state);
     void blocked(const WorkloadState& state);
     void starting(const WorkloadState& state);
+    void standby(const WorkloadState& state);
     void requests(const ServiceState& service);
     void events(const std::vector<TimelineEntry>& past, const std::vector<TimelineEntry>& coming,
                 const WorkloadState* state);
@@ -203,6 +216,7 @@ void Text::workload(const WorkloadState& state, const ServiceState* service) {
     cause(state);
     blocked(state);
     starting(state);
+    standby(state);
     if (service != nullptr && service->requests) requests(*service);
     events(state.before, state.next, &state);
 }
@@ -286,6 +300,24 @@ void Text::starting(const WorkloadState& state) {
         text += (text.empty() ? "" : "; ") + list_of(names) + " since " + moment(time);
     }
     entry("Starting", text);
+}
+
+void Text::standby(const WorkloadState& state) {
+    using State = StandbyPod::State;
+    if (state.standby.empty()) return;
+    std::string text;
+    for (const auto& [which, words] :
+         {std::pair{State::loaded, "loaded"}, std::pair{State::loading, "still loading"},
+          std::pair{State::pending, "without a node"}}) {
+        std::vector<std::string> names;
+        for (const StandbyPod& pod : state.standby) {
+            if (pod.state == which) names.push_back(pod.name);
+        }
+        if (names.empty()) continue;
+        text += fmt::format("{}{} {} ({})", text.empty() ? "" : ", ", names.size(), words,
+                            list_of(names));
+    }
+    entry("Warm pool", text);
 }
 
 void Text::requests(const ServiceState& service) {

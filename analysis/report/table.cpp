@@ -60,6 +60,19 @@ std::string scaling_text(const Json& events) {
     return text;
 }
 
+/// "warm pool 2.00 loaded on average, 3 promoted, 1 returned, 4.10 USD"; empty where there is none.
+std::string warm_pool_text(const Json& pool, const std::string& currency) {
+    const auto loaded = number(pool.at("loaded_mean"));
+    if (!loaded) return {};
+    std::string text = fmt::format("warm pool {} loaded on average, {} promoted",
+                                   significant(*loaded), whole(pool.at("promoted")));
+    const std::int64_t returned = whole(pool.at("returned"));
+    if (returned > 0) text += fmt::format(", {} returned", returned);
+    const double cost = number(pool.at("cost")).value_or(0);
+    if (cost > 0) text += ", " + money_text(cost, currency) + " of the cost";
+    return text;
+}
+
 class Table {
   public:
     Table(const TableInput& input, const TextStyle& style) : in_(input), style_(style) {}
@@ -262,6 +275,8 @@ void Table::replica_lines(const std::string& label, std::optional<std::uint32_t>
     }
     const std::string scaling = scaling_text(part.at("scale_events"));
     if (!scaling.empty()) out_ += wrap(blank + scaling, style_.width, kLabelWidth) + "\n";
+    const std::string pool = warm_pool_text(part.at("warm_pool"), in_.scenario.currency);
+    if (!pool.empty()) out_ += wrap(blank + pool, style_.width, kLabelWidth) + "\n";
 }
 
 void Table::replicas() {

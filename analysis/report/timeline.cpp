@@ -44,6 +44,7 @@ bool is_of_workload(const std::string& actor) {
 
 bool speaks_of_pod(const Decision& decision) {
     if (decision.actor == "scheduler" || decision.actor == "kubelet") return true;
+    if (is_of_warm_pool(decision.actor)) return true;
     return is_of_workload(decision.actor) && decision.actor != "workload " + decision.subject;
 }
 
@@ -91,6 +92,9 @@ TimelineEntry entry_of(const Decision& decision, Kind kind) {
             entry.places = {decision.reason};
             break;
         case Kind::pods_deleted:
+        case Kind::pods_promoted:
+        case Kind::pods_standby:
+        case Kind::pods_loaded:
         case Kind::pods_unplaced:
             entry.pods = {decision.subject};
             entry.reason = decision.reason;
@@ -150,6 +154,12 @@ std::string_view to_string(TimelineEntry::Kind kind) {
             return "blocked";
         case Kind::pods_deleted:
             return "pods_deleted";
+        case Kind::pods_promoted:
+            return "pods_promoted";
+        case Kind::pods_standby:
+            return "pods_standby";
+        case Kind::pods_loaded:
+            return "pods_loaded";
         case Kind::pods_unplaced:
             return "pods_unplaced";
         case Kind::pods_bound:
@@ -164,6 +174,10 @@ std::string_view to_string(TimelineEntry::Kind kind) {
             return "ready";
     }
     return "";
+}
+
+bool is_of_warm_pool(const std::string& actor) {
+    return actor.rfind("warm pool ", 0) == 0;
 }
 
 DecisionTargets::DecisionTargets(const std::vector<StoredWorkload>& workloads) {
@@ -196,7 +210,13 @@ Kind kind_of(const Decision& decision, const DecisionTargets::Target& target) {
     if (target.is_pod) {
         if (decision.actor == "kubelet") return Kind::restarted;
         if (decision.actor == "scheduler") return blocked ? Kind::pods_unplaced : Kind::pods_bound;
-        return decision.after < decision.before ? Kind::pods_deleted : Kind::other;
+        if (decision.after < decision.before) return Kind::pods_deleted;
+        if (is_of_warm_pool(decision.actor)) {
+            return decision.after > decision.before ? Kind::pods_standby : Kind::pods_loaded;
+        }
+        const bool joins_workload = is_of_workload(decision.actor) && !blocked;
+        return joins_workload && decision.after > decision.before ? Kind::pods_promoted
+                                                                  : Kind::other;
     }
     if (is_of_workload(decision.actor)) return Kind::rollout;
     if (blocked) return Kind::blocked;

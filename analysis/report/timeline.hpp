@@ -1,6 +1,7 @@
 /// Timeline: what happened to each workload of a stored run, and to the cluster behind them, as
 /// entries in the order of time: what autoscalers changed or wished for in vain, pods that got a
-/// node, found none or were deleted, faults, and the ready replicas that came of it all.
+/// node, found none, were deleted, stand by in a warm pool or were promoted from it, faults, and
+/// the ready replicas that came of it all.
 ///
 ///     const RunTimeline all = build_timeline(run);
 ///     all.workloads[0]           // entries of run.workloads[0]
@@ -27,9 +28,12 @@ struct TimelineEntry {
         fault,          ///< of the scenario, on a pod or a node
         desired,        ///< the desired number of replicas changed
         blocked,        ///< an autoscaler wanted `wanted` and got `after`, which there was
-        pods_deleted,   ///< `pods`
+        pods_deleted,   ///< `pods`, of the workload or of its warm pool
+        pods_promoted,  ///< `pods` of the warm pool became active ones
+        pods_standby,   ///< `pods` came to the warm pool
         pods_unplaced,  ///< no node has room for `pods`
         pods_bound,     ///< `pods` got the nodes in `places`
+        pods_loaded,    ///< `pods` of the warm pool could be promoted from here on
         restarted,      ///< the container of a pod starts again
         rollout,        ///< of a new revision: `after` of `wanted` pods have it
         other,          ///< anything else that changed or was blocked
@@ -49,6 +53,8 @@ struct TimelineEntry {
 };
 
 [[nodiscard]] std::string_view to_string(TimelineEntry::Kind kind);
+/// Whether it was the warm pool of a workload that decided.
+[[nodiscard]] bool is_of_warm_pool(const std::string& actor);
 
 struct RunTimeline {
     std::vector<std::vector<TimelineEntry>> workloads;  ///< by index of StoredRun::workloads
@@ -57,9 +63,9 @@ struct RunTimeline {
 
 [[nodiscard]] RunTimeline build_timeline(const StoredRun& run);
 
-/// What a decision is about. About a pod where its actor is the scheduler, the kubelet or a
-/// workload that does not speak of itself; about a workload where its subject is the name of one;
-/// about a pod where its subject is "<workload>-<number>"; else about the cluster. Faults that
+/// What a decision is about. About a pod where its actor is the scheduler, the kubelet, a warm pool
+/// or a workload that does not speak of itself; about a workload where its subject is the name of
+/// one; about a pod where its subject is "<workload>-<number>"; else about the cluster. Faults that
 /// strike one pod are about pods first.
 class DecisionTargets {
   public:

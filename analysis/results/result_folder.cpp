@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::array<const char*, 5> kResultFiles = {kSummaryFile, kRunFile, kResultsFile,
-                                                     kRequestsFile, kDecisionsFile};
+constexpr std::array<const char*, 6> kResultFiles = {
+    kSummaryFile, kRunFile, kResultsFile, kRequestsFile, kDecisionsFile, kReplicationsFile};
 
 [[noreturn]] void fail(const std::string& what, const fs::path& path,
                        const std::error_code& error) {

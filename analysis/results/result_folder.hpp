@@ -48,5 +48,6 @@ inline constexpr const char* kRunFile = "run.json";
 inline constexpr const char* kResultsFile = "results.h5";
 inline constexpr const char* kRequestsFile = "requests.csv";
 inline constexpr const char* kDecisionsFile = "decisions.jsonl";
+inline constexpr const char* kReplicationsFile = "replications.json";
 
 }  // namespace headroom::analysis

@@ -94,6 +94,9 @@ struct WorkloadSums {
     std::int64_t ups = 0, downs = 0, reversals = 0;
     std::int64_t created = 0, deleted = 0, pending = 0, became_ready = 0;
     CapacityLag lag;
+    std::int64_t warm_pool_size = 0, promotions = 0, returns = 0;
+    TimeIntegral standby_loaded;
+    Money standby_cost;
     TimeIntegral device_time;
     TimeIntegral pending_time, image_pull, container_start, weights_load, warm_up;
 };
@@ -110,6 +113,11 @@ WorkloadSums sum_workloads(const SimulationResult& result, std::optional<std::ui
         sums.pending += workload.pods_pending;
         sums.became_ready += workload.pods_became_ready;
         sums.lag += capacity_lag(workload.desired_replicas, workload.ready_replicas, result.end);
+        sums.warm_pool_size += workload.warm_pool_size;
+        sums.promotions += workload.promotions;
+        sums.returns += workload.returns;
+        sums.standby_loaded += workload.standby_loaded_time;
+        sums.standby_cost += workload.standby_cost;
         sums.device_time += workload.device_time;
         sums.pending_time += workload.pending_time;
         sums.image_pull += workload.image_pull_time;
@@ -132,6 +140,17 @@ Json scale_events_of(const WorkloadSums& sums, Time end) {
             {"pods_deleted", sums.deleted},
             {"capacity_lag_s",
              {{"mean", or_null(sums.lag.mean_s())}, {"max", or_null(sums.lag.max_s())}}}};
+}
+
+/// Standby pods; nulls where there is no warm pool.
+Json warm_pool_of(const WorkloadSums& sums, double window_s) {
+    const bool exists = sums.warm_pool_size > 0;
+    const auto loaded = exists ? ratio(sums.standby_loaded.to_seconds(), window_s) : std::nullopt;
+    const double cost = static_cast<double>(sums.standby_cost.count()) / 1e6;
+    return {{"loaded_mean", or_null(loaded)},
+            {"promoted", sums.promotions},
+            {"returned", sums.returns},
+            {"cost", exists ? Json(cost) : Json(nullptr)}};
 }
 
 /// Pods, and the mean parts of the time until one became ready.
@@ -166,9 +185,10 @@ void add_part(Json& out, const Part& part, const scenarios::Scenario& scenario,
               const SimulationResult& result) {
     const serving::ServiceStats& stats = part.stats;
     const WorkloadSums sums = sum_workloads(result, part.service);
+    const double window_s = (result.end - result.measure_from).to_seconds();
     out["requests"] = requests_of(part.requests);
     out["tokens"] = {{"prompt", stats.prompt_tokens}, {"output", stats.output_tokens}};
-    out["throughput"] = throughput_of(stats, (result.end - result.measure_from).to_seconds());
+    out["throughput"] = throughput_of(stats, window_s);
     out["latency"] = {{"e2e_s", latency_of(stats.e2e)},
                       {"ttft_s", latency_of(stats.ttft)},
                       {"tpot_s", latency_of(stats.tpot)},
@@ -179,6 +199,7 @@ void add_part(Json& out, const Part& part, const scenarios::Scenario& scenario,
     out["slo"]["attainment"] =
         or_null(part.has_slo ? ratio(static_cast<double>(stats.slo_good), judged) : std::nullopt);
     out["replicas"] = replicas_of(result, part.service);
+    out["warm_pool"] = warm_pool_of(sums, window_s);
     out["scale_events"] = scale_events_of(sums, result.end);
     out["pods"] = pods_of(sums);
     out["preemptions"] = stats.preemptions;

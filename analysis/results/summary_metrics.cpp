@@ -37,8 +37,8 @@ SummaryMetrics::SummaryMetrics(const SimulationResult& result, const Json& summa
     }
 }
 
-std::optional<double> SummaryMetrics::value(std::string_view path) const {
-    const Json* at = &object_for(summary_, path);
+std::optional<double> summary_number(const Json& part, std::string_view path) {
+    const Json* at = &part;
     while (!path.empty()) {
         const std::size_t dot = std::min(path.find('.'), path.size());
         if (!at->is_object()) return std::nullopt;
@@ -50,6 +50,11 @@ std::optional<double> SummaryMetrics::value(std::string_view path) const {
     if (at->is_boolean()) return at->get<bool>() ? 1.0 : 0.0;
     if (!at->is_number()) return std::nullopt;
     return at->get<double>();
+}
+
+std::optional<double> SummaryMetrics::value(std::string_view path) const {
+    const Json& part = object_for(summary_, path);
+    return summary_number(part, path);
 }
 
 const metrics::TimeSeries* SummaryMetrics::find(std::string_view series) const {

@@ -39,6 +39,11 @@ class SummaryMetrics final : public scenarios::MetricSource {
         replicas_;  ///< by prefix: "services.x." or ""
 };
 
+/// The number at a dotted path below one part of a summary, the top level or a service; true counts
+/// as 1. Nullopt: there is none, or it is null.
+[[nodiscard]] std::optional<double> summary_number(const nlohmann::ordered_json& part,
+                                                   std::string_view path);
+
 /// Evaluates all expectations and adds them to the summary as `expect`.
 [[nodiscard]] std::vector<scenarios::ExpectationResult> check_expectations(
     const scenarios::Scenario& scenario, const SimulationResult& result,

@@ -69,6 +69,12 @@ void add_load(Json& p) {
 
 void add_resources(Json& p) {
     p["replicas"] = numbers({"min", "mean", "max", "final"}, "ready replicas");
+    p["warm_pool"] =
+        object({{"loaded_mean", nullable("number", "pods that could be promoted")},
+                {"promoted", typed("integer", "of the whole run")},
+                {"returned", typed("integer", "pods scaled in; likewise")},
+                {"cost", nullable("number", "of pods standing by, part of cost.total")}},
+               "standby pods beside the replicas; null where there is no warm pool");
     Json events =
         counts({"up", "down", "reversals", "pods_created", "pods_deleted"},
                "changes of the desired replicas, of the whole run; a reversal is opposite "

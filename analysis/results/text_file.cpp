@@ -1,10 +1,12 @@
 #include "analysis/results/text_file.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "sim/core/check.hpp"
@@ -33,6 +35,23 @@ void write_text_file(const std::filesystem::path& path, std::string_view text) {
     TextFile file(path);
     file.write(text);
     file.close();
+}
+
+void replace_text_file(const std::filesystem::path& path, std::string_view text) {
+    std::filesystem::path partial = path;
+    partial += fmt::format(".partial-{}", ::getpid());
+    std::error_code error;
+    try {
+        write_text_file(partial, text);
+    } catch (...) {
+        std::filesystem::remove(partial, error);
+        throw;
+    }
+    std::filesystem::rename(partial, path, error);
+    if (!error) return;
+    const std::string reason = error.message();
+    std::filesystem::remove(partial, error);
+    throw WriteError(fmt::format("cannot write {}: {}", path.string(), reason));
 }
 
 void append_seconds(std::string& text, std::int64_t picoseconds) {

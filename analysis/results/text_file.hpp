@@ -41,6 +41,9 @@ class TextFile {
 };
 
 void write_text_file(const std::filesystem::path& path, std::string_view text);
+/// The same by way of a sibling that is renamed: the file is the old one or the new one, never
+/// half.
+void replace_text_file(const std::filesystem::path& path, std::string_view text);
 
 /// Seconds with all twelve decimals of a picosecond clock: "0.000000000001". Exact.
 void append_seconds(std::string& text, std::int64_t picoseconds);

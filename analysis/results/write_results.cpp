@@ -23,6 +23,9 @@ bool write_results(const std::filesystem::path& folder, const scenarios::Scenari
     if (options.decisions) {
         write_decisions_jsonl(target.path() / kDecisionsFile, result.control.decisions);
     }
+    if (!options.replications.empty()) {
+        write_text_file(target.path() / kReplicationsFile, options.replications);
+    }
     if (stopped()) return false;
     write_results_h5(target.path() / kResultsFile, scenario, result, options.requests);
     if (stopped()) return false;

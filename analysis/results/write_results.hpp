@@ -9,6 +9,7 @@
 #include <atomic>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "analysis/results/run_info.hpp"
 #include "scenarios/scenario.hpp"
@@ -19,6 +20,7 @@ namespace headroom::analysis {
 struct WriteOptions {
     bool requests = false;
     bool decisions = false;
+    std::string replications{};  ///< text of replications.json; empty: there are none
     const std::atomic<bool>* stop = nullptr;
 };
 

@@ -15,4 +15,16 @@ namespace headroom::policies {
     return decision;
 }
 
+inline constexpr const char* kNoCalendar = "a cron schedule needs the scenario's \"start\"";
+
+/// What a policy with a cron schedule answers where nothing tells it the date.
+[[nodiscard]] inline control::ScalingDecision no_calendar_decision(
+    const control::ScalingView& view) {
+    control::ScalingDecision decision;
+    decision.desired = decision.wanted = view.spec_replicas;
+    decision.outcome = control::ScalingOutcome::invalid;
+    decision.reason = kNoCalendar;
+    return decision;
+}
+
 }  // namespace headroom::policies

@@ -29,7 +29,7 @@ ReplicaDemand::ReplicaDemand(const Parameters& parameters)
       max_(parameters.integer("max_replicas")),
       sync_period_(parameters.duration("sync_period")),
       delay_(parameters.duration("scale_down_delay")),
-      needed_(delay_) {}
+      needed_(delay_.ps()) {}
 
 void ReplicaDemand::append_faults(std::vector<control::ScalingFault>& faults) const {
     if (min_ <= max_) return;
@@ -43,8 +43,10 @@ std::int64_t ReplicaDemand::bounded(std::int64_t replicas) const {
 
 void ReplicaDemand::note(Time now, std::int64_t present, std::int64_t needed) {
     // Whoever chose the replicas found at the first tick may have known why.
-    if (delay_ > Duration::zero() && needed_.empty(now)) needed_.note(now, bounded(present));
-    needed_.note(now, bounded(needed));
+    if (delay_ > Duration::zero() && needed_.empty(now.ps())) {
+        needed_.note(now.ps(), bounded(present));
+    }
+    needed_.note(now.ps(), bounded(needed));
 }
 
 ScalingDecision ReplicaDemand::settle(const ScalingView& view, Wish wish) {
@@ -59,7 +61,7 @@ ScalingDecision ReplicaDemand::settle(const ScalingView& view, Wish wish) {
     const std::int64_t allowed = bounded(wish.wanted);
     ScalingDecision decision;
     decision.wanted = wish.wanted;
-    decision.desired = std::max(allowed, std::min(current, needed_.maximum(view.now)));
+    decision.desired = std::max(allowed, std::min(current, needed_.maximum(view.now.ps())));
     decision.outcome = decision.desired != wish.wanted ? ScalingOutcome::limited
                        : decision.desired != current   ? ScalingOutcome::scaled
                                                        : ScalingOutcome::unchanged;

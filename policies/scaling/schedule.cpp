@@ -7,10 +7,9 @@
 ///      "schedule": [{"at": "0 8 * * mon-fri", "replicas": 8}, {"at": "0 20 * * *", "replicas":
 ///      2}]}
 ///
-/// The calendar is the run's `start`; a run without one begins on Monday 1970-01-05 at 00:00 UTC.
-/// An occurrence takes effect at the first tick at or after it. The offset is fixed: no daylight
-/// saving. max_replicas bounds the entries, so that a pool made for the service has room for all.
-/// O(entries) a tick.
+/// The calendar is the run's `start`, which is needed. An occurrence takes effect at the first tick
+/// at or after it. The offset is fixed: no daylight saving. max_replicas bounds the entries, so
+/// that a pool made for the service has room for all. O(entries) a tick.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,6 +20,7 @@
 
 #include "policies/scaling/cron/civil_time.hpp"
 #include "policies/scaling/cron/cron_schedule.hpp"
+#include "policies/scaling/invalid_decision.hpp"
 #include "sim/control/scaling_policy.hpp"
 #include "sim/core/parameter.hpp"
 #include "sim/core/registry.hpp"
@@ -56,8 +56,6 @@ std::optional<std::int64_t> parse_offset(std::string_view text) {
     return (text[0] == '-' ? -1 : 1) * (parts[0] * 3600 + parts[1] * 60);
 }
 
-constexpr std::int64_t kMondayWithoutCalendar = 4 * kSecondsPerDay;  // 1970-01-05 00:00 UTC
-
 }  // namespace
 
 class ReplicaSchedule final : public control::ScalingPolicy {
@@ -67,6 +65,7 @@ class ReplicaSchedule final : public control::ScalingPolicy {
 
     [[nodiscard]] std::vector<control::MetricRequest> metrics() const override { return {}; }
     [[nodiscard]] std::vector<control::ScalingFault> faults() const override { return faults_; }
+    [[nodiscard]] std::vector<std::string> needs_calendar() const override { return {"/schedule"}; }
     [[nodiscard]] Duration period() const override { return sync_period_; }
     control::ScalingDecision decide(const control::ScalingView& view) override;
 
@@ -97,8 +96,7 @@ ParameterSpecs ReplicaSchedule::parameter_specs() {
     return {
         ParameterSpec::list("schedule", std::move(entry),
                             "the entry that came last holds, also if before the run; of two at one "
-                            "time the later in the list. A run without `start` begins on Monday "
-                            "1970-01-05 00:00 UTC"),
+                            "time the later in the list. Needs the scenario's `start`"),
         ParameterSpec::integer(
             "replicas", 1,
             "replicas that the run begins with; they hold where no entry has come yet")
@@ -151,9 +149,9 @@ ReplicaSchedule::ReplicaSchedule(const Parameters& parameters, const PolicyConte
 }
 
 control::ScalingDecision ReplicaSchedule::decide(const control::ScalingView& view) {
-    const std::int64_t start = view.start_unix_s.value_or(kMondayWithoutCalendar);
+    if (!view.start_unix_s) return no_calendar_decision(view);
     const std::int64_t local =
-        start + offset_s_ + floor_divide(view.now.ps(), Duration::kPerSecond);
+        *view.start_unix_s + offset_s_ + floor_divide(view.now.ps(), Duration::kPerSecond);
     const Entry* holds = nullptr;
     std::int64_t since = -1;
     for (const Entry& entry : entries_) {

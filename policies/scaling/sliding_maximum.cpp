@@ -4,13 +4,13 @@
 
 namespace headroom::policies {
 
-std::size_t SlidingMaximum::first_inside(Time now) const {
+std::size_t SlidingMaximum::first_inside(std::int64_t now) const {
     std::size_t first = first_;
     while (first < entries_.size() && now - entries_[first].at > window_) ++first;
     return first;
 }
 
-void SlidingMaximum::note(Time now, std::int64_t value) {
+void SlidingMaximum::note(std::int64_t now, std::int64_t value) {
     first_ = first_inside(now);
     while (entries_.size() > first_ && entries_.back().value <= value) entries_.pop_back();
     // Moving the rest to the front once half is past costs each entry one move.
@@ -21,11 +21,11 @@ void SlidingMaximum::note(Time now, std::int64_t value) {
     entries_.push_back({now, value});
 }
 
-bool SlidingMaximum::empty(Time now) const {
+bool SlidingMaximum::empty(std::int64_t now) const {
     return first_inside(now) == entries_.size();
 }
 
-std::int64_t SlidingMaximum::maximum(Time now) const {
+std::int64_t SlidingMaximum::maximum(std::int64_t now) const {
     const std::size_t first = first_inside(now);
     HEADROOM_CHECK(first < entries_.size(), "no value lies in the window");
     return entries_[first].value;

@@ -69,6 +69,7 @@ bool may_follow(PodPhase from, PodPhase to) {
     if (to == PodPhase::container_start && from >= PodPhase::container_start) {
         return from < PodPhase::draining;
     }
+    if (from == PodPhase::draining && to == PodPhase::warm_up) return true;
     return to > from;
 }
 

@@ -2,7 +2,8 @@
 /// (Pod: phase, node, devices, times).
 ///
 /// Phases go forward only (a step that has nothing to do may be skipped), except that a container
-/// may be restarted: from container_start .. ready back to container_start. `gone` is the end.
+/// may be restarted: from container_start .. ready back to container_start, and that a drained pod
+/// may be kept, loaded as it is: from draining back to warm_up. `gone` is the end.
 ///
 /// Requests are already folded over containers as kube-scheduler does: the sum of the containers or
 /// the peak of the init containers, whichever is more, plus the overhead; fold_requests does it.
@@ -94,6 +95,7 @@ struct PodSpec {
     Resources requests{};
     /// Not given: `requests` of one container, with the defaults where it is zero.
     std::optional<Resources> scoring_requests{};
+    std::optional<Bytes> memory_limit{};  ///< a container that uses more is killed; nullopt: none
     DeviceRequest devices{};
     Labels labels{};
     Labels node_selector{};

@@ -17,18 +17,22 @@ ContainerResources container_of(const cluster::PodSpec& pod) {
     if (pod.requests.memory.count() > 0) {
         container.memory_milli = pod.requests.memory.count() * 1000;
     }
+    if (pod.memory_limit) container.memory_limit_milli = pod.memory_limit->count() * 1000;
     return container;
 }
 
-/// Pods made from now on request this. A pod carries one container's worth of requests.
+/// Pods made from now on request this, and have these limits. A pod carries one container's worth.
 void apply_requests(Workload& workload, const std::vector<ContainerResources>& requests) {
     for (const ContainerResources& container : requests) {
         if (container.name != workload.pod_template->name) continue;
         cluster::PodSpec pod = *workload.pod_template;
         if (container.cpu_milli) pod.requests.cpu = MilliCpu{*container.cpu_milli};
         if (container.memory_milli) pod.requests.memory = Bytes{*container.memory_milli / 1000};
-        if (pod.requests.cpu == workload.pod_template->requests.cpu &&
-            pod.requests.memory == workload.pod_template->requests.memory) {
+        if (container.memory_limit_milli) {
+            pod.memory_limit = Bytes{*container.memory_limit_milli / 1000};
+        }
+        if (pod.requests == workload.pod_template->requests &&
+            pod.memory_limit == workload.pod_template->memory_limit) {
             return;
         }
         workload.pod_template = std::make_shared<const cluster::PodSpec>(std::move(pod));
@@ -75,6 +79,7 @@ void AutoscalerHost::add(const Workload& workload, const AutoscalerSpec& spec,
     autoscaler.requests = autoscaler.policy->metrics();
     autoscaler.view.metrics.resize(autoscaler.requests.size());
     autoscaler.view.start_unix_s = state_.spec.start_unix_s;
+    autoscaler.view.containers = {container_of(*workload.pod_template)};
     HEADROOM_CHECK(autoscaler.period > Duration::zero(), "an autoscaler's period is positive");
     const bool scraped = std::any_of(autoscaler.requests.begin(), autoscaler.requests.end(),
                                      [](const MetricRequest& request) { return !request.live; });
@@ -96,6 +101,7 @@ void AutoscalerHost::request_waits(std::uint32_t service) {
     for (std::size_t i = 0; i < autoscalers_.size(); ++i) {
         Autoscaler& autoscaler = autoscalers_[i];
         if (state_.workloads[autoscaler.workload].spec->service != service) continue;
+        if (!autoscaler.policy->scales_replicas()) continue;  // what pods request can wait
         if (state_.queue.contains(autoscaler.wake)) continue;
         autoscaler.wake =
             state_.queue.push(control_key(state_.now, EventClass::autoscaler, i, kWakeOrdinal), {});
@@ -162,6 +168,8 @@ void AutoscalerHost::rebuild_pods(Autoscaler& autoscaler, const Workload& worklo
                                : pod.ready        ? managed.ready_since
                                                   : placed.created();
         pod.containers.push_back(container_of(*placed.spec));
+        pod.restarts = placed.restarts;
+        pod.oom_kill = managed.oom_kill;
         pods.push_back(std::move(pod));
     }
 }
@@ -207,14 +215,14 @@ void AutoscalerHost::record(Autoscaler& autoscaler, ScalingDecision& decision) {
 
 void AutoscalerHost::evict(Autoscaler& autoscaler, const ScalingDecision& decision) {
     const Workload& workload = state_.workloads[autoscaler.workload];
-    for (const std::size_t position : decision.evict) {
-        HEADROOM_CHECK(position < autoscaler.pods.size(), "a policy evicts a pod that it sees");
-        const PodId pod = autoscaler.pods[position];
+    for (const Eviction& eviction : decision.evict) {
+        HEADROOM_CHECK(eviction.pod < autoscaler.pods.size(), "a policy evicts a pod that it sees");
+        const PodId pod = autoscaler.pods[eviction.pod];
         if (state_.managed(pod).deleted) continue;
         const std::int64_t active = workload.active;
         state_.decisions.record(
             {state_.now, autoscaler.actor, state_.managed(pod).name, Decision::Outcome::changed,
-             active, active, active - 1, "evicted: " + decision.reason, decision.inputs},
+             active, active, active - 1, "evicted: " + eviction.reason, decision.inputs},
             false);
         lifecycle_.remove(pod);
     }

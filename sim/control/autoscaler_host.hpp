@@ -2,11 +2,11 @@
 /// decides: a number of replicas, what new pods request, which pods are evicted, whether the
 /// gateway keeps requests back.
 ///
-/// An autoscaler ticks at phase + k * period; a request that waits without an endpoint wakes it at
-/// once besides (scale from zero). One that samples for itself does so at phase + k * its interval,
-/// before a tick of the same instant. A workload may have two: one for its replicas, one for what
-/// its pods request. It sees the pods as an API server would show them, and metrics
-/// as the pipeline delivers them. Pods that were ready from the beginning started and became ready
+/// An autoscaler ticks at phase + k * period; a request that waits without an endpoint wakes one of
+/// replicas at once besides (scale from zero). One that samples for itself does so at phase + k *
+/// its interval, before a tick of the same instant. A workload may have two: one for its replicas,
+/// one for what its pods request. It sees the pods as an API server would show them, and metrics as
+/// the pipeline delivers them. Pods that were ready from the beginning started and became ready
 /// "long ago" (negative times).
 ///
 /// Decisions: a change of the desired number is recorded each time; a wanted change that did not

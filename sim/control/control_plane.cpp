@@ -11,6 +11,7 @@
 #include "sim/control/node_pool.hpp"
 #include "sim/control/pod_lifecycle.hpp"
 #include "sim/control/scheduler.hpp"
+#include "sim/control/warm_pool.hpp"
 #include "sim/control/workload_controller.hpp"
 
 namespace headroom::control {
@@ -22,7 +23,8 @@ struct ControlPlane::Parts {
           scheduler(state),
           fetcher(state),
           lifecycle(state, scheduler.queue(), fetcher),
-          controller(state, lifecycle),
+          warm_pools(state, lifecycle),
+          controller(state, lifecycle, warm_pools),
           metrics(state),
           autoscalers(state, metrics, controller, lifecycle),
           pools(state),
@@ -37,6 +39,7 @@ struct ControlPlane::Parts {
     Scheduler scheduler;
     ArtifactFetcher fetcher;
     PodLifecycle lifecycle;
+    WarmPools warm_pools;
     WorkloadController controller;
     MetricsPipeline metrics;
     AutoscalerHost autoscalers;
@@ -64,11 +67,14 @@ void ControlPlane::Parts::start_workloads() {
         workload.result.ready_replicas.append(state.now, 0);
         controller.reconcile(workload);
     }
+    for (Workload& workload : state.workloads) warm_pools.reconcile(workload);
     if (state.spec.initial == InitialState::cold) return;
     while (scheduler.queue().has_active()) scheduler.run_cycle();
     for (Workload& workload : state.workloads) {
-        for (const PodId pod : workload.pods) {
-            if (state.cluster.pod(pod).bound()) lifecycle.start_warm(pod);
+        for (const std::vector<PodId>* pods : {&workload.pods, &workload.standby}) {
+            for (const PodId pod : *pods) {
+                if (state.cluster.pod(pod).bound()) lifecycle.start_warm(pod);
+            }
         }
     }
 }
@@ -98,8 +104,9 @@ void ControlPlane::Parts::dispatch(const ControlQueue::Event& event) {
             lifecycle.transfers_finished();
             return;
         case EventClass::notification:
-            if (state.cluster.contains(pod)) lifecycle.drained(pod);
-            return;
+            if (!state.cluster.contains(pod)) return;
+            if (ordinal == kMemoryOrdinal) return lifecycle.out_of_memory(pod);
+            return lifecycle.drained(pod);
         case EventClass::pod_step:
             switch (ordinal) {
                 case kGraceOrdinal:
@@ -123,6 +130,10 @@ void ControlPlane::Parts::dispatch(const ControlQueue::Event& event) {
             return;
         case EventClass::reconcile:
             controller.reconcile(state.workloads[entity]);
+            return;
+        case EventClass::warm_pool:
+            state.workloads[entity].warm_pool_queued = false;
+            warm_pools.reconcile(state.workloads[entity]);
             return;
         case EventClass::cluster_changed:
             state.room_announced = false;
@@ -150,7 +161,11 @@ void ControlPlane::notify(const serving::Notification& notification) {
     const auto found = state.instances.find(notification.instance);
     if (found == state.instances.end()) return;  // killed while it said so
     const PodId pod = found->second;
-    state.queue.push(control_key(state.now, EventClass::notification, pod.index), {pod.generation});
+    const bool over = notification.kind == serving::Notification::Kind::in_flight_reached;
+    if (over) state.managed(pod).over_memory = true;
+    const std::uint64_t ordinal = over ? kMemoryOrdinal : 0;
+    state.queue.push(control_key(state.now, EventClass::notification, pod.index, ordinal),
+                     {pod.generation});
 }
 
 ControlResults ControlPlane::finish(Time end) {
@@ -169,13 +184,18 @@ ControlResults ControlPlane::finish(Time end) {
 
 WorkloadResult ControlPlane::Parts::finish_workload(Workload& workload) {
     state.set_ready(workload, 0);
+    state.set_loaded(workload, 0);
     WorkloadResult& result = workload.result;
-    for (const PodId pod : workload.pods) {
-        state.account_pod(pod, state.managed(pod), workload);
-        if (!state.cluster.pod(pod).bound()) ++result.pods_pending;
+    for (const std::vector<PodId>* pods : {&workload.pods, &workload.standby}) {
+        for (const PodId pod : *pods) {
+            state.account_pod(pod, state.managed(pod), workload);
+            if (!state.cluster.pod(pod).bound()) ++result.pods_pending;
+        }
     }
     result.device_time.add_ps(workload.device_milli_time / cluster::kWholeDevice.count());
     result.cost = money_from(workload.cost_numerator);
+    result.warm_pool_size = workload.spec->warm_pool.size;
+    result.standby_cost = money_from(workload.standby_cost_numerator);
     return std::move(result);
 }
 

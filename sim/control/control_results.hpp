@@ -42,9 +42,18 @@ struct WorkloadResult {
     TimeIntegral ready_replica_time;  ///< since measure_from
     TimeIntegral device_time;         ///< devices held by its pods, since measure_from
     Money cost;                       ///< its pods' share of node cost, since measure_from
-    /// Sum over pods that became ready, by phase, and how many did.
+    /// Sum over pods that became ready, by phase, and how many did. A pod of a warm pool counts
+    /// from its promotion on, each time it is promoted.
     Duration pending_time, image_pull_time, container_start_time, weights_load_time, warm_up_time;
     std::int64_t pods_became_ready = 0;
+    /// Of its warm pool: pods to stand by, 0 where there is none; how many were promoted, and went
+    /// back to it; loaded pods over time and what pods cost while they stood by, since
+    /// measure_from.
+    std::int64_t warm_pool_size = 0;
+    std::int64_t promotions = 0;
+    std::int64_t returns = 0;
+    TimeIntegral standby_loaded_time;
+    Money standby_cost;
 };
 
 struct NodePoolResult {

@@ -53,6 +53,14 @@ struct UsageModel {
     Bytes memory_per_in_flight{0};
 };
 
+/// Standby pods beside the active ones, loaded and without traffic (after EC2 Auto Scaling's warm
+/// pools); warm_pool.hpp says what becomes of them.
+struct WarmPoolSpec {
+    std::int64_t size = 0;                   ///< pods that stand by; 0: there is no pool
+    Duration activation = Duration::zero();  ///< of a loaded pod: from its promotion until it is up
+    bool reuse_on_scale_in = false;          ///< pods that are scaled in go back to the pool
+};
+
 struct AutoscalerSpec {
     PolicyChoice policy;  ///< of family ScalingPolicy
     Duration phase;       ///< offset of its ticks
@@ -67,6 +75,7 @@ struct WorkloadSpec {
     Duration min_ready = Duration::zero();  ///< ready for this long: available
     cluster::PodSpec pod;                   ///< template
     LifecycleSpec lifecycle;
+    WarmPoolSpec warm_pool;
     UsageModel usage;
     std::vector<double> speed_by_rank;         ///< optional: speed factor of replica i modulo size
     std::optional<AutoscalerSpec> autoscaler;  ///< decides how many replicas

@@ -102,7 +102,28 @@ void ControlState::set_ready(Workload& workload, std::int64_t delta) {
     workload.result.ready_replicas.append(now, workload.ready);
 }
 
-void ControlState::account_pod(PodId id, const ManagedPod& pod, Workload& workload) {
+void ControlState::set_loaded(Workload& workload, std::int64_t delta) {
+    const Duration held = measured(workload.loaded_changed, now);
+    workload.result.standby_loaded_time.add(workload.loaded, held);
+    workload.loaded_changed = now;
+    workload.loaded += delta;
+    HEADROOM_DCHECK(workload.loaded >= 0, "fewer than no loaded standby pods");
+}
+
+void ControlState::request_warm_pool(Workload& workload) {
+    if (workload.spec->warm_pool.size == 0 || workload.warm_pool_queued) return;
+    workload.warm_pool_queued = true;
+    queue.push(control_key(now, EventClass::warm_pool, workload.index), {});
+}
+
+void ControlState::settle_standby(ManagedPod& pod) const {
+    // A pod without a node is bound at the end of time.
+    pod.standby_time += measured(std::max(pod.bound_at, pod.standby_since), now);
+    pod.standby_since = now;
+}
+
+void ControlState::account_pod(PodId id, ManagedPod& pod, Workload& workload) {
+    if (pod.standby) settle_standby(pod);
     const cluster::Pod& placed = cluster.pod(id);
     if (!placed.bound()) return;
     const cluster::Node& node = cluster.node(placed.node);
@@ -114,8 +135,12 @@ void ControlState::account_pod(PodId id, const ManagedPod& pod, Workload& worklo
     }
     node_device_milli_time[placed.node.index] += device_time;
     const NodeShare share = share_of(placed, node);
-    workload.cost_numerator += static_cast<Int128>(node.spec->price_per_hour.count()) *
-                               share.numerator * held.ps() / share.denominator;
+    const auto cost_of = [&](Duration time) {
+        return static_cast<Int128>(node.spec->price_per_hour.count()) * share.numerator *
+               time.ps() / share.denominator;
+    };
+    workload.cost_numerator += cost_of(held);
+    workload.standby_cost_numerator += cost_of(pod.standby_time);
 }
 
 }  // namespace headroom::control

@@ -6,9 +6,10 @@
 /// A pod is one cluster::Pod (where it is and what it holds) and one ManagedPod (what the control
 /// plane remembers of it), both named by its cluster::PodId. Invariants: Workload::pods lists the
 /// pods that are not gone, in creation order; active = those not being deleted; ready = those of
-/// them in phase ready; ordinals of instances count up per service and are never used again.
-/// Workload::sets has the newest replica set last; without a rollout there is one, and all active
-/// pods are its.
+/// them in phase ready; ordinals of instances count up per service and are never used again. Pods
+/// of a warm pool stand in Workload::standby instead, so that nobody takes them for active ones;
+/// loaded = those of them that could be promoted at once. Workload::sets has the newest replica set
+/// last; without a rollout there is one, and all active pods are its.
 ///
 /// Integrals and cost count from `measure_from` on.
 #pragma once
@@ -28,6 +29,7 @@
 #include "sim/control/control_spec.hpp"
 #include "sim/control/decision_log.hpp"
 #include "sim/control/deployment.hpp"
+#include "sim/control/oom_kill.hpp"
 #include "sim/control/restart_backoff.hpp"
 #include "sim/core/time.hpp"
 #include "sim/network/flow_network.hpp"
@@ -66,7 +68,8 @@ struct ManagedPod {
     Time container_started = Time::max();
     Time ready_since = Time::max();
     Time endpoint_since = Time::max();
-    std::int64_t ordinal = -1;  ///< of its instance; -1: never was an endpoint
+    Time loaded_at = Time::max();  ///< when its server is up; max: not known before its warm-up
+    std::int64_t ordinal = -1;     ///< of its instance; -1: it is no endpoint
     serving::SpeedPpm speed = serving::kNominalSpeed;
     std::array<Duration, kStartStages> stage_times{};
     EventHandle step;   ///< the end of its stage
@@ -76,6 +79,14 @@ struct ManagedPod {
     RestartBackoff backoff;
     std::int64_t crashes_left = 0;  ///< asked for, each `crash_after` a start of the container
     Duration crash_after;
+    bool over_memory = false;         ///< its container uses more than its limit: killed at once
+    std::optional<OomKill> oom_kill;  ///< the last one
+
+    bool standby = false;   ///< in its workload's warm pool
+    bool loaded = false;    ///< of a standby pod: it waits for its promotion
+    bool returns = false;   ///< scaled in: goes to the warm pool once it is drained, if it may
+    Time standby_since;     ///< of a standby pod; of a promoted one: since when it is none
+    Duration standby_time;  ///< measured, with a node; without the present stay in the pool
 
     QueuePlace place = QueuePlace::none;
     std::int32_t attempts = 0;  ///< scheduling cycles it went through
@@ -110,6 +121,7 @@ struct Workload {
     std::shared_ptr<const cluster::PodSpec> pod_template;
     std::int64_t desired = 0;
     std::vector<PodId> pods;
+    std::vector<PodId> standby;  ///< of the warm pool, in the order in which they came to it
     std::uint64_t next_sequence = 0;
     std::uint64_t version = 0;  ///< changes with whatever an autoscaler sees of the pods
     std::int64_t active = 0;
@@ -117,11 +129,15 @@ struct Workload {
     std::uint32_t template_revision = 1;  ///< counts up with each restart
     std::optional<Rollout> rollout;
     bool reconcile_queued = false;
+    bool warm_pool_queued = false;
     int last_direction = 0;  ///< of the last change of `desired`: +1, -1; 0: none yet
     std::int64_t ready = 0;
     Time ready_changed;  ///< since when `ready` is what it is
+    std::int64_t loaded = 0;
+    Time loaded_changed;  ///< likewise
     Int128 device_milli_time = 0;
-    Int128 cost_numerator = 0;  ///< micro-units an hour, times ps
+    Int128 cost_numerator = 0;          ///< micro-units an hour, times ps
+    Int128 standby_cost_numerator = 0;  ///< of it what its pods cost while they stood by
     WorkloadResult result;
 };
 
@@ -145,10 +161,15 @@ struct ControlState {
     /// Has unschedulable pods try again at this instant.
     void announce_room();
     void set_ready(Workload& workload, std::int64_t delta);
+    void set_loaded(Workload& workload, std::int64_t delta);
+    /// Has the warm pool of the workload, where it has one, looked after at this instant.
+    void request_warm_pool(Workload& workload);
+    /// Adds the time that a standby pod with a node has stood by to its standby_time.
+    void settle_standby(ManagedPod& pod) const;
     /// Books what a pod held since it was bound: devices, and its share of the node's price (of its
     /// devices where the node has any, else the greater of its shares of CPU and memory). What no
     /// pod holds is nobody's cost.
-    void account_pod(PodId id, const ManagedPod& pod, Workload& workload);
+    void account_pod(PodId id, ManagedPod& pod, Workload& workload);
 
     const ControlSpec spec;
     serving::DataPlane& data_plane;

@@ -9,9 +9,9 @@
 ///                   a new revision of the same template (kubectl rollout restart) replaces the
 ///                   old one as the workload's strategy says
 ///
-/// Pods are counted among those of the workload that are not being deleted, oldest first. A fault
-/// whose target is not there is recorded as a blocked decision and changes nothing. Faults of one
-/// time happen in the order of the list.
+/// Pods are counted among those of the workload that are not being deleted and are in no warm pool,
+/// oldest first. A fault whose target is not there is recorded as a blocked decision and changes
+/// nothing. Faults of one time happen in the order of the list.
 #pragma once
 
 #include <cstdint>

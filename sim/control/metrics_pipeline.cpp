@@ -122,8 +122,12 @@ void MetricsPipeline::scrape_pod(PodId id) {
         if (at < state_.now) ring.push({at, false, serving, {}}, capacity_);
     };
     const bool serving = pod.ordinal >= 0;
-    if (history.pod != id) {
+    // What was scraped before a pod went to the warm pool is of an instance that is gone.
+    const bool came_back = ring.size() > 0 && ring.at(ring.size() - 1).at < pod.standby_since;
+    const std::int32_t restarts = state_.cluster.pod(id).restarts;
+    if (history.pod != id || came_back || history.restarts != restarts) {
         history.pod = id;
+        history.restarts = restarts;
         ring.clear();
         add_baseline(pod.container_started, serving && pod.endpoint_since == pod.container_started);
     }

@@ -85,6 +85,7 @@ class MetricsPipeline {
     };
     struct PodHistory {
         PodId pod;
+        std::int32_t restarts = 0;  ///< of its container: with each its counters begin anew
         Ring<Sample> samples;
     };
     /// The newest visible sample, and the oldest of its window that a rate may start from.

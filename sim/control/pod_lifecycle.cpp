@@ -10,6 +10,14 @@ using cluster::Artifact;
 using cluster::PodPhase;
 
 PodId PodLifecycle::create(Workload& workload, std::uint32_t revision) {
+    const PodId id = add_pod(workload, revision);
+    workload.pods.push_back(id);
+    ++workload.active;
+    ++workload.version;
+    return id;
+}
+
+PodId PodLifecycle::add_pod(Workload& workload, std::uint32_t revision) {
     const std::uint64_t sequence = workload.next_sequence++;
     const PodId id = state_.cluster.add_pod(workload.pod_template,
                                             static_cast<std::uint32_t>(sequence), state_.now);
@@ -25,9 +33,6 @@ PodId PodLifecycle::create(Workload& workload, std::uint32_t revision) {
     pod.stage_since = state_.now;
     const std::vector<double>& speeds = workload.spec->speed_by_rank;
     if (!speeds.empty()) pod.speed = speed_ppm(speeds[sequence % speeds.size()]);
-    workload.pods.push_back(id);
-    ++workload.active;
-    ++workload.version;
     ++workload.result.pods_created;
     queue_.add(id);
     return id;
@@ -40,6 +45,12 @@ void PodLifecycle::start_warm(PodId id) {
     pod.container_started = state_.now;
     state_.cluster.hold(id, Artifact::image, state_.now);
     state_.cluster.hold(id, Artifact::weights, state_.now);
+    if (kill_when_idle(id)) return;
+    pod.loaded_at = state_.now;
+    if (pod.standby) {
+        state_.cluster.set_phase(id, PodPhase::warm_up, state_.now);
+        return stand_by(id, pod);
+    }
     become_ready(id, pod);
     become_endpoint(id, pod);
 }
@@ -69,6 +80,7 @@ void PodLifecycle::advance(PodId id) {
                 end_stage(pod, StartStage::container_start);
                 pod.container_started = state_.now;
                 ++state_.workload_of(pod).version;
+                if (kill_when_idle(id)) return;
                 begin_probes(id, pod);
                 cluster.set_phase(id, PodPhase::weights_load, state_.now);
                 if (!begin_weights_load(id, pod)) return;
@@ -81,6 +93,7 @@ void PodLifecycle::advance(PodId id) {
                 break;
             case PodPhase::warm_up:
                 end_stage(pod, StartStage::warm_up);
+                if (pod.standby) return stand_by(id, pod);
                 become_ready(id, pod);
                 if (!wait(id, pod, spec.readiness_delay)) return;
                 break;
@@ -169,7 +182,8 @@ void PodLifecycle::become_endpoint(PodId id, ManagedPod& pod) {
     pod.endpoint_since = state_.now;
     const serving::InstanceKey key = state_.instance_key(pod);
     state_.instances.emplace(key, id);
-    state_.data_plane.add_instance(state_.now, key, spec.version, pod.speed);
+    state_.data_plane.add_instance(state_.now, key, spec.version, pod.speed,
+                                   memory_threshold(id).value_or(0));
 }
 
 void PodLifecycle::leave_ready(PodId id, ManagedPod& pod) {
@@ -183,14 +197,11 @@ void PodLifecycle::remove(PodId id) {
     HEADROOM_CHECK(!pod.deleted, "a pod is deleted once");
     Workload& workload = state_.workload_of(pod);
     pod.deleted = true;
-    --workload.active;
+    if (!pod.standby) --workload.active;
     ++workload.version;
     ++workload.result.pods_deleted;
     state_.request_reconcile(workload);
-    if (pod.ordinal < 0) {
-        finish(id);
-        return;
-    }
+    if (pod.ordinal < 0) return finish_or_return(id);
     leave_ready(id, pod);
     state_.cluster.set_phase(id, PodPhase::draining, state_.now);
     const Time end = state_.now + workload.spec->lifecycle.termination_grace;
@@ -206,15 +217,16 @@ void PodLifecycle::grace_ended(PodId id) {
 }
 
 void PodLifecycle::drained(PodId id) {
-    finish(id);
+    finish_or_return(id);
 }
 
 void PodLifecycle::lose(PodId id) {
     ManagedPod& pod = state_.managed(id);
+    if (pod.standby) record_standby(pod, -1, "lost with its node");
     if (!pod.deleted) {
         Workload& workload = state_.workload_of(pod);
         pod.deleted = true;
-        --workload.active;
+        if (!pod.standby) --workload.active;
         ++workload.version;
         ++workload.result.pods_deleted;
     }
@@ -240,12 +252,14 @@ void PodLifecycle::finish(PodId id) {
     queue_.remove(id);
     fetcher_.leave(id);
     leave_ready(id, pod);
+    leave_loaded(pod);
     if (pod.ordinal >= 0) state_.instances.erase(state_.instance_key(pod));
     state_.account_pod(id, pod, workload);
     if (state_.cluster.pod(id).bound()) state_.announce_room();
     state_.cluster.release(id, state_.now);
     state_.cluster.erase_pod(id);
-    workload.pods.erase(std::find(workload.pods.begin(), workload.pods.end(), id));
+    std::vector<PodId>& pods = pod.standby ? workload.standby : workload.pods;
+    pods.erase(std::find(pods.begin(), pods.end(), id));
     ++workload.version;
     state_.request_reconcile(workload);
 }

@@ -3,11 +3,11 @@
 ///     pending -> scheduled -> image_pull -> container_start -> weights_load -> warm_up -> ready
 ///             -> (readiness_delay) endpoint -> draining -> gone
 ///
-/// A container that ends (a crash, a startup or liveness probe that failed too often) is started
-/// again in its pod after its back-off (restart_backoff.hpp): its instance is killed, its requests
-/// are lost, and it goes through container_start once more. With a readiness probe the warm-up
-/// lasts until that passes. Restarts before a pod was ready are part of its start, their back-off
-/// of the container's; later ones are none.
+/// A container that ends (a crash, a kill for memory, a startup or liveness probe that failed too
+/// often) is started again in its pod after its back-off (restart_backoff.hpp): its instance is
+/// killed, its requests are lost, and it goes through container_start once more. With a readiness
+/// probe the warm-up lasts until that passes. Restarts before a pod was ready are part of its
+/// start, their back-off of the container's; later ones are none.
 ///
 /// The scheduler ends `pending`. Images and weights that lie in the node's cache are not moved:
 /// an image costs nothing then, weights load from the disk at the slower of load rate and disk.
@@ -19,6 +19,9 @@
 /// the data plane says `drained`, or when its termination grace ends and the instance is killed. A
 /// pod that is not an endpoint has nothing to finish and is gone at once. A lost pod (killed, or
 /// its node is gone) leaves without draining.
+///
+/// A pod of a warm pool is one that stops short of the end: when its server is up it stays in
+/// warm_up, loaded, and goes on when it is promoted; warm_pool.hpp has the rules.
 ///
 /// When a pod is gone its node has room: unschedulable pods try again, and its workload reconciles.
 /// During a rollout it does so for every pod that becomes ready, too.
@@ -41,7 +44,7 @@ class PodLifecycle {
 
     /// A new pending pod of a revision of the workload, in the scheduling queue.
     PodId create(Workload& workload, std::uint32_t revision);
-    /// A bound pod that has been ready for long: cached, an endpoint, now.
+    /// A bound pod that has been ready for long: cached, an endpoint, now; a standby pod: loaded.
     void start_warm(PodId pod);
 
     /// The event pod_step: its stage has ended.
@@ -52,9 +55,14 @@ class PodLifecycle {
     void transfers_finished();
     /// The data plane has drained its instance.
     void drained(PodId pod);
+    /// Its instance has more requests in flight than its memory limit bears: its container is
+    /// killed.
+    void out_of_memory(PodId pod);
 
     /// Deletes a pod in order: its endpoint goes at once.
     void remove(PodId pod);
+    /// The workload has become smaller: deletes the pod, or has it drained for the warm pool.
+    void scale_in(PodId pod);
     /// The pod is no more: its instance is killed.
     void lose(PodId pod);
     void set_speed(PodId pod, serving::SpeedPpm speed);
@@ -65,6 +73,14 @@ class PodLifecycle {
     void crash_again(PodId pod);
     void probe_failed(PodId pod);
 
+    // pod_standby.cpp
+    /// A new pod of the warm pool.
+    PodId create_standby(Workload& workload, std::uint32_t revision);
+    /// A standby pod becomes an active one.
+    void promote(PodId pod);
+    /// Deletes a standby pod.
+    void dismiss(PodId pod, const std::string& why);
+
   private:
     void advance(PodId pod);
     /// Begin a stage; whether it has ended already.
@@ -74,11 +90,26 @@ class PodLifecycle {
     bool begin_warm_up(PodId pod, ManagedPod& managed);
     void begin_probes(PodId pod, ManagedPod& managed);
     void restart(PodId pod, const std::string& why);
+    [[nodiscard]] std::optional<std::int64_t> memory_threshold(PodId pod) const;
+    bool kill_when_idle(PodId pod);
+    void kill_for_memory(PodId pod, std::int64_t in_flight);
     void end_stage(ManagedPod& managed, StartStage stage);
     void become_ready(PodId pod, ManagedPod& managed);
     void become_endpoint(PodId pod, ManagedPod& managed);
     void leave_ready(PodId pod, ManagedPod& managed);
     void finish(PodId pod);
+    PodId add_pod(Workload& workload, std::uint32_t revision);
+    /// When the pod is ready whose server is up from `up` on.
+    [[nodiscard]] Time ready_from(const ManagedPod& managed, Time up) const;
+
+    // pod_standby.cpp
+    void stand_by(PodId pod, ManagedPod& managed);
+    void leave_loaded(ManagedPod& managed);
+    [[nodiscard]] bool may_return(PodId pod) const;
+    void return_to_pool(PodId pod);
+    void finish_or_return(PodId pod);
+    /// `change`: of the number of pods in the pool, +1, 0 or -1.
+    void record_standby(const ManagedPod& managed, std::int64_t change, std::string reason);
 
     ControlState& state_;
     SchedulingQueue& queue_;

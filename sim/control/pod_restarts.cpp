@@ -1,10 +1,11 @@
 // How a pod's container ends and starts again: the part of PodLifecycle that plays the kubelet's
-// probes and its back-off.
+// probes and its back-off, and the kernel's kills for memory.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "sim/control/out_of_memory.hpp"
 #include "sim/control/pod_lifecycle.hpp"
 
 namespace headroom::control {
@@ -12,6 +13,9 @@ namespace headroom::control {
 using cluster::PodPhase;
 
 namespace {
+
+/// When a container started whose pod was ready from the beginning.
+constexpr Time kLongAgo = Time::picoseconds(-1);
 
 /// When a probe of a container that started at `started` runs first at or after `time`.
 Time first_run(const ProbeSpec& probe, Time started, Time time) {
@@ -55,18 +59,26 @@ void PodLifecycle::begin_probes(PodId id, ManagedPod& pod) {
 bool PodLifecycle::begin_warm_up(PodId id, ManagedPod& pod) {
     const LifecycleSpec& spec = state_.workload_of(pod).spec->lifecycle;
     const Time up = state_.now + spec.warm_up;
-    Time ready = up;
-    if (spec.startup) ready = std::max(ready, first_run(*spec.startup, pod.container_started, up));
-    if (spec.readiness) {
-        ready = first_run(*spec.readiness, pod.container_started, ready) +
-                spec.readiness->period * (spec.readiness->success_threshold - 1);
+    pod.loaded_at = up;
+    if (spec.startup) {
+        pod.loaded_at = std::max(up, first_run(*spec.startup, pod.container_started, up));
     }
+    // A standby pod takes no traffic: whether it is ready is asked when it is promoted.
+    const Time ready = pod.standby ? pod.loaded_at : ready_from(pod, pod.loaded_at);
     const std::optional<ProbeSpec>& probe = spec.startup ? spec.startup : spec.liveness;
     if (probe && up <= gives_up(*probe, pod.container_started)) {
         state_.queue.cancel(pod.probe);
         pod.probe = {};
     }
     return wait(id, pod, ready - state_.now);
+}
+
+Time PodLifecycle::ready_from(const ManagedPod& pod, Time up) const {
+    const std::optional<ProbeSpec>& probe =
+        state_.workloads[pod.workload].spec->lifecycle.readiness;
+    if (!probe) return up;
+    return first_run(*probe, pod.container_started, up) +
+           probe->period * (probe->success_threshold - 1);
 }
 
 void PodLifecycle::probe_failed(PodId id) {
@@ -94,6 +106,37 @@ void PodLifecycle::crash_again(PodId id) {
     restart(id, "container crashed");
 }
 
+std::optional<std::int64_t> PodLifecycle::memory_threshold(PodId id) const {
+    const std::optional<Bytes>& limit = state_.cluster.pod(id).spec->memory_limit;
+    if (!limit) return std::nullopt;
+    return in_flight_over(state_.workload_of(state_.managed(id)).spec->usage, *limit);
+}
+
+/// A container that uses too much without a request is killed as soon as it has started.
+bool PodLifecycle::kill_when_idle(PodId id) {
+    if (memory_threshold(id) != 0) return false;
+    if (state_.cluster.pod(id).phase < PodPhase::container_start) {  // at a warm start
+        state_.cluster.set_phase(id, PodPhase::container_start, state_.now);
+    }
+    kill_for_memory(id, 0);
+    return true;
+}
+
+void PodLifecycle::out_of_memory(PodId id) {
+    if (!state_.managed(id).over_memory) return;  // something else of this instant was first
+    kill_for_memory(id, *memory_threshold(id));
+}
+
+void PodLifecycle::kill_for_memory(PodId id, std::int64_t in_flight) {
+    ManagedPod& pod = state_.managed(id);
+    const cluster::PodSpec& spec = *state_.cluster.pod(id).spec;
+    pod.oom_kill = OomKill{.at = state_.now,
+                           .started = pod.warm_start ? kLongAgo : pod.container_started,
+                           .memory_milli = spec.requests.memory.count() * 1000};
+    restart(id,
+            out_of_memory_text(state_.workload_of(pod).spec->usage, *spec.memory_limit, in_flight));
+}
+
 /// The container has ended. A pod that is being deleted needs it no more.
 void PodLifecycle::restart(PodId id, const std::string& why) {
     ManagedPod& pod = state_.managed(id);
@@ -106,9 +149,12 @@ void PodLifecycle::restart(PodId id, const std::string& why) {
     }
     fetcher_.leave(id);
     leave_ready(id, pod);
+    leave_loaded(pod);
     if (pod.ordinal >= 0) state_.instances.erase(state_.instance_key(pod));
     pod.ordinal = -1;
+    pod.over_memory = false;
     pod.container_started = pod.ready_since = pod.endpoint_since = Time::max();
+    pod.loaded_at = Time::max();
     end_stage(pod, stage_of(state_.cluster.pod(id).phase));
     pod.warm_start = false;
     ++workload.version;

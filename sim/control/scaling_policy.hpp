@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/control/oom_kill.hpp"
 #include "sim/core/registry.hpp"
 #include "sim/core/time.hpp"
 
@@ -57,8 +58,9 @@ enum class PodPhase : std::uint8_t { pending, running, succeeded, failed, unknow
 
 struct ContainerResources {
     std::string name;
-    std::optional<std::int64_t> cpu_milli;     ///< request; nullopt: none was made
-    std::optional<std::int64_t> memory_milli;  ///< bytes * 1000
+    std::optional<std::int64_t> cpu_milli;                ///< request; nullopt: none was made
+    std::optional<std::int64_t> memory_milli;             ///< bytes * 1000
+    std::optional<std::int64_t> memory_limit_milli = {};  ///< likewise; nullopt: no limit
 };
 
 /// One pod of the workload as the autoscaler sees it.
@@ -71,6 +73,8 @@ struct ScalingPod {
     std::optional<Time> start_time;
     Time ready_transition;  ///< last change of the Ready condition
     std::vector<ContainerResources> containers;
+    std::int64_t restarts = 0;  ///< of its container; while it waits for one, a pod is `pending`
+    std::optional<OomKill> oom_kill = {};  ///< the last one
 };
 
 struct MetricReading {
@@ -90,14 +94,16 @@ struct ScalingView {
     Time now;
     /// UTC of Time::zero(), in seconds since 1970; nullopt: the run has no calendar.
     std::optional<std::int64_t> start_unix_s;
-    std::int64_t spec_replicas = 0;      ///< what the workload's spec asks for
-    std::int64_t status_replicas = 0;    ///< pods that exist
+    std::int64_t spec_replicas = 0;    ///< what the workload's spec asks for
+    std::int64_t status_replicas = 0;  ///< pods that exist
+    /// What the workload's own template asks for, whatever was decided since.
+    std::vector<ContainerResources> containers;
     std::vector<ScalingPod> pods;        ///< in creation order
     std::vector<MetricReading> metrics;  ///< one per metrics() entry
     /// True when the gateway holds requests because there is no endpoint (scale from zero).
     bool requests_wait = false;
-    /// Mean time from creation to ready of the workload's pods that became ready; nullopt: none
-    /// has.
+    /// Mean time from creation, or promotion from a warm pool, to ready of the workload's pods that
+    /// became ready; nullopt: none has.
     std::optional<Duration> start_time;
 };
 
@@ -110,16 +116,22 @@ enum class ScalingOutcome : std::uint8_t {
     invalid,     ///< the configuration cannot work, as recorded in `reason`
 };
 
+/// A pod to delete, which the workload then replaces.
+struct Eviction {
+    std::size_t pod = 0;  ///< index into ScalingView::pods
+    std::string reason;   ///< "requests memory 512Mi, recommended 1Gi to 2Gi"
+};
+
 struct ScalingDecision {
     std::int64_t desired = 0;  ///< spec_replicas when nothing is to change
     std::int64_t wanted = 0;   ///< before limits and stabilisation
     ScalingOutcome outcome = ScalingOutcome::unchanged;
     std::string reason = {};  ///< "14 wanted, 8 allowed: policy 100 %/15 s"
     std::string inputs = {};  ///< what it looked at: "requests_in_flight 61.5 a pod, target 40"
-    /// What pods created from now on request, by container; empty: as before.
+    /// What pods created from now on request, and their limits, by container; empty, and what is
+    /// not given: as before.
     std::vector<ContainerResources> requests = {};
-    /// Pods to evict, as indices into ScalingView::pods: deleted, and replaced by the workload.
-    std::vector<std::size_t> evict = {};
+    std::vector<Eviction> evict = {};
     /// Whether the gateway keeps requests back from instances that have `container_concurrency` of
     /// them (Knative's activator in the path); nullopt: as before.
     std::optional<bool> buffer_at_gateway = {};
@@ -141,6 +153,9 @@ class ScalingPolicy {
     /// zero: never.
     [[nodiscard]] virtual Duration observes_every() const { return Duration::zero(); }
     virtual void observe(const ScalingView& /*view*/) {}
+    /// Where its parameters ask for the time of day, as ScalingFault points: a loader refuses them
+    /// in a run without a calendar.
+    [[nodiscard]] virtual std::vector<std::string> needs_calendar() const { return {}; }
 };
 
 }  // namespace headroom::control

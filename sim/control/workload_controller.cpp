@@ -85,6 +85,7 @@ void WorkloadController::set_desired(Workload& workload, std::int64_t replicas) 
 
 void WorkloadController::reconcile(Workload& workload) {
     workload.reconcile_queued = false;
+    state_.request_warm_pool(workload);
     ReplicaSet& only = workload.sets.back();
     if (workload.rollout || only.revision != workload.template_revision) return roll_out(workload);
     if (only.state.replicas != workload.desired) {
@@ -94,6 +95,9 @@ void WorkloadController::reconcile(Workload& workload) {
 }
 
 void WorkloadController::fit(Workload& workload, const ReplicaSet& set, std::int64_t active) {
+    if (active < set.state.replicas) {
+        active += warm_pools_.promote(workload, set.revision, set.state.replicas - active);
+    }
     while (active < set.state.replicas) {
         const std::int64_t missing = std::min(set.state.replicas - active, kBurstReplicas);
         active += slow_start_batch(missing, kSlowStartFirstBatch, [&](std::int64_t) {
@@ -113,7 +117,7 @@ void WorkloadController::fit(Workload& workload, const ReplicaSet& set, std::int
                           active - 1,
                           std::string("deleted first: ") + why_first(pods[i].rank)};
         state_.decisions.record(std::move(decision), false);
-        lifecycle_.remove(pods[i].id);
+        lifecycle_.scale_in(pods[i].id);
     }
     // Removing a pod that is gone at once asks for another look, which will find nothing to do.
 }

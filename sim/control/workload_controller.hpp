@@ -16,6 +16,8 @@
 /// is no reason to wait, and its calls take milliseconds too.
 ///
 /// The desired number changes only through set_desired, which counts ups, downs and reversals.
+/// A set that needs a pod takes it from the warm pool (warm_pool.hpp) before it creates one.
+///
 /// reconcile is O(1) when nothing is to do and no rollout under way, else O(pods) a round, and
 /// O(pods log pods) when some are to be deleted.
 #pragma once
@@ -26,13 +28,14 @@
 
 #include "sim/control/control_state.hpp"
 #include "sim/control/pod_lifecycle.hpp"
+#include "sim/control/warm_pool.hpp"
 
 namespace headroom::control {
 
 class WorkloadController {
   public:
-    WorkloadController(ControlState& state, PodLifecycle& lifecycle)
-        : state_(state), lifecycle_(lifecycle) {}
+    WorkloadController(ControlState& state, PodLifecycle& lifecycle, WarmPools& warm_pools)
+        : state_(state), lifecycle_(lifecycle), warm_pools_(warm_pools) {}
 
     /// Takes effect at this instant, by the event `reconcile`.
     void set_desired(Workload& workload, std::int64_t replicas);
@@ -64,6 +67,7 @@ class WorkloadController {
 
     ControlState& state_;
     PodLifecycle& lifecycle_;
+    WarmPools& warm_pools_;
 };
 
 }  // namespace headroom::control

@@ -45,6 +45,11 @@ ParameterSpec ParameterSpec::choice(std::string name, std::vector<std::string> c
     spec.choices = std::move(choices);
     return spec;
 }
+ParameterSpec ParameterSpec::count_or_percent(std::string name, std::string value,
+                                              std::string help) {
+    return make(std::move(name), ParameterType::count_or_percent, {std::move(value)},
+                std::move(help));
+}
 ParameterSpec ParameterSpec::duration(std::string name, Duration value, std::string help) {
     ParameterSpec spec = make(std::move(name), ParameterType::duration, {value}, std::move(help));
     spec.minimum = 0;

@@ -29,18 +29,19 @@ namespace headroom::inline core {
 class Parameters;
 
 enum class ParameterType {
-    boolean,   ///< bool
-    integer,   ///< std::int64_t
-    number,    ///< double
-    text,      ///< std::string
-    choice,    ///< std::string, one of `choices`
-    duration,  ///< Duration; written "30s", "10m", "1h30m" in a scenario
-    quantity,  ///< std::int64_t in `unit` (milli-units for "m"); a Kubernetes quantity in a
-               ///< scenario
-    object,    ///< nested Parameters with `fields`
-    list,      ///< list of values described by `fields[0]`
-    map,       ///< nested Parameters: any names, each value described by `fields[0]`
-    tagged,    ///< nested Parameters: `fields`, plus those of the alternative that `tag` names
+    boolean,           ///< bool
+    integer,           ///< std::int64_t
+    number,            ///< double
+    text,              ///< std::string
+    choice,            ///< std::string, one of `choices`
+    count_or_percent,  ///< std::int64_t up to kMostCount, or std::string: "25%" (IntOrString)
+    duration,          ///< Duration; written "30s", "10m", "1h30m" in a scenario
+    quantity,          ///< std::int64_t in `unit` (milli-units for "m"); a Kubernetes quantity in a
+                       ///< scenario
+    object,            ///< nested Parameters with `fields`
+    list,              ///< list of values described by `fields[0]`
+    map,               ///< nested Parameters: any names, each value described by `fields[0]`
+    tagged,  ///< nested Parameters: `fields`, plus those of the alternative that `tag` names
 };
 
 /// A checked value. `std::monostate` stands for "not given" of an optional parameter.
@@ -75,6 +76,9 @@ struct ParameterSpec {
     static ParameterSpec text(std::string name, std::string value, std::string help);
     static ParameterSpec choice(std::string name, std::vector<std::string> choices,
                                 std::string value, std::string help);
+    /// `value`: a percentage. at_most() bounds percentages.
+    static ParameterSpec count_or_percent(std::string name, std::string value, std::string help);
+    static constexpr std::int64_t kMostCount = 1'000'000;
     static ParameterSpec duration(std::string name, Duration value, std::string help);
     static ParameterSpec object(std::string name, std::vector<ParameterSpec> fields,
                                 std::string help);

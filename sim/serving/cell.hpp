@@ -59,7 +59,7 @@ class Cell final : private InstanceHost {
     /// notification or met bad input. True when no event before `limit` is left.
     bool run_until(Time limit, std::int64_t most);
     /// Whether some event may leave a notification, as things stand: no event changes that.
-    [[nodiscard]] bool may_notify() const { return draining_ > 0 || unserved_ > 0; }
+    [[nodiscard]] bool may_notify() const { return draining_ > 0 || unserved_ > 0 || watched_ > 0; }
     [[nodiscard]] bool has_notifications() const { return !notifications_.empty(); }
     [[nodiscard]] std::vector<Notification> take_notifications();
     /// Not empty once a source met bad input.
@@ -68,13 +68,16 @@ class Cell final : private InstanceHost {
     [[nodiscard]] std::int64_t in_flight() const {
         return static_cast<std::int64_t>(roots_.size());
     }
+    /// Of the last event, or of what the control plane did since.
+    [[nodiscard]] Time now() const { return position_.time; }
     /// When the last request arrived or ended.
     [[nodiscard]] Time last_activity() const { return last_activity_; }
     /// True when no source will ever yield another request by itself.
     [[nodiscard]] bool sources_ended() const;
 
     // What the control plane does: see DataPlane.
-    void add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedPpm speed);
+    void add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedPpm speed,
+                      std::int64_t notify_at = 0);
     void drain_instance(Time now, InstanceKey key);
     void kill_instance(Time now, InstanceKey key);
     void set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
@@ -181,11 +184,13 @@ class Cell final : private InstanceHost {
     void open_endpoint(std::uint32_t index, InstanceRecord& record);
     void close_endpoint(std::uint32_t index, InstanceRecord& record);
     inline void occupy(std::uint32_t index, InstanceRecord& record);
+    void occupied_to_a_limit(std::uint32_t index, InstanceRecord& record);
     inline void vacate(Time now, std::uint32_t index, InstanceRecord& record);
     void vacate_draining_or_full(Time now, std::uint32_t index, InstanceRecord& record);
     void remove_instance(Time now, std::uint32_t index);
     void notify(const Notification& notification);
     void count_unserved(Service& service);
+    void limit_in_flight(InstanceRecord& record, std::int64_t most);
     void book_lifetime(const InstanceRecord& record, Time until);
     [[nodiscard]] std::uint32_t index_of(InstanceKey key) const;
     void fail(const std::string& error);
@@ -227,6 +232,7 @@ class Cell final : private InstanceHost {
     Time last_activity_;
     std::int64_t draining_ = 0;  ///< instances
     std::int64_t unserved_ = 0;  ///< services whose next request would notify
+    std::int64_t watched_ = 0;   ///< instances that notify when they have too many attempts
 
     std::vector<Notification> notifications_;
     bool interrupted_ = false;  ///< a notification or an error was left: run_until stops

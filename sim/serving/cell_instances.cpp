@@ -32,7 +32,8 @@ void Cell::stand_at(Time now) {
     if (position_.time != now) position_ = {now, 0};
 }
 
-void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedPpm speed) {
+void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedPpm speed,
+                        std::int64_t notify_at) {
     stand_at(now);
     Service& service = service_of(key.service);
     HEADROOM_CHECK(key.ordinal >= service.instance_by_ordinal.size(), "an ordinal was used twice");
@@ -47,7 +48,10 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
     record->service = local_[key.service];
     record->version = version;
     record->added = now;
-    if (service.buffers) record->max_in_flight = service.spec->gateway.max_in_flight_per_instance;
+    record->notify_at = notify_at;
+    if (notify_at > 0) ++watched_;
+    limit_in_flight(*record,
+                    service.buffers ? service.spec->gateway.max_in_flight_per_instance : -1);
     if (engine.llm) {
         record->kv_blocks = engine.llm->kv_blocks;
         auto policy = make_policy<BatchingPolicy>(
@@ -105,6 +109,7 @@ void Cell::kill_instance(Time now, InstanceKey key) {
         close_endpoint(index, record);
         --service.endpoints;
     }
+    if (record.notify_at > 0) --watched_;
     lost_.clear();
     record.instance->kill(position_, lost_);
     record.draining = true;  // what follows must not open it again
@@ -147,7 +152,7 @@ void Cell::set_gateway_buffering(Time now, std::uint32_t index, bool buffers) {
     for (const std::uint32_t instance : service.instance_by_ordinal) {
         if (instance == kNone) continue;
         InstanceRecord& record = *instances_[instance];
-        record.max_in_flight = limit;
+        limit_in_flight(record, limit);
         if (limit >= 0 && loads_[instance].in_flight >= limit) {
             close_endpoint(instance, record);
         } else {
@@ -203,7 +208,7 @@ void Cell::reschedule_rarely(std::uint32_t index, InstanceRecord& record) {
 }
 
 void Cell::open_endpoint(std::uint32_t index, InstanceRecord& record) {
-    if (record.open || record.draining) return;
+    if (record.open || record.draining || record.reached) return;
     record.open = true;
     Endpoints& endpoints = *services_[record.service]->versions[record.version];
     const auto at = std::lower_bound(endpoints.open.begin(), endpoints.open.end(), index,
@@ -221,6 +226,26 @@ void Cell::close_endpoint(std::uint32_t index, InstanceRecord& record) {
     Endpoints& endpoints = *services_[record.service]->versions[record.version];
     endpoints.open.erase(std::find(endpoints.open.begin(), endpoints.open.end(), index));
     ++endpoints.changes;
+}
+
+void Cell::limit_in_flight(InstanceRecord& record, std::int64_t most) {
+    constexpr std::int64_t kNoLimit = InstanceRecord::kNoLimit;
+    record.max_in_flight = most;
+    record.first_limit =
+        std::min(most >= 0 ? most : kNoLimit, record.notify_at > 0 ? record.notify_at : kNoLimit);
+}
+
+/// It is full, or the control plane wants to know: then it is as good as gone, and what is still to
+/// be sent at this instant goes elsewhere.
+void Cell::occupied_to_a_limit(std::uint32_t index, InstanceRecord& record) {
+    const std::int64_t in_flight = loads_[index].in_flight;
+    const bool full = record.max_in_flight >= 0 && in_flight >= record.max_in_flight;
+    const bool watched = record.notify_at > 0 && in_flight >= record.notify_at;
+    if (full || watched) close_endpoint(index, record);
+    if (watched && !record.reached) {
+        record.reached = true;
+        notify({position_.time, Notification::Kind::in_flight_reached, record.key});
+    }
 }
 
 void Cell::vacate_draining_or_full(Time now, std::uint32_t index, InstanceRecord& record) {
@@ -251,6 +276,7 @@ void Cell::remove_instance(Time now, std::uint32_t index) {
     book_lifetime(record, now);
     service.instance_by_ordinal[record.key.ordinal] = kNone;
     --draining_;
+    if (record.notify_at > 0) --watched_;
     notify({now, Notification::Kind::drained, record.key});
     engines_[index] = nullptr;
     retired_.push_back(std::move(instances_[index]));

@@ -2,6 +2,7 @@
 /// source and per instance. Private to serving/cell*.cpp.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,14 +18,19 @@ struct Cell::InstanceRecord {
     InstanceKey key;
     std::uint32_t service = 0;  ///< local index
     std::uint32_t version = 0;
-    std::vector<HandoverId> kept{};   ///< completed prefills of which it keeps the KV blocks
-    std::int64_t max_in_flight = -1;  ///< the gateway's limit as it holds now; -1: none
+    std::int64_t first_limit = kNoLimit;  ///< the less of max_in_flight and notify_at
+    std::int64_t max_in_flight = -1;      ///< the gateway's limit as it holds now; -1: none
+    std::int64_t notify_at = 0;      ///< attempts that the control plane wants to know of; 0: none
+    std::vector<HandoverId> kept{};  ///< completed prefills of which it keeps the KV blocks
     std::int64_t kv_blocks = 0;
     Time added;
     EventHandle event;
     EventKey scheduled;  ///< key of `event`
     bool draining = false;
-    bool open = false;  ///< in its version's list of endpoints
+    bool open = false;     ///< in its version's list of endpoints
+    bool reached = false;  ///< it had `notify_at` attempts: never open again
+
+    static constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 };
 
 /// The ready instances of one version that take requests, by ordinal, as its router sees them.
@@ -163,10 +169,8 @@ void Cell::reschedule(std::uint32_t index, InstanceRecord& record) {
 }
 
 void Cell::occupy(std::uint32_t index, InstanceRecord& record) {
-    const std::int64_t in_flight = ++loads_[index].in_flight;
-    if (record.max_in_flight >= 0 && in_flight >= record.max_in_flight) {
-        close_endpoint(index, record);
-    }
+    if (++loads_[index].in_flight >= record.first_limit) [[unlikely]]
+        occupied_to_a_limit(index, record);
 }
 
 void Cell::vacate(Time now, std::uint32_t index, InstanceRecord& record) {

@@ -47,8 +47,9 @@ struct ServiceLoad {
 
 struct Notification {
     enum class Kind : std::uint8_t {
-        request_waits,  ///< a request met no endpoint; sent once until one is added
-        drained,        ///< a draining instance has ended its last attempt
+        request_waits,      ///< a request met no endpoint; sent once until one is added
+        drained,            ///< a draining instance has ended its last attempt
+        in_flight_reached,  ///< an instance has as many attempts in flight as it was added with
     };
     Time time;
     Kind kind = Kind::request_waits;
@@ -58,7 +59,10 @@ struct Notification {
 class DataPlane {
   public:
     virtual ~DataPlane() = default;
-    virtual void add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedPpm speed) = 0;
+    /// `notify_at`: when this many attempts are in flight on it, it takes no more of them and
+    /// `in_flight_reached` is sent; 0: never.
+    virtual void add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedPpm speed,
+                              std::int64_t notify_at) = 0;
     /// No new requests; those it has are finished, then `drained` is sent and the instance is gone.
     /// An idle instance is gone at once, also with a notification.
     virtual void drain_instance(Time now, InstanceKey key) = 0;

@@ -29,6 +29,9 @@ class ArrivalProcess {
     virtual Time next() = 0;
     /// The integral of the rate over [0, t): the number of arrivals to expect by then.
     [[nodiscard]] virtual double expected_by(Time t) const = 0;
+    /// Coefficient of variation (standard deviation over mean) of the gaps at a steady rate; 1 is a
+    /// Poisson process.
+    [[nodiscard]] virtual double gap_cv() const { return 1; }
 };
 
 /// `from` + `seconds`, to the nearest picosecond; Time::max() past the horizon limit.

@@ -32,6 +32,7 @@ class ConstantArrivals final : public ArrivalProcess {
         if (since <= Duration::zero()) return 0;
         return std::ceil(since.to_seconds() * static_cast<double>(nano_rate_) * 1e-9);
     }
+    [[nodiscard]] double gap_cv() const override { return 0; }
 
   private:
     static constexpr Int128 kPsTimesNano =

@@ -18,6 +18,7 @@ class ModulatedArrivals : public ArrivalProcess {
         return now_;
     }
     [[nodiscard]] double expected_by(Time t) const final { return profile_.integral(t); }
+    [[nodiscard]] double gap_cv() const final { return gaps_.cv(); }
 
   protected:
     ModulatedArrivals(Profile profile, UnitGaps gaps)

@@ -46,6 +46,7 @@ class UnitGaps {
         }
         return distribution_.quantile(draws_.next());
     }
+    [[nodiscard]] double cv() const { return distribution_.cv(); }
 
   private:
     enum class Kind : std::uint8_t { exponential, constant, other };

@@ -291,11 +291,7 @@ ScalingDecision Keda::decide(const ScalingView& view) {
     ScalingDecision decision;
     decision.desired = decision.wanted = view.spec_replicas;
     if (!faults_.empty()) return invalid_decision(view, faults_.front());
-    if (triggers_.lacks_calendar(view)) {
-        decision.outcome = ScalingOutcome::invalid;
-        decision.reason = KedaTriggers::kNoCalendar;
-        return decision;
-    }
+    if (triggers_.lacks_calendar(view)) return no_calendar_decision(view);
     if (!memory_.created) memory_.created = view.now;
     const bool polls = view.now >= memory_.next_poll;
     const bool syncs = view.now >= memory_.next_sync && !rules_.paused_replicas;

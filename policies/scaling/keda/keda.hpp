@@ -46,6 +46,9 @@ class Keda final : public control::ScalingPolicy {
 
     [[nodiscard]] std::vector<control::MetricRequest> metrics() const override;
     [[nodiscard]] std::vector<control::ScalingFault> faults() const override { return faults_; }
+    [[nodiscard]] std::vector<std::string> needs_calendar() const override {
+        return triggers_.needs_calendar();
+    }
     [[nodiscard]] Duration period() const override { return period_; }
     control::ScalingDecision decide(const control::ScalingView& view) override;
 

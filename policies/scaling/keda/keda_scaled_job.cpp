@@ -15,7 +15,7 @@ using control::ScalingOutcome;
 using control::ScalingPolicy;
 using control::ScalingView;
 
-ScaledJobRules parse_rules(const Parameters& parameters) {
+ScaledJobRules parse_job_rules(const Parameters& parameters) {
     ScaledJobRules rules;
     const std::string& strategy = parameters.text("strategy");
     if (strategy == "custom") rules.strategy = ScaledJobStrategy::custom;
@@ -61,7 +61,7 @@ ParameterSpecs KedaScaledJob::parameter_specs() {
 
 KedaScaledJob::KedaScaledJob(const Parameters& parameters, const PolicyContext&)
     : triggers_(parameters.list("triggers")),
-      rules_(parse_rules(parameters)),
+      rules_(parse_job_rules(parameters)),
       calculation_(parse_calculation(parameters.text("multiple_scalers_calculation"))),
       min_replicas_(parameters.integer("min_replicas")),
       max_replicas_(parameters.integer("max_replicas")),
@@ -126,11 +126,7 @@ ScalingDecision KedaScaledJob::decide(const ScalingView& view) {
     ScalingDecision decision;
     decision.desired = decision.wanted = view.spec_replicas;
     if (!faults_.empty()) return invalid_decision(view, faults_.front());
-    if (triggers_.lacks_calendar(view)) {
-        decision.outcome = ScalingOutcome::invalid;
-        decision.reason = KedaTriggers::kNoCalendar;
-        return decision;
-    }
+    if (triggers_.lacks_calendar(view)) return no_calendar_decision(view);
     if (view.now < next_poll_) {
         decision.reason = "between two polls";
         return decision;
@@ -147,7 +143,7 @@ ScalingDecision KedaScaledJob::decide(const ScalingView& view) {
     }
     const ScaledJobDemand demand =
         combine_scalers(scalers_, calculation_, min_replicas_, max_replicas_);
-    Jobs jobs = count_jobs(view);
+    const Jobs jobs = count_jobs(view);
     const ScaledJobScale scale = jobs_to_create(jobs, demand);
     const std::int64_t effective = std::max<std::int64_t>(scale.effective_max_scale, 0);
     const std::int64_t created =
@@ -167,7 +163,7 @@ ScalingDecision KedaScaledJob::decide(const ScalingView& view) {
     }
     decision.inputs = fmt::format("{}; {} jobs running, {} of them pending", triggers_.describe(),
                                   jobs.unfinished, jobs.pending);
-    decision.evict = std::move(jobs.finished);
+    for (const std::size_t pod : jobs.finished) decision.evict.push_back({pod, "its job ended"});
     if (created > room) {
         decision.outcome = ScalingOutcome::limited;
     } else if (decision.desired != view.spec_replicas || !decision.evict.empty()) {

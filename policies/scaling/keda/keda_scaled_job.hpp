@@ -39,6 +39,9 @@ class KedaScaledJob final : public control::ScalingPolicy {
     /// The triggers', then the requests in flight by pod.
     [[nodiscard]] std::vector<control::MetricRequest> metrics() const override;
     [[nodiscard]] std::vector<control::ScalingFault> faults() const override { return faults_; }
+    [[nodiscard]] std::vector<std::string> needs_calendar() const override {
+        return triggers_.needs_calendar();
+    }
     [[nodiscard]] Duration period() const override { return polling_interval_; }
     control::ScalingDecision decide(const control::ScalingView& view) override;
 

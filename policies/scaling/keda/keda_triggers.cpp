@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "policies/scaling/invalid_decision.hpp"
 #include "sim/control/metric_names.hpp"
 
 namespace headroom::policies {
@@ -199,7 +200,7 @@ void KedaTriggers::add_cron(const Parameters& parameters, const std::string& poi
     }
     cron.desired_milli = parameters.integer("desired_replicas") * 1000;
     triggers_.back().cron = std::move(cron);
-    has_cron_ = true;
+    crons_.push_back(pointer);
 }
 
 void KedaTriggers::read_cron(const Cron& cron, const ScalingView& view, KedaReading& out) {

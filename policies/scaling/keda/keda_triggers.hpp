@@ -57,11 +57,11 @@ class KedaTriggers {
         return triggers_[i].threshold_milli;
     }
 
-    static constexpr const char* kNoCalendar =
-        "a cron trigger needs a calendar: the scenario has no start";
+    /// Its cron triggers, as ScalingPolicy::needs_calendar() says.
+    [[nodiscard]] const std::vector<std::string>& needs_calendar() const { return crons_; }
     /// There is a cron trigger and nothing to tell it the time.
     [[nodiscard]] bool lacks_calendar(const control::ScalingView& view) const {
-        return has_cron_ && !view.start_unix_s;
+        return !crons_.empty() && !view.start_unix_s;
     }
 
     /// One reading per trigger, valid until the next call.
@@ -100,7 +100,7 @@ class KedaTriggers {
     std::vector<control::MetricRequest> metrics_;
     std::vector<control::ScalingFault> faults_;
     std::vector<KedaReading> readings_;
-    bool has_cron_ = false;
+    std::vector<std::string> crons_;  ///< pointers
 };
 
 /// Seconds east of UTC of "UTC", "Z", "+02:00", "-0530" or "UTC+2"; nullopt for anything else.

@@ -9,7 +9,7 @@ namespace headroom::policies {
 namespace {
 
 /// To the API's 32 bits; saturates.
-std::int64_t to_count(double value) {
+std::int64_t to_replicas(double value) {
     constexpr double kBound = std::numeric_limits<std::int32_t>::max();
     return static_cast<std::int64_t>(std::clamp(value, -kBound, kBound));
 }
@@ -31,7 +31,7 @@ Proposal propose(const KpaDeciderSpec& spec, double ready, double load) {
     const double lower = spec.reachable ? std::floor(ready / spec.max_scale_down_rate) : 0.0;
     Proposal proposal;
     proposal.wanted = pods_for(load, spec.target_value);
-    proposal.pods = to_count(std::min(std::max(proposal.wanted, lower), upper));
+    proposal.pods = to_replicas(std::min(std::max(proposal.wanted, lower), upper));
     if (proposal.wanted > upper) {
         proposal.limit = KpaLimit::max_scale_up_rate;
     } else if (proposal.wanted < lower) {
@@ -58,7 +58,7 @@ std::int64_t excess_burst_capacity(const KpaDeciderSpec& spec, std::int64_t read
     if (spec.target_burst_capacity == 0.0) return 0;
     if (spec.target_burst_capacity < 0.0) return -1;
     const double capacity = static_cast<double>(ready) * spec.total_value;
-    return to_count(std::floor(capacity - spec.target_burst_capacity - load));
+    return to_replicas(std::floor(capacity - spec.target_burst_capacity - load));
 }
 
 }  // namespace
@@ -80,22 +80,25 @@ KpaScale kpa_scale(const KpaDeciderSpec& spec, KpaDeciderState& state, Time now,
         state.max_panic_pods = chosen.pods;
     }
     if (spec.reachable && state.delay) {
-        state.delay->record(now.ps() / tick.ps(), chosen.pods);
-        if (state.delay->current() != chosen.pods) {
-            chosen.pods = state.delay->current();
+        const std::int64_t at = now.ps() / tick.ps();
+        state.delay->note(at, chosen.pods);
+        const std::int64_t largest = state.delay->maximum(at);
+        if (largest != chosen.pods) {
+            chosen.pods = largest;
             chosen.limit = KpaLimit::scale_down_delay;
         }
     }
-    return {.wanted = to_count(chosen.wanted),
+    return {.wanted = to_replicas(chosen.wanted),
             .desired_pods = chosen.pods,
             .excess_burst_capacity = excess_burst_capacity(spec, ready, load.panic),
             .limit = chosen.limit};
 }
 
-std::optional<SlidingMax> make_delay_window(Duration scale_down_delay, Duration tick) {
+/// As many ticks, the present one included, as the delay has begun.
+std::optional<SlidingMaximum> make_delay_window(Duration scale_down_delay, Duration tick) {
     if (scale_down_delay <= Duration::zero()) return std::nullopt;
     const bool partial = scale_down_delay % tick > Duration::zero();
-    return SlidingMax(scale_down_delay / tick + (partial ? 1 : 0));
+    return SlidingMaximum(scale_down_delay / tick + (partial ? 1 : 0) - 1);
 }
 
 }  // namespace headroom::policies

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "policies/scaling/kpa/sliding_max.hpp"
+#include "policies/scaling/sliding_maximum.hpp"
 #include "sim/core/time.hpp"
 
 namespace headroom::policies {
@@ -35,7 +35,7 @@ struct KpaDeciderSpec {
 struct KpaDeciderState {
     std::optional<Time> panic_since;  ///< the last tick over the threshold; nullopt: no panic
     std::int64_t max_panic_pods = 0;
-    std::optional<SlidingMax> delay;  ///< of scale_down_delay; nullopt: no delay
+    std::optional<SlidingMaximum> delay;  ///< of scale_down_delay, by tick; nullopt: no delay
 };
 
 /// The metric, averaged over the windows.
@@ -62,11 +62,12 @@ struct KpaScale {
     KpaLimit limit = KpaLimit::none;
 };
 
-/// `tick` is the length of an index of the delay window.
+/// `tick` is the length of a position of the delay window.
 [[nodiscard]] KpaScale kpa_scale(const KpaDeciderSpec& spec, KpaDeciderState& state, Time now,
                                  std::int64_t ready, KpaLoad load, Duration tick);
 
 /// A delay window as the spec's `scale_down_delay` asks for; nullopt when it is zero.
-[[nodiscard]] std::optional<SlidingMax> make_delay_window(Duration scale_down_delay, Duration tick);
+[[nodiscard]] std::optional<SlidingMaximum> make_delay_window(Duration scale_down_delay,
+                                                              Duration tick);
 
 }  // namespace headroom::policies

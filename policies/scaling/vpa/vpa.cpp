@@ -39,10 +39,6 @@ std::string bounds_text(VpaResource resource, const VpaBounds& bounds) {
                        amount_text(resource, bounds.upper));
 }
 
-const char* name_of(VpaResource resource) {
-    return resource == VpaResource::cpu ? "cpu" : "memory";
-}
-
 /// The sample of one container of one pod; nullptr: there is none.
 const PodSample* sample_of(const MetricReading& reading, std::size_t pod, std::size_t container,
                            std::size_t containers) {
@@ -55,12 +51,14 @@ const PodSample* sample_of(const MetricReading& reading, std::size_t pod, std::s
     return reading.pods[pod] ? &*reading.pods[pod] : nullptr;
 }
 
-/// Why the first pod of the plan goes, in an SRE's words.
+/// Why a pod of the plan goes, in an SRE's words: its name comes before.
 std::string eviction_reason(const ScalingPod& pod, const VpaPodPriority& priority,
                             const std::vector<VpaNamedRecommendation>& recommended) {
     if (!priority.outside) {
-        return fmt::format("{} is {:.0f} % off its targets, cpu and memory added up", pod.name,
-                           100.0 * priority.resource_diff);
+        return fmt::format(
+            "{}is {:.0f} % off its targets, cpu and memory added up",
+            priority.quick_oom ? "was killed for memory soon after its start and " : "",
+            100.0 * priority.resource_diff);
     }
     const ContainerResources& container = pod.containers[priority.container];
     const VpaResource resource = priority.resource;
@@ -70,12 +68,9 @@ std::string eviction_reason(const ScalingPod& pod, const VpaPodPriority& priorit
         std::find_if(recommended.begin(), recommended.end(),
                      [&](const auto& candidate) { return candidate.container == container.name; });
     const std::string bounds = bounds_text(resource, *named->of[resource]);
-    if (!request) {
-        return fmt::format("{} requests no {}, recommended {}", pod.name, name_of(resource),
-                           bounds);
-    }
+    if (!request) return fmt::format("requests no {}, recommended {}", name_of(resource), bounds);
     const std::int64_t amount = cpu ? *request : *request / 1000;
-    return fmt::format("{} requests {} {}, recommended {}", pod.name, name_of(resource),
+    return fmt::format("requests {} {}, recommended {}", name_of(resource),
                        amount_text(resource, amount), bounds);
 }
 
@@ -89,23 +84,30 @@ std::vector<control::MetricRequest> Vpa::metrics() const {
             {.kind = MetricKind::resource, .name = "memory", .container = {}, .pointer = {}}};
 }
 
-const VpaContainerPolicy& Vpa::policy_of(const std::string& container) const {
-    static const VpaContainerPolicy kNone;
-    const VpaContainerPolicy* others = &kNone;
+VpaContainerPolicy Vpa::policy_of(const std::string& container) const {
+    VpaContainerPolicy others;
     for (const VpaContainerPolicy& policy : config_.policies) {
         if (policy.container_name == container) return policy;
-        if (policy.container_name == "*") others = &policy;
+        if (policy.container_name == "*") others = policy;
     }
-    return *others;
+    return others;
 }
 
 std::size_t Vpa::find_container(const ScalingView& view, const std::string& name) {
     for (std::size_t i = 0; i < containers_.size(); ++i) {
         if (containers_[i].name == name) return i;
     }
-    containers_.push_back(
-        {name, &policy_of(name),
-         VpaUsageHistory(config_.usage, view.start_unix_s.value_or(0), view.now)});
+    Container container{name, policy_of(name),
+                        VpaUsageHistory(config_.usage, view.start_unix_s.value_or(0), view.now),
+                        std::nullopt, std::nullopt};
+    for (const ContainerResources& asked : view.containers) {
+        if (asked.name != name || !asked.memory_limit_milli) continue;
+        container.memory_limit = *asked.memory_limit_milli / 1000;
+        if (asked.memory_milli) container.memory_request = *asked.memory_milli / 1000;
+        auto& limit = container.policy.limits.memory;
+        limit = std::min(limit.value_or(*container.memory_limit), *container.memory_limit);
+    }
+    containers_.push_back(std::move(container));
     return containers_.size() - 1;
 }
 
@@ -153,14 +155,28 @@ void Vpa::load_samples(const ScalingView& view) {
     }
 }
 
+/// After the samples, as upstream's feeder does: what the container used is the larger of its
+/// request and the peak of its samples.
+void Vpa::load_oom_kills(const ScalingView& view) {
+    for (std::size_t i = 0; i < pods_.size(); ++i) {
+        const std::optional<control::OomKill>& kill = view.pods[i].oom_kill;
+        if (!kill || kill->container >= pods_[i].containers.size()) continue;
+        PodContainer& container = pods_[i].containers[kill->container];
+        if (container.last_oom && kill->at <= *container.last_oom) continue;
+        container.last_oom = kill->at;
+        container.usage.record_oom(containers_[container.container].history, config_.usage,
+                                   kill->at, kill->memory_milli / 1000);
+    }
+}
+
 void Vpa::recommend() {
     std::size_t count = 0;
     for (const Container& container : containers_) {
-        if (container.policy->off || container.history.cpu_samples() == 0) continue;
+        if (container.policy.off || container.history.cpu_samples() == 0) continue;
         if (count == recommended_.size()) recommended_.emplace_back();
         recommended_[count].container = container.name;
         recommended_[count].of = vpa_recommend(container.history, config_.estimators,
-                                               *container.policy, containers_per_pod_);
+                                               container.policy, containers_per_pod_);
         ++count;
     }
     recommended_.resize(count);
@@ -173,6 +189,21 @@ void Vpa::forget_expired(const ScalingView& view) {
         if (!container.history.expired(view.now)) continue;
         container.history = VpaUsageHistory(config_.usage, view.start_unix_s.value_or(0), view.now);
     }
+}
+
+const Vpa::Container& Vpa::container_of(const VpaNamedRecommendation& recommended) const {
+    return *std::find_if(containers_.begin(), containers_.end(), [&](const Container& candidate) {
+        return candidate.name == recommended.container;
+    });
+}
+
+std::optional<std::int64_t> Vpa::new_limit(const VpaNamedRecommendation& recommended) const {
+    const Container& container = container_of(recommended);
+    if (!recommended.of.memory || !container.memory_limit || container.policy.requests_only) {
+        return std::nullopt;
+    }
+    return vpa_proportional_limit(*container.memory_limit, container.memory_request,
+                                  recommended.of.memory->target);
 }
 
 std::vector<ContainerResources> Vpa::new_requests() {
@@ -195,6 +226,9 @@ std::vector<ContainerResources> Vpa::new_requests() {
         if (recommendation.of.memory) {
             container.memory_milli = recommendation.of.memory->target * 1000;
         }
+        if (const auto limit = new_limit(recommendation)) {
+            container.memory_limit_milli = *limit * 1000;
+        }
         requests.push_back(std::move(container));
     }
     return requests;
@@ -212,11 +246,28 @@ std::string Vpa::describe_recommendations() const {
                 fmt::format(" {} {} ({}),", name_of(resource),
                             amount_text(resource, bounds->target), bounds_text(resource, *bounds));
         }
-        const auto container = std::find_if(
-            containers_.begin(), containers_.end(),
-            [&](const Container& candidate) { return candidate.name == recommendation.container; });
-        text += fmt::format(" {} cpu samples in {:.1f} h", container->history.cpu_samples(),
-                            container->history.lifespan().to_seconds() / 3600.0);
+        if (const auto limit = new_limit(recommendation)) {
+            text += fmt::format(" limit {},", amount_text(VpaResource::memory, *limit));
+        }
+        const VpaUsageHistory& history = container_of(recommendation).history;
+        text += fmt::format(" {} cpu samples in {:.1f} h", history.cpu_samples(),
+                            history.lifespan().to_seconds() / 3600.0);
+    }
+    return text;
+}
+
+std::string Vpa::describe_idle_policies(const ScalingView& view) const {
+    std::string text;
+    for (const VpaContainerPolicy& policy : config_.policies) {
+        const bool named = policy.container_name != "*" && !view.containers.empty();
+        const auto is_meant = [&](const ContainerResources& container) {
+            return container.name == policy.container_name;
+        };
+        if (!named || std::any_of(view.containers.begin(), view.containers.end(), is_meant)) {
+            continue;
+        }
+        text += fmt::format("; no pod has the container \"{}\" of container_policies",
+                            policy.container_name);
     }
     return text;
 }
@@ -243,11 +294,16 @@ void Vpa::update(const ScalingView& view, ScalingDecision& decision) {
         decision.reason = fmt::format("{} to replace, none may go: {}", plan.wanting, held);
         return;
     }
-    const ScalingPod& first = view.pods[plan.evict.front()];
-    decision.reason = fmt::format(
-        "{}{}; {} of {} to replace go: {}", plan.evict.size() > 1 ? "one of several: " : "",
-        eviction_reason(first, plan.first, recommended_), plan.evict.size(), plan.wanting, held);
-    decision.evict = std::move(plan.evict);
+    for (const VpaUpdate& update : plan.evict) {
+        const ScalingPod& pod = view.pods[update.pod];
+        decision.evict.push_back({update.pod, eviction_reason(pod, update.priority, recommended_)});
+    }
+    const std::string why =
+        fmt::format("{} of {} to replace go: {}", plan.evict.size(), plan.wanting, held);
+    decision.reason =
+        fmt::format("{}{} {}; {}", plan.evict.size() > 1 ? "one of several: " : "",
+                    view.pods[plan.evict.front().pod].name, decision.evict.front().reason, why);
+    for (control::Eviction& eviction : decision.evict) eviction.reason += "; " + why;
 }
 
 ScalingDecision Vpa::decide(const ScalingView& view) {
@@ -255,6 +311,7 @@ ScalingDecision Vpa::decide(const ScalingView& view) {
     if (!config_.faults.empty()) return invalid_decision(view, config_.faults.front());
     load_pods(view);
     load_samples(view);
+    load_oom_kills(view);
     recommend();
     forget_expired(view);
     if (recommended_.empty()) {
@@ -262,9 +319,10 @@ ScalingDecision Vpa::decide(const ScalingView& view) {
         decision.outcome = ScalingOutcome::no_metrics;
         decision.reason = "nothing to recommend yet: no cpu sample";
         if (failed) decision.inputs = view.metrics[0].error;
+        decision.inputs += describe_idle_policies(view);
         return decision;
     }
-    decision.inputs = describe_recommendations();
+    decision.inputs = describe_recommendations() + describe_idle_policies(view);
     switch (config_.mode) {
         case VpaUpdateMode::off:
             decision.reason = "recommends only: update_mode Off";

@@ -8,8 +8,10 @@
 /// update_mode: Off recommends only; Initial changes what new pods request; Recreate, and Auto,
 /// which is the same, also evicts. A container without a CPU sample gets no recommendation. A
 /// history without a sample for 8 days is forgotten; what it recommended last holds until there is
-/// a new one. Restarts in place, LimitRanges and evictions after a kill for memory have no
-/// counterpart here.
+/// a new one. A container that was killed for memory counts as one that used more (vpa_usage.hpp);
+/// of several kills of a pod between two ticks the last one is seen. A memory limit grows with its
+/// request, in the proportion of the workload's template, unless controlled_values is RequestsOnly.
+/// Restarts in place and LimitRanges have no counterpart here.
 ///
 ///     {"min_replicas": 1, "container_policies": [{"max_allowed": {"cpu": "4"}}]}
 ///
@@ -54,12 +56,15 @@ class Vpa final : public control::ScalingPolicy {
   private:
     struct Container {
         std::string name;
-        const VpaContainerPolicy* policy;
+        VpaContainerPolicy policy;
         VpaUsageHistory history;
+        std::optional<std::int64_t> memory_request;  ///< of the template, as its limit
+        std::optional<std::int64_t> memory_limit;
     };
     struct PodContainer {
         std::size_t container;  ///< index in containers_
         VpaContainerUsage usage;
+        std::optional<Time> last_oom{};  ///< that was recorded
     };
     struct Pod {
         std::string name;
@@ -68,14 +73,21 @@ class Vpa final : public control::ScalingPolicy {
 
     void load_pods(const control::ScalingView& view);
     void load_samples(const control::ScalingView& view);
+    void load_oom_kills(const control::ScalingView& view);
     void recommend();
     void forget_expired(const control::ScalingView& view);
     [[nodiscard]] std::size_t find_container(const control::ScalingView& view,
                                              const std::string& name);
-    [[nodiscard]] const VpaContainerPolicy& policy_of(const std::string& container) const;
+    [[nodiscard]] VpaContainerPolicy policy_of(const std::string& container) const;
+    [[nodiscard]] const Container& container_of(const VpaNamedRecommendation& recommended) const;
+    /// nullopt: its memory limit stays.
+    [[nodiscard]] std::optional<std::int64_t> new_limit(
+        const VpaNamedRecommendation& recommended) const;
     [[nodiscard]] std::vector<control::ContainerResources> new_requests();
     void update(const control::ScalingView& view, control::ScalingDecision& decision);
     [[nodiscard]] std::string describe_recommendations() const;
+    /// Names the policies for containers that the workload does not have.
+    [[nodiscard]] std::string describe_idle_policies(const control::ScalingView& view) const;
 
     VpaConfig config_;
     std::vector<Container> containers_;

@@ -13,6 +13,10 @@
 namespace headroom::policies {
 
 enum class VpaResource : std::uint8_t { cpu, memory };
+/// As Kubernetes calls it.
+[[nodiscard]] constexpr const char* name_of(VpaResource resource) {
+    return resource == VpaResource::cpu ? "cpu" : "memory";
+}
 inline constexpr std::array<VpaResource, 2> kVpaResources = {VpaResource::cpu, VpaResource::memory};
 
 /// One value for each resource.

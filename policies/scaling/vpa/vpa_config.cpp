@@ -12,12 +12,6 @@ namespace {
 
 using control::ScalingFault;
 
-constexpr const char* kNames[] = {"cpu", "memory"};
-
-const char* name_of(VpaResource resource) {
-    return kNames[static_cast<std::size_t>(resource)];
-}
-
 ParameterSpec amounts_spec(std::string name, const std::string& help) {
     return ParameterSpec::object(
         std::move(name),
@@ -45,7 +39,8 @@ ParameterSpec container_policies_spec() {
                                "RequestsOnly: limits stay, and no request exceeds them; else they "
                                "grow in proportion")
              .optional_without_default(),
-         amounts_spec("limits", "the container's limit, where it has one")},
+         amounts_spec("limits",
+                      "the container's limit, where the pod does not state it; of two the less")},
         "what is allowed for one container");
     return ParameterSpec::list("container_policies", std::move(policy),
                                "what is allowed, by container");
@@ -119,7 +114,8 @@ VpaContainerPolicy read_policy(const Parameters& parameters, const std::string& 
     const auto& resources = parameters.list("controlled_resources");
     for (std::size_t i = 0; i < resources.size(); ++i) {
         const std::string& name = std::get<std::string>(resources[i].data);
-        bool& controlled = name == kNames[0] ? policy.controlled.cpu : policy.controlled.memory;
+        bool& controlled =
+            name == name_of(VpaResource::cpu) ? policy.controlled.cpu : policy.controlled.memory;
         if (controlled) {
             faults.push_back({fmt::format("{}/controlled_resources/{}", pointer, i),
                               fmt::format("expected each resource once, found {} again", name)});
@@ -207,6 +203,14 @@ ParameterSpecs vpa_parameter_specs() {
             .at_least(0),
         ParameterSpec::duration("pod_lifetime_update_threshold", update.lifetime_threshold,
                                 "within its bounds a pod is left alone so long"),
+        span("evict_after_oom_threshold", update.oom_threshold,
+             "a container killed for memory within this of its start is worth an update"),
+        ParameterSpec::number("oom_bump_up_ratio", usage.oom_bump_up_ratio,
+                              "what a container that was killed for memory counts to have used, as "
+                              "a multiple of its request or peak")
+            .at_least(1),
+        ParameterSpec::quantity("oom_min_bump_up_bytes", usage.oom_min_bump_up.count(), "bytes",
+                                "more than that request or peak, at least"),
         ParameterSpec::number("recommendation_margin_fraction", VpaEstimators{}.margin_fraction,
                               "added to what the history says")
             .at_least(0)};
@@ -236,6 +240,8 @@ VpaConfig read_vpa_config(const Parameters& parameters) {
     config.usage.memory_half_life = parameters.duration("memory_histogram_decay_half_life");
     config.usage.memory_interval = parameters.duration("memory_aggregation_interval");
     config.usage.memory_intervals = parameters.integer("memory_aggregation_interval_count");
+    config.usage.oom_bump_up_ratio = parameters.number("oom_bump_up_ratio");
+    config.usage.oom_min_bump_up = Bytes{parameters.integer("oom_min_bump_up_bytes")};
     config.estimators.margin_fraction = parameters.number("recommendation_margin_fraction");
     for (const VpaResource resource : kVpaResources) {
         config.estimators.of[resource] = read_estimator(parameters, resource);
@@ -243,7 +249,8 @@ VpaConfig read_vpa_config(const Parameters& parameters) {
     config.update = {.min_replicas = parameters.integer("min_replicas"),
                      .eviction_tolerance = parameters.number("eviction_tolerance"),
                      .update_threshold = parameters.number("pod_update_threshold"),
-                     .lifetime_threshold = parameters.duration("pod_lifetime_update_threshold")};
+                     .lifetime_threshold = parameters.duration("pod_lifetime_update_threshold"),
+                     .oom_threshold = parameters.duration("evict_after_oom_threshold")};
     read_policies(parameters, config);
     find_faults(config);
     return config;

@@ -54,6 +54,12 @@ std::int64_t vpa_cap(std::int64_t amount, VpaResource resource, const VpaContain
     return policy.requests_only && limit ? std::min(amount, *limit) : amount;
 }
 
+std::int64_t vpa_proportional_limit(std::int64_t limit, std::optional<std::int64_t> request,
+                                    std::int64_t recommended) {
+    if (request.value_or(0) == 0 || *request == limit) return recommended;
+    return static_cast<std::int64_t>(static_cast<Int128>(limit) * recommended / *request);
+}
+
 VpaRecommendation vpa_recommend(const VpaUsageHistory& history, const VpaEstimators& estimators,
                                 const VpaContainerPolicy& policy, std::size_t containers) {
     HEADROOM_CHECK(containers > 0, "a pod has containers");

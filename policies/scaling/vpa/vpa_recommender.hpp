@@ -72,6 +72,13 @@ using VpaRecommendation = VpaPerResource<std::optional<VpaBounds>>;
 [[nodiscard]] std::int64_t vpa_cap(std::int64_t amount, VpaResource resource,
                                    const VpaContainerPolicy& policy);
 
+/// What a limit becomes with a new request, both in bytes: in the proportion of the two of the
+/// template, cut off; the request itself where they are equal or there is none. (pkg/utils/vpa/
+/// limit_and_request_scaling.go; upstream counts in milli-units.)
+[[nodiscard]] std::int64_t vpa_proportional_limit(std::int64_t limit,
+                                                  std::optional<std::int64_t> request,
+                                                  std::int64_t recommended);
+
 /// `containers`: of the pod. The history has at least one CPU sample.
 [[nodiscard]] VpaRecommendation vpa_recommend(const VpaUsageHistory& history,
                                               const VpaEstimators& estimators,

@@ -36,6 +36,7 @@ std::int64_t milli_units(VpaResource resource, std::int64_t amount) {
 bool wants_update(const ScalingPod& pod, const VpaPodPriority& priority, Time now,
                   const VpaUpdateOptions& options) {
     if (priority.outside) return true;
+    if (priority.quick_oom) return priority.resource_diff > 0;
     if (!pod.start_time) return false;
     // Negative or "never": it started long before the run did.
     const Time start = *pod.start_time;
@@ -44,12 +45,21 @@ bool wants_update(const ScalingPod& pod, const VpaPodPriority& priority, Time no
     return priority.resource_diff >= options.update_threshold;
 }
 
-struct Candidate {
-    std::size_t pod = 0;
-    VpaPodPriority priority;
-};
+/// A container that started before the run has lived long.
+bool was_quick_oom(const ScalingPod& pod, std::span<const VpaNamedRecommendation> recommended,
+                   const VpaUpdateOptions& options) {
+    if (!pod.oom_kill || pod.oom_kill->container >= pod.containers.size()) return false;
+    const control::OomKill& kill = *pod.oom_kill;
+    return kill.started >= Time::zero() && kill.at - kill.started < options.oom_threshold &&
+           find(recommended, pod.containers[kill.container].name) != nullptr;
+}
 
-bool goes_before(const Candidate& a, const Candidate& b) {
+/// Kubernetes calls a pod that waits for a restart of its container running.
+bool is_pending(const ScalingPod& pod) {
+    return pod.phase == PodPhase::pending && pod.restarts == 0;
+}
+
+bool goes_before(const VpaUpdate& a, const VpaUpdate& b) {
     if (a.priority.grows != b.priority.grows) return a.priority.grows;
     if (a.priority.resource_diff != b.priority.resource_diff) {
         return a.priority.resource_diff > b.priority.resource_diff;
@@ -69,8 +79,10 @@ VpaEvictionBudget budget_of(const ScalingView& view, std::int64_t running, doubl
 }  // namespace
 
 VpaPodPriority vpa_pod_priority(const ScalingPod& pod,
-                                std::span<const VpaNamedRecommendation> recommended) {
+                                std::span<const VpaNamedRecommendation> recommended,
+                                const VpaUpdateOptions& options) {
     VpaPodPriority priority;
+    priority.quick_oom = was_quick_oom(pod, recommended, options);
     VpaPerResource<std::int64_t> requested;
     VpaPerResource<std::int64_t> target;
     VpaPerResource<bool> controlled;
@@ -109,14 +121,14 @@ VpaUpdatePlan plan_vpa_updates(const ScalingView& view,
                                std::span<const VpaNamedRecommendation> recommended,
                                const VpaUpdateOptions& options) {
     VpaUpdatePlan plan;
-    std::vector<Candidate> candidates;
+    std::vector<VpaUpdate> candidates;
     std::int64_t running = 0;
     for (std::size_t i = 0; i < view.pods.size(); ++i) {
         const ScalingPod& pod = view.pods[i];
         if (!is_live(pod)) continue;
         ++plan.live;
-        running += pod.phase == PodPhase::pending ? 0 : 1;
-        const VpaPodPriority priority = vpa_pod_priority(pod, recommended);
+        running += is_pending(pod) ? 0 : 1;
+        const VpaPodPriority priority = vpa_pod_priority(pod, recommended, options);
         if (wants_update(pod, priority, view.now, options)) candidates.push_back({i, priority});
     }
     plan.wanting = candidates.size();
@@ -125,12 +137,11 @@ VpaUpdatePlan plan_vpa_updates(const ScalingView& view,
     if (plan.too_few || plan.budget.configured == 0) return plan;
 
     std::sort(candidates.begin(), candidates.end(), goes_before);
-    for (const Candidate& candidate : candidates) {
-        const bool pending = view.pods[candidate.pod].phase == PodPhase::pending;
+    for (const VpaUpdate& candidate : candidates) {
+        const bool pending = is_pending(view.pods[candidate.pod]);
         if (!pending && !plan.budget.allows_one()) continue;
         if (!pending) ++plan.budget.evicted;
-        if (plan.evict.empty()) plan.first = candidate.priority;
-        plan.evict.push_back(candidate.pod);
+        plan.evict.push_back(candidate);
     }
     return plan;
 }

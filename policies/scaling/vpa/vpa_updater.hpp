@@ -8,9 +8,11 @@
 /// pods running before each; where the tolerance is less than one pod, one goes if all run. Fewer
 /// live pods than min_replicas: none goes. A pending pod may always go. Deleted, ended and unbound
 /// pods (no start time and pending) are not seen; one that started before the run has lived 12 h.
+/// A pod with a container that was killed for memory within 10 min of its start also wants one when
+/// it would change its requests.
 ///
 ///     const VpaUpdatePlan plan = plan_vpa_updates(view, recommended, options);
-///     // plan.evict: indices into view.pods, in the order of eviction
+///     // plan.evict[0].pod: an index into view.pods; in the order of eviction
 ///
 /// O(pods * containers + wanting pods * log). Source: kubernetes/autoscaler vertical-pod-autoscaler
 /// pkg/updater/{logic/updater,priority/priority_processor,priority/update_priority_calculator,
@@ -34,6 +36,7 @@ struct VpaUpdateOptions {
     double eviction_tolerance = 0.5;
     double update_threshold = 0.1;
     Duration lifetime_threshold = Duration::hours(12);
+    Duration oom_threshold = Duration::minutes(10);  ///< killed for memory so soon: an update helps
 };
 
 struct VpaNamedRecommendation {
@@ -46,12 +49,14 @@ struct VpaPodPriority {
     bool outside = false;       ///< a request is outside its bounds
     bool grows = false;         ///< a target is above its request
     double resource_diff = 0;   ///< sum over the resources of |request - target| / request
+    bool quick_oom = false;     ///< a container was killed for memory soon after its start
     std::size_t container = 0;  ///< of the pod, the first request outside; valid when `outside`
     VpaResource resource = VpaResource::cpu;
 };
 
 [[nodiscard]] VpaPodPriority vpa_pod_priority(const control::ScalingPod& pod,
-                                              std::span<const VpaNamedRecommendation> recommended);
+                                              std::span<const VpaNamedRecommendation> recommended,
+                                              const VpaUpdateOptions& options = {});
 
 /// How many pods of a workload may go: `evicted` grows as they do.
 struct VpaEvictionBudget {
@@ -67,10 +72,14 @@ struct VpaEvictionBudget {
     }
 };
 
+struct VpaUpdate {
+    std::size_t pod = 0;  ///< index into ScalingView::pods
+    VpaPodPriority priority;
+};
+
 struct VpaUpdatePlan {
-    std::vector<std::size_t> evict;  ///< pods, in order
-    VpaPodPriority first;            ///< of the first evicted
-    std::size_t wanting = 0;         ///< pods that want an update
+    std::vector<VpaUpdate> evict;  ///< in order
+    std::size_t wanting = 0;       ///< pods that want an update
     std::size_t live = 0;
     bool too_few = false;  ///< fewer live pods than min_replicas
     VpaEvictionBudget budget;

@@ -159,13 +159,13 @@ std::string run_window_average(const Json& item) {
 }
 
 std::string run_window_max(const Json& item) {
-    policies::SlidingMax window(item.at("window_buckets").get<std::int64_t>());
+    policies::SlidingMaximum window(item.at("window_buckets").get<std::int64_t>() - 1);
     const auto indices = item.at("indices").get<std::vector<std::int64_t>>();
     const auto values = item.at("values").get<std::vector<std::int64_t>>();
     std::vector<std::int64_t> found;
     for (std::size_t i = 0; i < indices.size(); ++i) {
-        window.record(indices[i], values.at(i));
-        found.push_back(window.current());
+        window.note(indices[i], values.at(i));
+        found.push_back(window.maximum(indices[i]));
     }
     Differences differences;
     differences.compare("maxima", item.at("expected"), found);

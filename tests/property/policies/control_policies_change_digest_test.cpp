@@ -84,6 +84,7 @@ SimulationSpec surge(std::optional<PolicyChoice> scaling) {
     SimulationSpec spec;
     spec.name = "surge";
     spec.end = Time::zero() + Duration::minutes(20);
+    spec.control.start_unix_s = 0;
     spec.services.push_back(simple_service("web", 1, Distribution::exponential(0.5)));
     spec.sources.push_back(poisson_source(0, 2));
     spec.sources.push_back(poisson_source(0, 4, 2400));

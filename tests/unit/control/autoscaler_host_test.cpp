@@ -190,8 +190,8 @@ TEST_CASE("AutoscalerHost: new requests are those of the pods to come, and an ev
         ScalingDecision decision = want(view, view.spec_replicas);
         if (view.now == at_s(10)) {
             decision.requests = {{view.pods[0].containers[0].name, 2500, std::nullopt}};
-            decision.evict = {1};
-            decision.reason = "cpu 2.5 wanted";
+            decision.evict = {{1, "cpu 2.5 wanted"}};
+            decision.reason = "two pods are too small";
         }
         return decision;
     });
@@ -211,6 +211,32 @@ TEST_CASE("AutoscalerHost: new requests are those of the pods to come, and an ev
     REQUIRE(decisions.size() == 1);
     CHECK(decisions[0].subject == "chat-1");
     CHECK(decisions[0].reason == "evicted: cpu 2.5 wanted");
+}
+
+TEST_CASE("AutoscalerHost: new limits are those of the pods to come; the template's stay in view") {
+    ControlSpec spec = small_spec(1, 4, 2);
+    spec.workloads[0].pod.memory_limit = gibibytes(32);
+    std::vector<ScalingView> views;
+    with_script(spec, Duration::seconds(10), [&views](const ScalingView& view) {
+        views.push_back(view);
+        ScalingDecision decision = want(view, view.spec_replicas);
+        if (view.now == at_s(10)) {
+            decision.requests = {{view.containers[0].name, std::nullopt,
+                                  gibibytes(20).count() * 1000, gibibytes(40).count() * 1000}};
+            decision.evict = {{0, "too small"}};
+        }
+        return decision;
+    });
+    Run run(spec);
+    run.start();
+    run.run_until(at_s(20));
+    REQUIRE(views.size() == 3);
+    CHECK(views[2].pods[0].containers[0].memory_limit_milli == gibibytes(32).count() * 1000);
+    CHECK(views[2].pods[1].containers[0].memory_milli == gibibytes(20).count() * 1000);
+    CHECK(views[2].pods[1].containers[0].memory_limit_milli == gibibytes(40).count() * 1000);
+    REQUIRE(views[2].containers.size() == 1);
+    CHECK(views[2].containers[0].memory_milli == gibibytes(16).count() * 1000);
+    CHECK(views[2].containers[0].memory_limit_milli == gibibytes(32).count() * 1000);
 }
 
 TEST_CASE("AutoscalerHost: tells the gateway whether to keep requests back") {

@@ -37,12 +37,13 @@ class FakeDataPlane final : public serving::DataPlane {
         bool draining = false;
         serving::InstanceLoad load;
         serving::SpeedPpm speed = 0;
+        std::int64_t notify_at = 0;
     };
 
     void add_instance(Time now, serving::InstanceKey key, std::uint32_t version,
-                      serving::SpeedPpm speed) override {
+                      serving::SpeedPpm speed, std::int64_t notify_at) override {
         CHECK(ever.insert({key, true}).second);  // ordinals are never used again
-        CHECK(instances.emplace(key, Instance{false, {}, speed}).second);
+        CHECK(instances.emplace(key, Instance{false, {}, speed, notify_at}).second);
         calls.push_back({now, "add", key, version});
     }
     void drain_instance(Time now, serving::InstanceKey key) override {

@@ -149,6 +149,35 @@ TEST_CASE("MetricsPipeline: a starting pod shows idle CPU, but no request metric
     CHECK(seen[3].pods[0].start_time == Time::zero());
 }
 
+TEST_CASE("MetricsPipeline: the counters of a container that was started again begin anew") {
+    ControlSpec spec = small_spec(1, 1, 1);
+    FaultSpec crash;
+    crash.kind = FaultSpec::Kind::crash_container;
+    crash.at = at_s(92);
+    crash.target = "chat";
+    spec.faults = {crash};
+    std::vector<MetricReading> last;
+    with_script(spec, Duration::seconds(10),
+                [&last](const ScalingView& view) {
+                    last = view.metrics;
+                    return want(view, view.spec_replicas);
+                },
+                {MetricRequest{MetricKind::pods, "requests_per_second", ""},
+                 MetricRequest{MetricKind::resource, "cpu", ""}});
+    Run run(spec);
+    // Up again at 94 s, between the scrapes of 90 s and of 105 s.
+    run.plane.load_at = [](Time now, serving::InstanceKey key) {
+        return steady(key.ordinal == 0 ? now : now - Duration::seconds(94), key);
+    };
+    run.start();
+    run.run_until(at_s(110));
+    REQUIRE(last.size() == 2);
+    REQUIRE(last[0].pods[0].has_value());
+    CHECK(last[0].pods[0]->value_milli == 2000);
+    CHECK(last[0].pods[0]->window == Duration::seconds(11));
+    CHECK(last[1].pods[0]->value_milli == 100 + 250);  // idle, and a quarter of a core
+}
+
 TEST_CASE("metric names: every metric is found by its name, and ids are in order") {
     std::size_t index = 0;
     for (const MetricInfo& info : all_metrics()) {

@@ -1,6 +1,7 @@
 // The kubelet's part: containers that crash, probes, and the back-off before a restart.
 #include "sim/control/restart_backoff.hpp"
 
+#include "sim/control/out_of_memory.hpp"
 #include "tests/unit/control/control_fixture.hpp"
 
 namespace headroom::control::testing {
@@ -43,6 +44,91 @@ TEST_CASE("RestartBackoff: begins anew once a container ran for more than 600 s"
     CHECK(backoff.restart_at(at_s(600)) == at_s(610));    // not more than 600 s: still counts
     CHECK(backoff.restart_at(at_s(1211)) == at_s(1211));  // 601 s after the restart at 610
     CHECK(backoff.restart_at(at_s(1212)) == at_s(1222));
+}
+
+TEST_CASE("Memory: the least number of requests that a limit does not bear") {
+    UsageModel usage;
+    usage.memory_idle = gibibytes(1);
+    usage.memory_per_in_flight = mebibytes(64);
+    CHECK(in_flight_over(usage, gibibytes(2)) == 17);
+    CHECK(in_flight_over(usage, gibibytes(2) - Bytes{1}) == 16);
+    CHECK(in_flight_over(usage, gibibytes(1)) == 1);
+    CHECK(in_flight_over(usage, gibibytes(1) - Bytes{1}) == 0);
+    usage.memory_per_in_flight = Bytes{0};
+    CHECK_FALSE(in_flight_over(usage, gibibytes(1)).has_value());
+    CHECK(in_flight_over(usage, mebibytes(1023)) == 0);
+    CHECK(out_of_memory_text(usage, mebibytes(1023), 0) ==
+          "OOMKilled: 1 GiB over the limit 1023 MiB without a request");
+    usage.memory_per_in_flight = mebibytes(100);
+    CHECK(out_of_memory_text(usage, gibibytes(1), 1) ==
+          "OOMKilled: 1.09766 GiB over the limit 1 GiB at 1 request in flight");
+}
+
+TEST_CASE("PodLifecycle: a container with too many requests in flight is killed at that time") {
+    ControlSpec spec = small_spec(1, 1, 1);
+    WorkloadSpec& chat = spec.workloads[0];
+    chat.usage.memory_idle = gibibytes(1);
+    chat.usage.memory_per_in_flight = mebibytes(64);
+    chat.pod.memory_limit = gibibytes(2);
+    Run run(spec);
+    run.start();
+    REQUIRE(run.plane.instances.size() == 1);
+    CHECK(run.plane.instances.begin()->second.notify_at == 17);
+    run.run_until(at_s(50));
+    const auto reached = [&run](Time now) {
+        const serving::InstanceKey key = run.plane.instances.begin()->first;
+        run.control->notify({now, serving::Notification::Kind::in_flight_reached, key});
+    };
+    reached(at_s(60));
+    CHECK(run.plane.of("kill").empty());  // it becomes an event of its time
+    CHECK(run.control->next_event_time() == at_s(60));
+    run.run_until(at_s(70));
+    reached(at_s(75));
+    run.run_until(at_s(200));
+    CHECK(times_of(run, "kill") == std::vector<Time>{at_s(60), at_s(75)});
+    CHECK(times_of(run, "add") == std::vector<Time>{at_s(0), at_s(62), at_s(87)});
+    REQUIRE(run.pod(0).oom_kill.has_value());
+    CHECK(run.pod(0).oom_kill->at == at_s(75));
+    CHECK(run.pod(0).oom_kill->started == at_s(62));
+    CHECK(run.pod(0).oom_kill->memory_milli == gibibytes(16).count() * 1000);
+    const ControlResults results = run.control->finish(at_s(200));
+    std::vector<std::string> reasons;
+    for (const Decision& decision : results.decisions) {
+        if (decision.actor == "kubelet") reasons.push_back(decision.reason);
+    }
+    const std::string why = "OOMKilled: 2.0625 GiB over the limit 2 GiB at 17 requests in flight";
+    CHECK(reasons == std::vector<std::string>{why + ": restart 1 at once",
+                                              why + ": CrashLoopBackOff, restart 2 in 10 s"});
+}
+
+TEST_CASE("PodLifecycle: what ended a container first at an instant is the one reason for it") {
+    ControlSpec spec = small_spec(1, 2, 2);
+    spec.workloads[0].usage.memory_per_in_flight = gibibytes(1);
+    spec.workloads[0].pod.memory_limit = gibibytes(2);
+    FaultSpec crash;
+    crash.kind = FaultSpec::Kind::crash_container;
+    crash.at = at_s(60);
+    crash.target = "chat";
+    FaultSpec drain = crash;
+    drain.kind = FaultSpec::Kind::drain_instance;
+    drain.index = 1;
+    spec.faults = {crash, drain};
+    Run run(spec);
+    run.plane.drains_at_once = false;
+    run.start();
+    run.run_until(at_s(59));
+    // Both have too many requests at the time of the faults, which come first.
+    for (const std::uint32_t ordinal : {0U, 1U}) {
+        run.control->notify(
+            {at_s(60), serving::Notification::Kind::in_flight_reached, {0, ordinal}});
+    }
+    run.run_until(at_s(200));
+    CHECK(times_of(run, "kill") == std::vector<Time>{at_s(60), at_s(60)});
+    CHECK(times_of(run, "add") == std::vector<Time>{at_s(0), at_s(0), at_s(62), at_s(62)});
+    CHECK(run.workload().active == 2);
+    const ControlResults results = run.control->finish(at_s(200));
+    CHECK(results.workloads[0].container_restarts == 1);
+    CHECK(results.workloads[0].pods_created == 3);
 }
 
 TEST_CASE("PodLifecycle: a crashed container starts again in its pod, later each time") {

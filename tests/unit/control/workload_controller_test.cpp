@@ -18,7 +18,8 @@ struct Bench {
           queue(state),
           fetcher(state),
           lifecycle(state, queue, fetcher),
-          controller(state, lifecycle) {
+          pools(state, lifecycle),
+          controller(state, lifecycle, pools) {
         for (std::int64_t i = 0; i < count; ++i) {
             cluster::NodeSpec node = spec.pools[0].node;
             node.name = "n" + std::to_string(i);
@@ -53,6 +54,7 @@ struct Bench {
     SchedulingQueue queue;
     ArtifactFetcher fetcher;
     PodLifecycle lifecycle;
+    WarmPools pools;
     WorkloadController controller;
     std::vector<NodeId> nodes;
 };

@@ -55,6 +55,24 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("Library: every what-if is a patch of quickstart that changes it") {
+    const std::string folder = std::string(HEADROOM_SOURCE_DIR) + "/scenarios/library/";
+    const std::string base = load_good(folder + "quickstart.json").hash;
+    int patches = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder + "what-if")) {
+        if (entry.path().extension() != ".json") continue;
+        ++patches;
+        INFO(entry.path());
+        const LoadResult result =
+            load_scenario(folder + "quickstart.json", {.patches = {entry.path().string()}});
+        for (const Diagnostic& d : result.diagnostics) UNSCOPED_INFO(d.text());
+        REQUIRE(result.scenario.has_value());
+        CHECK(result.scenario->warnings.empty());
+        CHECK(result.scenario->hash != base);
+    }
+    CHECK(patches >= 3);
+}
+
 TEST_CASE("Library: quickstart scales up in the surge and back, and no request fails") {
     const Scenario scenario =
         load_good(std::string(HEADROOM_SOURCE_DIR) + "/scenarios/library/quickstart.json");

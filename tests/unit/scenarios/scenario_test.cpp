@@ -337,3 +337,39 @@ TEST_CASE("Scenario: --trace replaces the only source, unscaled, and drains") {
     CHECK(has(messages(two, {.traces = {"c=" + trace}}).at(0), "name of a service"));
     CHECK(has(messages(kQueue, {.traces = {"nowhere.csv"}}).at(0), "nowhere.csv"));
 }
+
+TEST_CASE(
+    "Scenario: patches are merged before assignments, their mistakes located in their files") {
+    const TemporaryFolder folder;
+    folder.write("s.json", kQueue);
+    folder.write("more.json", R"({"services": {"web": {"simple": {"servers": 5}}}, "seed": 4})");
+    folder.write("drain.json", R"({"duration": null, "drain": true,
+      "sources": {"users": {"max_requests": 10}}})");
+    const auto load_with = [&](std::vector<std::string> patches, std::vector<std::string> sets) {
+        for (std::string& patch : patches) patch = folder.path(patch);
+        return load_scenario(folder.path("s.json"),
+                             {.patches = std::move(patches), .sets = std::move(sets)});
+    };
+    const LoadResult patched = load_with({"more.json", "drain.json"}, {"/seed=6"});
+    REQUIRE(patched.scenario);
+    CHECK(patched.scenario->spec.services[0].versions[0].engine.simple->servers == 5);
+    CHECK(patched.scenario->spec.seed == 6);
+    CHECK(patched.scenario->spec.drain);
+    CHECK(patched.scenario->hash ==
+          load_with({}, {"/services/web/simple/servers=5", "/seed=6", "/duration=null",
+                         "/drain=true", "/sources/users/max_requests=10"})
+              .scenario->hash);
+
+    folder.write("list.json", "[1]");
+    folder.write("extends.json", "{\n \"extends\": \"s.json\"\n}");
+    folder.write("wrong.json", "{\n \"services\": {\"web\": {\"simple\": {\"servers\": 0}}}\n}");
+    const auto message = [&](const std::string& patch) {
+        const LoadResult result = load_with({patch}, {});
+        REQUIRE(result.diagnostics.size() == 1);
+        return result.diagnostics[0].text();
+    };
+    CHECK(has(message("list.json"), "list.json:1:1: expected an object"));
+    CHECK(has(message("extends.json"), "extends.json:2: /extends: expected a patch"));
+    CHECK(has(message("wrong.json"), "wrong.json:2: /services/web/simple/servers: expected"));
+    CHECK(has(message("nowhere.json"), "nowhere.json"));
+}

@@ -121,7 +121,10 @@ TEST_CASE("Schema: every registered autoscaler is a branch with its parameters a
     const json& autoscaling =
         schema["properties"]["services"]["additionalProperties"]["properties"]["autoscaling"];
     std::size_t found = 0;
+    std::size_t shipped = 0;
     for (const auto& [name, entry] : Registry<control::ScalingPolicy>::instance().entries()) {
+        if (name.rfind("test-", 0) == 0) continue;  // of another test, which may have come later
+        ++shipped;
         for (const json& branch : autoscaling["anyOf"]) {
             if (branch["title"] != name) continue;
             ++found;
@@ -135,7 +138,7 @@ TEST_CASE("Schema: every registered autoscaler is a branch with its parameters a
             CHECK(branch["properties"].contains("phase"));
         }
     }
-    CHECK(found == Registry<control::ScalingPolicy>::instance().entries().size());
+    CHECK(found == shipped);
     CHECK(found > 0);
     CHECK(schema["$schema"] == "http://json-schema.org/draft-07/schema#");
 }

@@ -59,6 +59,8 @@ TEST_CASE("Scenario: surge and unavailable pods are numbers or percentages") {
     CHECK(web.min_ready == Duration::seconds(15));
     CHECK(good({"/services/web/strategy/type=Recreate"}).workloads[0].strategy.type ==
           control::RolloutType::recreate);
+    CHECK(good({"/services/web/strategy/max_surge=3"}).workloads[0].strategy.max_surge ==
+          control::IntOrPercent{3, false});
     CHECK(good({"/services/web/strategy/max_surge=100%"}).workloads[0].strategy.max_surge ==
           control::IntOrPercent{100, true});
 }
@@ -66,7 +68,11 @@ TEST_CASE("Scenario: surge and unavailable pods are numbers or percentages") {
 TEST_CASE("Scenario: amounts of a strategy that cannot be are refused") {
     const std::string surge = "/services/web/strategy/max_surge";
     const std::string unavailable = "/services/web/strategy/max_unavailable";
-    CHECK(complains({surge + "=many"}, surge, "expected a number of pods (\"2\") or a percentage"));
+    CHECK(complains({surge + "=many"}, surge, "expected a whole number >= 0, or a percentage"));
+    CHECK(complains({surge + "=-1"}, surge, "to \"10000%\", found -1"));
+    CHECK(complains({surge + "=1.5"}, surge, "found 1.5"));
+    CHECK(complains({surge + "=1000001"}, surge, "found 1000001"));
+    CHECK(complains({surge + "=true"}, surge, "found true"));
     CHECK(complains({surge + "=-5%"}, surge, "from \"0%\" to \"10000%\", found \"-5%\""));
     CHECK(complains({unavailable + "=101%"}, unavailable, "to \"100%\", found \"101%\""));
     CHECK(complains({surge + "=99999999999999999999"}, surge, "expected"));

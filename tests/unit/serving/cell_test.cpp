@@ -54,6 +54,56 @@ TEST_CASE("Cell: says once that a request waits, until an endpoint has come and 
     CHECK(told[0].time == at(10));
 }
 
+TEST_CASE(
+    "Cell: says when an instance has as many requests as it was told, which then takes no more") {
+    CellRig rig = rig_of({1, 2, 3, 3, 3, 4}, 10.0);
+    rig.add(at(0), 0, 0);
+    CHECK_FALSE(rig.cell->may_notify());
+    rig.cell->add_instance(at(0), {0, 1}, 0, serving::kNominalSpeed, 2);
+    CHECK(rig.cell->may_notify());
+    // In turns: 1 and 3 to the first one, 2 and the second of 3 to the other.
+    CHECK_FALSE(rig.cell->run_until(at(9), 100));
+    CHECK(rig.cell->now() == at(3));
+    CHECK(rig.cell->arrived() == 4);
+    const auto told = rig.cell->take_notifications();
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].kind == Kind::in_flight_reached);
+    CHECK(told[0].time == at(3));
+    CHECK(told[0].instance.ordinal == 1);
+    CHECK(rig.cell->run_until(at(9), 100));
+    CHECK(rig.cell->instance_load(at(9), {0, 0}).in_flight == 4);
+    CHECK(rig.cell->instance_load(at(9), {0, 1}).in_flight == 2);
+    CHECK(rig.cell->may_notify());
+    rig.cell->kill_instance(at(9), {0, 1});
+    CHECK_FALSE(rig.cell->may_notify());
+    rig.run_to_the_end();
+    CHECK_FALSE(rig.cell->has_notifications());
+}
+
+TEST_CASE("Cell: an instance that is added to a queue gets no more of it than it was told") {
+    CellRig rig = rig_of({1, 1, 1, 1, 1}, 10.0);
+    rig.run(at(2));
+    CHECK(rig.cell->take_notifications().size() == 1);  // a request waits
+    rig.cell->add_instance(at(2), {0, 0}, 0, serving::kNominalSpeed, 3);
+    const auto told = rig.cell->take_notifications();
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].kind == Kind::in_flight_reached);
+    CHECK(rig.cell->instance_load(at(2), {0, 0}).in_flight == 3);
+    CHECK(rig.cell->service_load(at(2), 0).gateway_queue == 2);
+    rig.cell->kill_instance(at(2), {0, 0});
+    CHECK(rig.cell->service_load(at(2), 0).gateway_queue == 2);
+    CHECK(rig.cell->may_notify());  // the next request finds no endpoint
+}
+
+TEST_CASE("Cell: a gateway's limit below the number that an instance is told is never passed") {
+    CellRig rig = rig_of({1, 1, 1, 1, 1}, 10.0);
+    rig.specs[0].gateway.max_in_flight_per_instance = 2;
+    rig.cell->add_instance(at(0), {0, 0}, 0, serving::kNominalSpeed, 3);
+    rig.run_to_the_end();
+    CHECK_FALSE(rig.cell->has_notifications());
+    CHECK(rig.cell->stats(0).requests.of(Outcome::completed) == 5);
+}
+
 TEST_CASE("Cell: stops at the event that left a notification") {
     CellRig rig = rig_of({1, 2, 3});
     CHECK_FALSE(rig.cell->run_until(at(5), 100));

@@ -65,12 +65,19 @@ std::unique_ptr<ScalingPolicy> make(Parameters p) {
     return make_policy<ScalingPolicy>({"keda-scaled-job", std::move(p)}, {});
 }
 
+std::vector<std::size_t> evicted_by(const ScalingDecision& decision) {
+    std::vector<std::size_t> pods;
+    for (const control::Eviction& eviction : decision.evict) pods.push_back(eviction.pod);
+    return pods;
+}
+
 TEST_CASE("KedaScaledJob: creates what the queue asks for beyond the jobs there are") {
     const auto policy = make(one_request_a_job("unfinished"));
     // 4 have not ended, one of them is done: 7 - 4 = 3 new ones.
     const ScalingDecision decision = policy->decide(view_of("pbsib", {7}));
     CHECK(decision.desired == 7);
-    CHECK(decision.evict == std::vector<std::size_t>{3});
+    CHECK(evicted_by(decision) == std::vector<std::size_t>{3});
+    CHECK(decision.evict[0].reason == "its job ended");
     CHECK(decision.outcome == ScalingOutcome::scaled);
     CHECK(decision.reason == "3 jobs created, 1 ended");
     CHECK(decision.inputs == "queue 7 (active above 0); 4 jobs running, 2 of them pending");
@@ -80,11 +87,11 @@ TEST_CASE("KedaScaledJob: never ends a job that works, and lets those that are d
     const auto policy = make(one_request_a_job("unfinished"));
     const ScalingDecision decision = policy->decide(view_of("bbibx", {2}));
     CHECK(decision.desired == 3);
-    CHECK(decision.evict == std::vector<std::size_t>{2});
+    CHECK(evicted_by(decision) == std::vector<std::size_t>{2});
     const auto quiet = make(one_request_a_job("unfinished"));
     const ScalingDecision none = quiet->decide(view_of("ii", {0}));
     CHECK(none.desired == 0);
-    CHECK(none.evict == std::vector<std::size_t>{0, 1});
+    CHECK(evicted_by(none) == std::vector<std::size_t>{0, 1});
     CHECK(none.reason == "0 jobs created, 2 ended: no trigger is active");
 }
 

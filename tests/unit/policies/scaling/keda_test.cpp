@@ -278,7 +278,7 @@ TEST_CASE("Keda: cron asks for its replicas between start and end, in its own zo
     const ScalingDecision decision = keda->decide(view_at(at(0), 3, {}));
     CHECK(decision.outcome == ScalingOutcome::invalid);
     CHECK(decision.desired == 3);
-    CHECK(decision.reason == "a cron trigger needs a calendar: the scenario has no start");
+    CHECK(decision.reason == "a cron schedule needs the scenario's \"start\"");
 }
 
 TEST_CASE(

@@ -1,5 +1,5 @@
-#include "policies/scaling/kpa/sliding_max.hpp"
 #include "policies/scaling/kpa/window_buckets.hpp"
+
 #include "tests/catch.hpp"
 
 namespace headroom::policies {
@@ -84,38 +84,6 @@ TEST_CASE("WindowBuckets: a window shorter than a bucket is one bucket") {
     window.record(at(3), 7);
     CHECK(window.average(at(3.9)) == 7.0);
     CHECK(window.average(at(4)) == 0.0);
-}
-
-TEST_CASE("SlidingMax: the largest of the last indices") {
-    SlidingMax window(3);
-    CHECK(window.current() == 0);
-    const auto recorded = [&](std::int64_t index, std::int64_t value) {
-        window.record(index, value);
-        return window.current();
-    };
-    CHECK(recorded(0, 5) == 5);
-    CHECK(recorded(1, 3) == 5);
-    CHECK(recorded(2, 4) == 5);
-    CHECK(recorded(3, 1) == 4);  // index 0 is out; 3 was hidden by 4
-    CHECK(recorded(3, 2) == 4);  // the larger of one index counts ...
-    CHECK(recorded(5, 0) == 2);
-    CHECK(recorded(9, 0) == 0);
-}
-
-TEST_CASE("SlidingMax: agrees with a search of all values") {
-    SlidingMax window(7);
-    std::vector<std::int64_t> values;
-    std::uint64_t draw = 12345;
-    for (std::int64_t i = 0; i < 500; ++i) {
-        draw = draw * 6364136223846793005ULL + 1442695040888963407ULL;
-        values.push_back(static_cast<std::int64_t>(draw >> 60));
-        window.record(i, values.back());
-        std::int64_t largest = 0;
-        for (std::int64_t j = std::max<std::int64_t>(0, i - 6); j <= i; ++j) {
-            largest = std::max(largest, values[static_cast<std::size_t>(j)]);
-        }
-        REQUIRE(window.current() == largest);
-    }
 }
 
 }  // namespace

@@ -32,45 +32,6 @@ ScalingView view(std::int64_t s, std::int64_t replicas) {
     return v;
 }
 
-TEST_CASE("SlidingMaximum: a value counts up to and at the age of the window") {
-    SlidingMaximum maximum(Duration::seconds(60));
-    CHECK(maximum.empty(at(0)));
-    maximum.note(at(0), 7);
-    maximum.note(at(30), 5);
-    CHECK(maximum.maximum(at(60)) == 7);
-    CHECK(maximum.maximum(at(61)) == 5);
-    maximum.note(at(61), 6);
-    CHECK(maximum.maximum(at(61)) == 6);
-    CHECK(maximum.empty(at(122)));
-    SlidingMaximum present(Duration::zero());
-    present.note(at(5), 9);
-    present.note(at(6), 1);
-    CHECK(present.maximum(at(6)) == 1);
-}
-
-TEST_CASE("SlidingMaximum: agrees with a search through all that was noted") {
-    constexpr std::uint64_t kSeed = 77;
-    const RandomStream random{kSeed, "maximum"};
-    for (const std::int64_t window : {0, 1, 10, 100}) {
-        SlidingMaximum maximum(Duration::seconds(window));
-        std::vector<std::pair<Time, std::int64_t>> all;
-        std::int64_t now = 0;
-        for (std::uint64_t i = 0; i < 3000; ++i) {
-            now += static_cast<std::int64_t>(random.below(8, i, 0));
-            const auto value = static_cast<std::int64_t>(random.below(50, i, 1));
-            maximum.note(at(now), value);
-            all.emplace_back(at(now), value);
-            std::int64_t expected = 0;
-            for (const auto& [when, noted] : all) {
-                if (at(now) - when <= Duration::seconds(window)) {
-                    expected = std::max(expected, noted);
-                }
-            }
-            if (maximum.maximum(at(now)) != expected) FAIL("round " << i << ", window " << window);
-        }
-    }
-}
-
 TEST_CASE("ReplicaDemand: more at once, fewer when the delay has passed since they were needed") {
     ReplicaDemand d = demand(1, 10, 60);
     CHECK(d.settle(view(0, 2), {.wanted = 6, .why = "load"}).desired == 6);

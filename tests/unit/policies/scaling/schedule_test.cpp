@@ -86,12 +86,13 @@ TEST_CASE("ReplicaSchedule: entries are in the zone of the offset") {
     CHECK(make(kOffice, "+00:29")->decide(view(0, 1, kThursdayEvening)).desired == 6);
 }
 
-TEST_CASE("ReplicaSchedule: a run without a calendar begins on a Monday at midnight") {
+TEST_CASE("ReplicaSchedule: needs a calendar, and says so without one") {
     const auto policy = make(kOffice);
-    CHECK(policy->decide(view(0, 1, std::nullopt)).inputs == "it is Mon 1970-01-05 00:00:00");
-    CHECK(policy->decide(view(0, 1, std::nullopt)).desired == 2);
-    CHECK(policy->decide(view(8 * 3600, 2, std::nullopt)).desired == 6);
-    CHECK(policy->decide(view(5 * 86'400 + 8 * 3600, 2, std::nullopt)).desired == 2);
+    CHECK(policy->needs_calendar() == std::vector<std::string>{"/schedule"});
+    const auto decision = policy->decide(view(0, 5, std::nullopt));
+    CHECK(decision.outcome == ScalingOutcome::invalid);
+    CHECK(decision.desired == 5);
+    CHECK(decision.reason == "a cron schedule needs the scenario's \"start\"");
 }
 
 TEST_CASE("ReplicaSchedule: what cannot work is a fault, each with its place") {

@@ -99,6 +99,12 @@ Workload two_large_pods() {
     return workload;
 }
 
+std::vector<std::size_t> evicted_by(const ScalingDecision& decision) {
+    std::vector<std::size_t> pods;
+    for (const control::Eviction& eviction : decision.evict) pods.push_back(eviction.pod);
+    return pods;
+}
+
 /// The first minute up to `last` in which a pod is evicted; -1: none is.
 std::int64_t first_eviction(ScalingPolicy& vpa, Workload& workload, std::int64_t last) {
     for (std::int64_t minute = 0; minute <= last; ++minute) {
@@ -150,8 +156,11 @@ TEST_CASE("Vpa: two pods of eight cores that use one are replaced one after the 
         CHECK(decision.desired == 2);
     }
     const ScalingDecision second = vpa->decide(workload.at(247));
-    CHECK(second.evict == std::vector<std::size_t>{0});
+    CHECK(evicted_by(second) == std::vector<std::size_t>{0});
     CHECK(second.reason ==
+          "web-0 requests cpu 8000m, recommended 1154m to 7977m; 1 of 2 to replace go: 2 of 2 run, "
+          "eviction_tolerance 0.5 lets 1 be away");
+    CHECK("web-0 " + second.evict[0].reason ==
           "web-0 requests cpu 8000m, recommended 1154m to 7977m; 1 of 2 to replace go: 2 of 2 run, "
           "eviction_tolerance 0.5 lets 1 be away");
 
@@ -169,7 +178,7 @@ TEST_CASE("Vpa: two pods of eight cores that use one are replaced one after the 
           "1 to replace, none may go: 1 of 2 run, eviction_tolerance 0.5 lets 1 be away");
     workload.view.pods[1].phase = PodPhase::running;
     const ScalingDecision third = vpa->decide(workload.at(250));
-    CHECK(third.evict == std::vector<std::size_t>{0});
+    CHECK(evicted_by(third) == std::vector<std::size_t>{0});
     CHECK(third.reason.find("web-1 requests cpu 8000m") == 0);
     workload.remove(0);
     workload.add("web-3", 1168, 1'238'659'775, workload.at(251).now);
@@ -187,7 +196,7 @@ TEST_CASE("Vpa: a pod within its bounds is replaced when it has lived for twelve
     workload.add("web-1", 1400, 1200 * kMebi, Time::zero() + Duration::minutes(30));
     CHECK(first_eviction(*vpa, workload, 749) == -1);
     const ScalingDecision decision = vpa->decide(workload.at(750));
-    CHECK(decision.evict == std::vector<std::size_t>{1});
+    CHECK(evicted_by(decision) == std::vector<std::size_t>{1});
     CHECK(decision.reason.find("web-1 is 18 % off its targets, cpu and memory added up; 1 of 1 to "
                                "replace go") == 0);
 }
@@ -239,7 +248,7 @@ TEST_CASE("Vpa: pods that were there before the run are replaced on the first sa
     const auto vpa = make(defaults());
     Workload workload = two_large_pods();
     for (ScalingPod& pod : workload.view.pods) pod.start_time = Time::picoseconds(-1);
-    CHECK(vpa->decide(workload.at(0)).evict == std::vector<std::size_t>{0});
+    CHECK(evicted_by(vpa->decide(workload.at(0))) == std::vector<std::size_t>{0});
 }
 
 TEST_CASE("Vpa: the updater looks as often as it is told") {
@@ -273,7 +282,7 @@ TEST_CASE("Vpa: a container policy caps, chooses resources and can leave a conta
     CHECK(decision.requests[0].cpu_milli == 900);
     CHECK_FALSE(decision.requests[0].memory_milli.has_value());
     // The upper bound is capped too: 8000 m are outside of it at once.
-    CHECK(decision.evict == std::vector<std::size_t>{0});
+    CHECK(evicted_by(decision) == std::vector<std::size_t>{0});
 
     Parameters off = policy();
     off.set("mode", text("Off"));
@@ -291,6 +300,80 @@ TEST_CASE("Vpa: a container policy caps, chooses resources and can leave a conta
     CHECK(make(with(limited))->decide(workload.at(0)).requests[0].cpu_milli == 1168);
     limited.set("controlled_values", text("RequestsOnly"));
     CHECK(make(with(limited))->decide(workload.at(0)).requests[0].cpu_milli == 700);
+}
+
+TEST_CASE("Vpa: a kill for memory counts as more than what was requested, once") {
+    // A gibi is requested and half of one used. The kill counts as 1.2 Gi, 1288490188 bytes, and
+    // the end of its bucket, 5 % wide, is the new peak.
+    const auto vpa = make(defaults());
+    Workload workload(1);
+    workload.used_bytes = kGibi / 2;
+    workload.add("web-0", 1168, kGibi, Time::zero());
+    const std::int64_t before = *vpa->decide(workload.at(0)).requests[0].memory_milli;
+    CHECK(before / 1000 < kGibi);
+    workload.view.pods[0].oom_kill = control::OomKill{.at = Time::zero() + Duration::seconds(70),
+                                                      .started = Time::zero(),
+                                                      .memory_milli = kGibi * 1000};
+    const ScalingDecision killed = vpa->decide(workload.at(2));
+    REQUIRE(killed.requests.size() == 1);
+    const double wanted = 1.2 * static_cast<double>(kGibi) * 1.15;
+    const auto memory = static_cast<double>(*killed.requests[0].memory_milli) / 1000.0;
+    CHECK(memory >= wanted);
+    CHECK(memory <= wanted * 1.05);
+    // Later samples are below; the same kill, seen again, is none.
+    for (std::int64_t minute = 3; minute < 100; ++minute) {
+        CHECK(vpa->decide(workload.at(minute)).requests.empty());
+    }
+}
+
+TEST_CASE("Vpa: what a kill counts as is a parameter, at least a number of bytes more") {
+    const auto memory_after = [](double ratio, std::int64_t bytes) {
+        Parameters p = defaults();
+        p.set("oom_bump_up_ratio", {ratio});
+        p.set("oom_min_bump_up_bytes", {bytes});
+        const auto vpa = make(std::move(p));
+        Workload workload(1);
+        workload.used_bytes = kMebi;
+        workload.add("web-0", 1168, kGibi, Time::zero());
+        workload.view.pods[0].oom_kill = control::OomKill{
+            .at = Time::zero(), .started = Time::zero(), .memory_milli = kGibi * 1000};
+        const ScalingDecision decision = vpa->decide(workload.at(0));
+        return static_cast<double>(*decision.requests[0].memory_milli) / 1000.0 / 1.15 / kGibi;
+    };
+    CHECK(memory_after(1.2, 100 * kMebi) == Approx(1.2).epsilon(0.05));
+    CHECK(memory_after(2.0, 100 * kMebi) == Approx(2.0).epsilon(0.05));
+    CHECK(memory_after(1.2, 2 * kGibi) == Approx(3.0).epsilon(0.05));
+}
+
+TEST_CASE("Vpa: a memory limit keeps its proportion to the request, or caps it") {
+    Workload workload = two_large_pods();
+    const auto limit_of = [&](const ScalingDecision& decision) {
+        REQUIRE(decision.requests.size() == 1);
+        return decision.requests[0].memory_limit_milli;
+    };
+    CHECK_FALSE(limit_of(make(defaults())->decide(workload.at(0))).has_value());
+    const std::int64_t target = 1'238'659'775;
+    // The template's, whatever the pods have by now: 3 to 2, fractions cut off.
+    workload.view.containers = {{"main", 8000, kGibi * 1000, kGibi * 1500}};
+    const ScalingDecision scaled = make(defaults())->decide(workload.at(0));
+    CHECK(scaled.requests[0].memory_milli == target * 1000);
+    CHECK(limit_of(scaled) == 1'857'989'662'000);
+    CHECK(scaled.inputs.find(" limit 1771.9Mi,") != std::string::npos);
+    // Equal ones stay equal; a limit alone is its request.
+    workload.view.containers = {{"main", 8000, kGibi * 1000, kGibi * 1000}};
+    CHECK(limit_of(make(defaults())->decide(workload.at(0))) == target * 1000);
+    workload.view.containers = {{"main", 8000, std::nullopt, kGibi * 1000}};
+    CHECK(limit_of(make(defaults())->decide(workload.at(0))) == target * 1000);
+    // Requests only: the limit stays, and the request stays below it.
+    Parameters only = policy();
+    only.set("controlled_values", text("RequestsOnly"));
+    const ScalingDecision capped = make(with(only))->decide(workload.at(0));
+    CHECK(capped.requests[0].memory_milli == kGibi * 1000);
+    CHECK_FALSE(limit_of(capped).has_value());
+    // Where memory is out of control, so is its limit.
+    Parameters cpu_only = policy();
+    cpu_only.set("controlled_resources", list({text("cpu")}));
+    CHECK_FALSE(limit_of(make(with(cpu_only))->decide(workload.at(0))).has_value());
 }
 
 TEST_CASE("Vpa: containers of a pod are told apart and share the pod's least") {

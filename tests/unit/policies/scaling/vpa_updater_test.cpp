@@ -48,7 +48,11 @@ std::vector<VpaNamedRecommendation> middling() {
 }
 
 std::vector<std::size_t> evicted(const ScalingView& view, const VpaUpdateOptions& options = {}) {
-    return plan_vpa_updates(view, middling(), options).evict;
+    std::vector<std::size_t> pods;
+    for (const VpaUpdate& update : plan_vpa_updates(view, middling(), options).evict) {
+        pods.push_back(update.pod);
+    }
+    return pods;
 }
 
 using Indices = std::vector<std::size_t>;
@@ -98,6 +102,39 @@ TEST_CASE("VpaPriority: a request that was never made is outside, and wants to g
     memory_only[0].of.cpu = std::nullopt;
     CHECK_FALSE(vpa_pod_priority(pod, memory_only).outside);
     CHECK(vpa_pod_priority(pod, memory_only).resource_diff == 0.0);
+}
+
+TEST_CASE("VpaUpdater: a pod that was killed for memory soon after its start goes, if it changes") {
+    const auto killed_after = [](ScalingPod pod, Duration life) {
+        const Time started = kNow - Duration::hours(1);
+        pod.oom_kill = control::OomKill{.at = started + life, .started = started};
+        return pod;
+    };
+    const auto minutes = [](std::int64_t n) { return Duration::minutes(n); };
+    const Duration almost = minutes(10) - Duration::picoseconds(1);
+    CHECK(evicted(view_of({killed_after(young_pod(1001), almost), young_pod()})) == Indices{0});
+    CHECK(evicted(view_of({killed_after(young_pod(1001), minutes(10)), young_pod()})).empty());
+    CHECK(evicted(view_of({killed_after(young_pod(), almost), young_pod()})).empty());
+    CHECK(evicted(view_of({killed_after(young_pod(1001), minutes(4)), young_pod()}),
+                  {.oom_threshold = minutes(3)})
+              .empty());
+    // One that started before the run has lived long.
+    ScalingPod warm = young_pod(1001);
+    warm.oom_kill = control::OomKill{.at = Time::zero(), .started = Time::picoseconds(-1)};
+    CHECK(evicted(view_of({warm, young_pod()})).empty());
+    // A container without a recommendation does not count.
+    ScalingPod other = killed_after(young_pod(1001), minutes(1));
+    other.containers.push_back({"sidecar", 100, mebi_milli(100)});
+    other.oom_kill->container = 1;
+    CHECK(evicted(view_of({other, young_pod()})).empty());
+}
+
+TEST_CASE("VpaUpdater: a pod that waits for its container's restart counts as running") {
+    ScalingPod waits = young_pod(8000);
+    waits.phase = PodPhase::pending;
+    CHECK(evicted(view_of({waits, waits})) == Indices{0, 1});
+    waits.restarts = 1;
+    CHECK(evicted(view_of({waits, waits})) == Indices{0});
 }
 
 TEST_CASE("VpaUpdater: within bounds a pod goes after 12 h, when it is 10 % off") {
