@@ -12,44 +12,29 @@
 /// Little's law must hold as an identity in integers, and no request may be lost from the books.
 #pragma once
 
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "analysis/statistics/interval.hpp"
 #include "tests/catch.hpp"
 #include "tests/rig.hpp"
 #include "tests/scale.hpp"
 
 namespace headroom::tests {
 
-struct Estimate {
-    double mean = 0;
-    double half_width = 0;
-};
-
-/// The 99 % interval of the mean of independent values of one distribution.
-inline Estimate estimate_of(const std::vector<double>& values) {
-    const auto n = static_cast<double>(values.size());
-    Estimate estimate;
-    for (const double value : values) estimate.mean += value / n;
-    double squares = 0;
-    for (const double value : values) squares += std::pow(value - estimate.mean, 2);
-    const double t = boost::math::quantile(boost::math::students_t(n - 1), 0.995);
-    estimate.half_width = t * std::sqrt(squares / (n - 1) / n);
-    return estimate;
-}
+using analysis::Interval;
 
 struct Replications {
     std::vector<serving::ServiceStats> stats;  ///< of service 0
     double widest = 0.01;                      ///< half-width allowed, relative
 
     template <class Figure>
-    [[nodiscard]] Estimate estimate(Figure figure) const {
+    [[nodiscard]] Interval estimate(Figure figure) const {
         std::vector<double> values;
         for (const serving::ServiceStats& one : stats) values.push_back(figure(one));
-        return estimate_of(values);
+        return analysis::mean_interval(values, 0.99);
     }
 };
 
@@ -88,7 +73,7 @@ inline Replications replicate(int count, std::int64_t requests,
 
 /// The interval is narrow and covers the exact value. `grain` is the relative error of the figure
 /// itself, such as a histogram's bucket.
-inline void check_covers(const std::string& what, Estimate estimate, double exact, double widest,
+inline void check_covers(const std::string& what, Interval estimate, double exact, double widest,
                          double grain = 0) {
     INFO(what << ": " << estimate.mean << " +- " << estimate.half_width << ", exact " << exact
               << ", off by " << (estimate.mean - exact) / estimate.half_width << " half-widths of "
