@@ -164,4 +164,20 @@ std::uint64_t whole_number(const std::string& option, const std::string& text, s
                                  least, most, text));
 }
 
+double real_number(const std::string& option, const std::string& text, double least, double most,
+                   bool percent) {
+    const bool hundredths = percent && !text.empty() && text.back() == '%';
+    const char* end = text.data() + text.size() - (hundredths ? 1 : 0);
+    double number = 0;
+    const auto parsed = std::from_chars(text.data(), end, number);
+    if (hundredths) number /= 100;
+    const bool good = parsed.ec == std::errc{} && parsed.ptr == end && !text.empty();
+    if (good && number >= least && number <= most) return number;
+    const auto say = [percent](double x) {
+        return percent ? fmt::format("{:g}%", x * 100) : fmt::format("{:g}", x);
+    };
+    throw UsageError(fmt::format("{}: expected a number from {} to {}, found \"{}\"", option,
+                                 say(least), say(most), text));
+}
+
 }  // namespace headroom::analysis

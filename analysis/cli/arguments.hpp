@@ -31,8 +31,9 @@ struct OptionSpec {
     std::string help{};
     bool repeatable = false;
     std::vector<std::string> choices{};  ///< if any: the only values
-    std::string
-        implied{};  ///< the value when it is left out; needs choices, to tell it from a file
+    /// The value when it is left out. Of choices one may follow as a word of its own; without any,
+    /// a value is written behind "=", to tell it from a file.
+    std::string implied{};
 };
 
 struct CommandSpec {
@@ -64,5 +65,10 @@ class Arguments {
 /// A whole number in [least, most], or a UsageError that names the option.
 [[nodiscard]] std::uint64_t whole_number(const std::string& option, const std::string& text,
                                          std::uint64_t least, std::uint64_t most);
+
+/// A finite number in [least, most], or a UsageError that names the option. "5%" is 0.05 where
+/// `percent` allows it.
+[[nodiscard]] double real_number(const std::string& option, const std::string& text, double least,
+                                 double most, bool percent = false);
 
 }  // namespace headroom::analysis

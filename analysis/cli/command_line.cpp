@@ -17,7 +17,8 @@ namespace headroom::analysis {
 namespace {
 
 std::vector<Command> commands() {
-    return {run_command(),      explain_command(), validate_command(), schema_command(),
+    return {run_command(),      compare_command(), check_command(),    bound_command(),
+            max_rate_command(), explain_command(), validate_command(), schema_command(),
             policies_command(), trace_command(),   calibrate_command()};
 }
 

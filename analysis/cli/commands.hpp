@@ -19,6 +19,10 @@ struct Command {
 };
 
 [[nodiscard]] Command run_command();
+[[nodiscard]] Command compare_command();
+[[nodiscard]] Command check_command();
+[[nodiscard]] Command bound_command();
+[[nodiscard]] Command max_rate_command();
 [[nodiscard]] Command validate_command();
 [[nodiscard]] Command schema_command();
 [[nodiscard]] Command policies_command();

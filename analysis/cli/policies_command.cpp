@@ -48,6 +48,8 @@ const char* type_name(ParameterType type) {
             return "text";
         case ParameterType::choice:
             return "choice";
+        case ParameterType::count_or_percent:
+            return "whole number or percentage";
         case ParameterType::duration:
             return "duration";
         case ParameterType::quantity:

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -10,6 +11,8 @@
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
 #include "analysis/cli/progress_bar.hpp"
+#include "analysis/cli/rate_scale.hpp"
+#include "analysis/cli/run_study.hpp"
 #include "analysis/cli/stop_signal.hpp"
 #include "analysis/cli/traces_of.hpp"
 #include "analysis/report/table.hpp"
@@ -30,16 +33,24 @@ namespace fs = std::filesystem;
 
 /// Seconds that counting a trace's requests may hold up a run that shows a progress bar.
 constexpr double kCountingPatienceS = 1.0;
-constexpr std::uint64_t kMostThreads = 1024;
 
 CommandSpec run_spec() {
-    return {
+    CommandSpec spec = {
         .name = "run",
         .usage = "SCENARIO.json [OPTION]...",
         .summary = "Simulates a scenario, writes its results and prints a report.",
         .details =
             "Writes summary.json (numbers), run.json (times, machine) and results.h5 (series,\n"
-            "histograms, decisions) into a folder that appears whole or not at all.\n",
+            "histograms, decisions) into a folder that appears whole or not at all.\n\n"
+            "One run is one throw of the dice. --replications says how far the numbers may be "
+            "off:\n"
+            "replication 0 is the run without it, replication i that of the seed + i; all of this\n"
+            "folder but replications.json tells of replication 0. Intervals are Student's t; "
+            "where\n"
+            "a backlog grows, latencies read \"saturated\". An expectation is judged in every\n"
+            "replication and fails when it fails in one. --batch-means does the same for the "
+            "means\n"
+            "of one long, steady run. --warm-up and --batch-means keep 100 bytes a request.\n",
         .options =
             {{.name = "set",
               .value = "/POINTER=VALUE",
@@ -52,7 +63,11 @@ CommandSpec run_spec() {
                   "and to its end",
               .repeatable = true},
              {.name = "seed", .value = "N", .help = "of all random numbers"},
-             {.name = "threads", .value = "N", .help = "for independent cells; changes no result"},
+             rate_scale_option(),
+             {.name = "threads",
+              .value = "N",
+              .help = "for independent cells, and for replications (else all processors); changes "
+                      "no result"},
              {.name = "out",
               .value = "DIR",
               .help = "for the results; default out/<scenario name>"},
@@ -75,6 +90,9 @@ CommandSpec run_spec() {
         .least_positional = 1,
         .most_positional = 1,
         .positional_name = "a scenario file"};
+    const std::vector<OptionSpec> study = run_study_options();
+    spec.options.insert(spec.options.end() - 2, study.begin(), study.end());
+    return spec;
 }
 
 /// out/<name>, with what a file system or a shell may trip over replaced.
@@ -129,8 +147,10 @@ TimedRun simulate(const scenarios::Scenario& scenario, RunOptions options, const
         std::optional<ProgressBar> bar;
         if (error_is_terminal() && !given.has("quiet")) {
             bar.emplace(progress_goal(scenario));
-            options.progress = [&bar](Time now, std::int64_t arrived) {
+            const auto also = options.progress;
+            options.progress = [&bar, also](Time now, std::int64_t arrived) {
                 bar->update(now, arrived);
+                if (also) also(now, arrived);
             };
         }
         run.result = Simulation(scenario.spec).run(options);
@@ -148,24 +168,178 @@ int interrupted(Time at) {
     return kExitUnfinished;
 }
 
-int write_and_print(const scenarios::Scenario& scenario, const TimedRun& run,
-                    const fs::path& folder, const Arguments& given, const StopSignal& stop) {
-    nlohmann::ordered_json summary = build_summary(scenario, run.result);
-    const std::vector<scenarios::ExpectationResult> expectations =
-        check_expectations(scenario, run.result, summary);
-    const WriteOptions options{given.has("requests"), given.has("decisions"), &stop.flag()};
-    if (!write_results(folder, scenario, run.result, summary, run.info, options)) {
-        return interrupted(run.result.end);
+/// The run with its rows, unless there are too many for what nobody asked for. With several threads
+/// nobody counts the requests, so it takes one.
+TimedRun simulate_with_rows(const scenarios::Scenario& scenario, RunOptions options,
+                            const Arguments& given, const StopSignal& stop, bool at_any_cost) {
+    if (at_any_cost) {
+        options.keep_rows = true;
+        return simulate(scenario, options, given);
     }
-    if (given.value("output") == "json") {
+    std::atomic<bool> enough{false};
+    RunOptions counted = options;
+    counted.keep_rows = true;
+    counted.threads = 1;
+    counted.stop = &enough;
+    counted.progress = [&](Time, std::int64_t arrived) {
+        if (stop.raised() || arrived > kMostRowsUnasked) enough.store(true);
+    };
+    TimedRun run = simulate(scenario, counted, given);
+    if (stop.raised() || run.result.status != RunStatus::interrupted) return run;
+    return simulate(scenario, options, given);
+}
+
+/// Everything between loading and writing: the exit code when there is nothing to write.
+class ScenarioRun {
+  public:
+    ScenarioRun(const Arguments& given, const StopSignal& stop)
+        : given_(given),
+          stop_(stop),
+          study_(run_study(given)),
+          options_(run_options(given, stop)) {}
+
+    int execute() {
+        read_load_options();
+        if (!load()) return kExitBadInput;
+        if (study_.replications) (void)study_metrics(*scenario_, study_);
+        const fs::path folder =
+            given_.has("out") ? fs::path(*given_.value("out")) : default_folder(scenario_->name);
+        if (const auto problem = ResultFolder::problem(folder)) {
+            print_note("--out: " + *problem);
+            return kExitBadInput;
+        }
+        say(scenario_->warnings, "warning: ");
+        if (study_.warm_up_auto) {
+            if (const auto code = cut_warm_up()) return *code;
+        }
+        timed_ = first_run();
+        if (const auto code = refusal(timed_.result)) return *code;
+        latencies_ = latencies_by_arrival(scenario_->spec, timed_.result.rows);
+        if (study_.replications) {
+            result_ = replicate_further(*scenario_, timed_.result, study_, given_, stop_);
+            if (result_->study.status == RunStatus::bad_input) {
+                print_note(result_->study.error + "; no results were written");
+                return kExitBadInput;
+            }
+            if (result_->study.status == RunStatus::interrupted || stop_.raised()) {
+                print_note("interrupted among the replications; no results were written");
+                return kExitUnfinished;
+            }
+        }
+        return write_and_print(folder);
+    }
+
+  private:
+    void read_load_options() {
+        load_.sets = given_.values("set");
+        load_.traces = given_.values("trace");
+        if (const auto seed = given_.value("seed")) {
+            load_.seed = whole_number("--seed", *seed, 0, std::uint64_t{1} << 62);
+        }
+        load_.rate_scale = rate_scale_of(given_);
+    }
+    bool load() {
+        scenarios::LoadResult loaded = scenarios::load_scenario(given_.positional.front(), load_);
+        if (!loaded.scenario) print_diagnostics(loaded.diagnostics);
+        scenario_ = std::move(loaded.scenario);
+        return scenario_.has_value();
+    }
+    void say(const std::vector<std::string>& lines, const std::string& prefix) const {
+        if (given_.has("quiet")) return;
+        for (const std::string& line : lines) print_note(prefix + line);
+    }
+    [[nodiscard]] std::optional<int> refusal(const SimulationResult& result) const {
+        if (result.status == RunStatus::bad_input) {
+            print_note(result.error + "; no results were written");
+            return kExitBadInput;
+        }
+        if (result.status == RunStatus::interrupted || stop_.raised()) {
+            return interrupted(result.end);
+        }
+        return std::nullopt;
+    }
+    [[nodiscard]] TimedRun first_run() const {
+        if (!study_.wants_rows() || given_.has("requests")) {
+            return simulate(*scenario_, options_, given_);
+        }
+        return simulate_with_rows(*scenario_, options_, given_, stop_, study_.needs_rows());
+    }
+    /// Loads once more with the warm-up of a pilot cut out, so that the scenario's hash says so.
+    std::optional<int> cut_warm_up() {
+        scenarios::Scenario pilot = *scenario_;
+        pilot.spec.measure_from = Time::zero();
+        const TimedRun run = simulate_with_rows(pilot, options_, given_, stop_, true);
+        if (const auto code = refusal(run.result)) return code;
+        const auto assignment =
+            warm_up_assignment(latencies_by_arrival(pilot.spec, run.result.rows));
+        if (!assignment) {
+            print_note(
+                "--warm-up auto: the latencies never settle, or there are too few; say where "
+                "the steady part begins by --set /measure_from=TIME");
+            return kExitBadInput;
+        }
+        load_.sets.push_back(*assignment);
+        if (!load()) return kExitBadInput;
+        say({"--warm-up auto: as --set " + *assignment}, "");
+        return std::nullopt;
+    }
+
+    int write_and_print(const fs::path& folder);
+    void print_report(const nlohmann::ordered_json& summary,
+                      const std::vector<scenarios::ExpectationResult>& expectations) const;
+
+    const Arguments& given_;
+    const StopSignal& stop_;
+    RunStudy study_;
+    RunOptions options_;
+    scenarios::LoadOptions load_;
+    std::optional<scenarios::Scenario> scenario_;
+    TimedRun timed_;
+    LatencyList latencies_;  ///< of replication 0, where its rows were kept
+    std::optional<StudyResult> result_;
+};
+
+void ScenarioRun::print_report(
+    const nlohmann::ordered_json& summary,
+    const std::vector<scenarios::ExpectationResult>& expectations) const {
+    std::string means;
+    if (study_.batch_means) {
+        means =
+            batch_means_lines(latencies_.since(scenario_->spec.measure_from), study_.confidence);
+    }
+    if (given_.value("output") == "json") {
         print_out(summary_text(summary));
-    } else {
-        print_out(render_table({scenario, run.result, summary, expectations}, out_style()));
+        if (!means.empty()) print_note("batch means:\n" + means.substr(0, means.size() - 1));
+        return;
     }
-    if (!given.has("quiet")) {
-        print_note(fmt::format("results in {} ({} of processor time, {} requests/s)",
-                               folder.string(), duration_text(run.info.cpu_s),
-                               rate_text(requests_per_cpu_s(run.info))));
+    const TextStyle style = out_style();
+    std::string text = render_table({*scenario_, timed_.result, summary, expectations}, style);
+    if (!means.empty()) text += "\n" + ink("Batch means", Ink::bold, style) + "\n" + means;
+    if (result_) text += "\n" + render_replications(result_->report(*scenario_, study_), style);
+    print_out(text);
+}
+
+int ScenarioRun::write_and_print(const fs::path& folder) {
+    const scenarios::Scenario& scenario = *scenario_;
+    nlohmann::ordered_json summary = build_summary(scenario, timed_.result);
+    const std::vector<scenarios::ExpectationResult> expectations =
+        check_expectations(scenario, timed_.result, summary);
+    WriteOptions options{.requests = given_.has("requests"),
+                         .decisions = given_.has("decisions"),
+                         .stop = &stop_.flag()};
+    if (result_) {
+        options.replications = replications_json(result_->report(scenario, study_)).dump(2) + "\n";
+    }
+    if (!write_results(folder, scenario, timed_.result, summary, timed_.info, options)) {
+        return interrupted(timed_.result.end);
+    }
+    print_report(summary, expectations);
+    if (const auto note = warm_up_note(latencies_, scenario.spec.measure_from)) say({*note}, "");
+    say({fmt::format("results in {} ({} of processor time, {} requests/s)", folder.string(),
+                     duration_text(timed_.info.cpu_s), rate_text(requests_per_cpu_s(timed_.info)))},
+        "");
+    if (result_) {
+        return report_held(scenario, result_->study) ? kExitGood : kExitExpectationFailed;
     }
     int code = kExitGood;
     for (const scenarios::ExpectationResult& result : expectations) {
@@ -178,37 +352,7 @@ int write_and_print(const scenarios::Scenario& scenario, const TimedRun& run,
 
 int run(const Arguments& given) {
     const StopSignal stop;
-    const RunOptions options = run_options(given, stop);
-    scenarios::LoadOptions load;
-    load.sets = given.values("set");
-    load.traces = given.values("trace");
-    if (const auto seed = given.value("seed")) {
-        load.seed = whole_number("--seed", *seed, 0, std::uint64_t{1} << 62);
-    }
-    scenarios::LoadResult loaded = scenarios::load_scenario(given.positional.front(), load);
-    if (!loaded.scenario) {
-        print_diagnostics(loaded.diagnostics);
-        return kExitBadInput;
-    }
-    const scenarios::Scenario& scenario = *loaded.scenario;
-    const fs::path folder =
-        given.has("out") ? fs::path(*given.value("out")) : default_folder(scenario.name);
-    if (const auto problem = ResultFolder::problem(folder)) {
-        print_note("--out: " + *problem);
-        return kExitBadInput;
-    }
-    if (!given.has("quiet")) {
-        for (const std::string& warning : scenario.warnings) print_note("warning: " + warning);
-    }
-    const TimedRun timed = simulate(scenario, options, given);
-    if (timed.result.status == RunStatus::bad_input) {
-        print_note(timed.result.error + "; no results were written");
-        return kExitBadInput;
-    }
-    if (timed.result.status == RunStatus::interrupted || stop.raised()) {
-        return interrupted(timed.result.end);
-    }
-    return write_and_print(scenario, timed, folder, given, stop);
+    return ScenarioRun(given, stop).execute();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "analysis/results/summary.hpp"
 #include "scenarios/diagnostic.hpp"
 #include "scenarios/nearest_name.hpp"
+#include "scenarios/rule_test.hpp"
 #include "scenarios/schema.hpp"
 
 namespace headroom::analysis {
@@ -18,12 +19,14 @@ int schema(const Arguments& given) {
     const std::string& which = given.positional.front();
     if (which == "scenario") {
         print_out(scenarios::scenario_schema().dump(2) + "\n");
+    } else if (which == "rule-test") {
+        print_out(scenarios::rule_test_schema().dump(2) + "\n");
     } else if (which == "summary") {
         print_out(summary_schema().dump(2) + "\n");
     } else {
-        throw UsageError(
-            "expected scenario or summary, found \"" + which + "\"" +
-            scenarios::did_you_mean(scenarios::nearest_name(which, {"scenario", "summary"})));
+        throw UsageError("expected scenario, rule-test or summary, found \"" + which + "\"" +
+                         scenarios::did_you_mean(
+                             scenarios::nearest_name(which, {"scenario", "rule-test", "summary"})));
     }
     return kExitGood;
 }
@@ -31,15 +34,16 @@ int schema(const Arguments& given) {
 }  // namespace
 
 Command schema_command() {
-    return {{.name = "schema",
-             .usage = "scenario|summary",
-             .summary = "Prints the JSON Schema (draft-07) of scenarios or of summary.json.",
-             .details = {},
-             .options = {},
-             .least_positional = 1,
-             .most_positional = 1,
-             .positional_name = "scenario or summary"},
-            schema};
+    return {
+        {.name = "schema",
+         .usage = "scenario|rule-test|summary",
+         .summary = "Prints the JSON Schema (draft-07) of scenarios, rule tests or summary.json.",
+         .details = {},
+         .options = {},
+         .least_positional = 1,
+         .most_positional = 1,
+         .positional_name = "scenario, rule-test or summary"},
+        schema};
 }
 
 }  // namespace headroom::analysis

@@ -20,6 +20,7 @@ CommandSpec spec() {
                          .help = "what is logged",
                          .choices = {"some", "all"},
                          .implied = "some"},
+                        {.name = "fail", .value = "X,...", .help = "on what", .implied = "any"},
                         {.name = "quiet", .help = "says nothing"}},
             .least_positional = 1,
             .most_positional = 1,
@@ -47,6 +48,8 @@ TEST_CASE("Arguments: a value that may be left out does not swallow the file") {
     CHECK(parse_arguments(spec(), {"--log", "all", "file"}).value("log") == "all");
     CHECK(parse_arguments(spec(), {"--log=all", "file"}).value("log") == "all");
     CHECK(parse_arguments(spec(), {"file", "--log"}).value("log") == "some");
+    CHECK(parse_arguments(spec(), {"--fail", "file"}).value("fail") == "any");
+    CHECK(parse_arguments(spec(), {"--fail=a,b", "file"}).value("fail") == "a,b");
 }
 
 TEST_CASE("Arguments: mistakes say what was expected, with the nearest name") {

@@ -1,0 +1,122 @@
+// headroom bound: what a scenario can hold by formulas, beside a simulated run.
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "analysis/cli/commands.hpp"
+#include "analysis/cli/console.hpp"
+#include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/progress_bar.hpp"
+#include "analysis/cli/rate_scale.hpp"
+#include "analysis/cli/stop_signal.hpp"
+#include "analysis/experiments/bound.hpp"
+#include "analysis/report/bound_comparison.hpp"
+#include "analysis/report/bound_table.hpp"
+#include "analysis/report/units.hpp"
+#include "analysis/results/summary.hpp"
+#include "scenarios/scenario.hpp"
+#include "sim/simulation.hpp"
+
+namespace headroom::analysis {
+
+namespace {
+
+CommandSpec bound_spec() {
+    return {
+        .name = "bound",
+        .usage = "SCENARIO.json [OPTION]...",
+        .summary = "Says what a scenario can hold by formulas, beside what a simulation measures.",
+        .details =
+            "For each service: the load of its sources, what a replica holds and what limits it,\n"
+            "utilisation, the replicas and GPUs that the mean, the peak and the SLO need, and how\n"
+            "far away saturation is. Servers are queues (Erlang B and C, M/G/1, Allen-Cunneen);\n"
+            "LLM engines are tokens and KV blocks over the times of their profile. Then one run,\n"
+            "and the reasons where it differs from the formulas.\n",
+        .options = {{.name = "simulate", .help = "beside one simulated run (the default)"},
+                    {.name = "no-simulation", .help = "formulas alone"},
+                    {.name = "set",
+                     .value = "/POINTER=VALUE",
+                     .help = "changes the scenario, as for run",
+                     .repeatable = true},
+                    {.name = "trace",
+                     .value = "[SERVICE=]FILE",
+                     .help = "replays this trace, as for run",
+                     .repeatable = true},
+                    rate_scale_option(),
+                    {.name = "output",
+                     .letter = 'o',
+                     .value = "table|json",
+                     .help = "what is printed",
+                     .choices = {"table", "json"}},
+                    {.name = "quiet", .letter = 'q', .help = "no progress, no warnings"}},
+        .least_positional = 1,
+        .most_positional = 1,
+        .positional_name = "a scenario file"};
+}
+
+SimulationResult simulate(const scenarios::Scenario& scenario, const StopSignal& stop, bool show) {
+    RunOptions options;
+    options.stop = &stop.flag();
+    std::optional<ProgressBar> bar;
+    if (show && error_is_terminal()) {
+        ProgressGoal goal;
+        if (scenario.spec.end < Time::horizon_limit()) goal.horizon = scenario.spec.end;
+        bar.emplace(std::move(goal));
+        options.progress = [&bar](Time now, std::int64_t arrived) { bar->update(now, arrived); };
+    }
+    return Simulation(scenario.spec).run(options);
+}
+
+int bound(const Arguments& given) {
+    const StopSignal stop;
+    const bool formulas_alone = given.has("no-simulation");
+    if (formulas_alone && given.has("simulate")) {
+        throw UsageError("expected one of --simulate and --no-simulation, found both");
+    }
+    scenarios::LoadOptions options;
+    options.sets = given.values("set");
+    options.traces = given.values("trace");
+    options.rate_scale = rate_scale_of(given);
+    const scenarios::LoadResult loaded =
+        scenarios::load_scenario(given.positional.front(), options);
+    if (!loaded.scenario) {
+        print_diagnostics(loaded.diagnostics);
+        return kExitBadInput;
+    }
+    const scenarios::Scenario& scenario = *loaded.scenario;
+    const bool show = !given.has("quiet");
+    if (show) {
+        for (const std::string& warning : scenario.warnings) print_note("warning: " + warning);
+    }
+    const Bound found = make_bound(scenario);
+    if (!found.error.empty()) {
+        print_note(found.error);
+        return kExitBadInput;
+    }
+    BoundReport report{scenario, found, {}};
+    if (!formulas_alone) {
+        const SimulationResult result = simulate(scenario, stop, show);
+        if (result.status == RunStatus::bad_input) {
+            print_note(result.error);
+            return kExitBadInput;
+        }
+        if (result.status == RunStatus::interrupted || stop.raised()) {
+            print_note("interrupted at " + clock_text(result.end.to_seconds()) +
+                       " of simulated time; --no-simulation gives the formulas alone");
+            return kExitUnfinished;
+        }
+        report.comparisons =
+            compare_bound(found, scenario, result, build_summary(scenario, result));
+    }
+    print_out(given.value("output") == "json" ? bound_json(report).dump(2) + "\n"
+                                              : render_bound(report, out_style()));
+    return kExitGood;
+}
+
+}  // namespace
+
+Command bound_command() {
+    return {bound_spec(), bound};
+}
+
+}  // namespace headroom::analysis

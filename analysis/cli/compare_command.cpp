@@ -1,0 +1,352 @@
+// headroom compare: two or more scenarios under the same draws, and what differs for sure.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "analysis/cli/commands.hpp"
+#include "analysis/cli/compare_inputs.hpp"
+#include "analysis/cli/console.hpp"
+#include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/rate_scale.hpp"
+#include "analysis/cli/stop_signal.hpp"
+#include "analysis/cli/study_options.hpp"
+#include "analysis/cli/study_progress.hpp"
+#include "analysis/experiments/comparison.hpp"
+#include "analysis/report/comparison_report.hpp"
+#include "analysis/report/metric_text.hpp"
+#include "analysis/results/text_file.hpp"
+#include "analysis/statistics/moments.hpp"
+#include "scenarios/metric_paths.hpp"
+
+namespace headroom::analysis {
+
+namespace {
+
+constexpr int kDefaultReplications = 10;
+constexpr std::size_t kMostScenarios = 16;
+constexpr const char* kAllMetrics = "all";
+
+CommandSpec compare_spec() {
+    return {
+        .name = "compare",
+        .usage = "BASE.json [OTHER.json...] [--what-if PATCH.json]... [OPTION]...",
+        .summary =
+            "Compares scenarios under the same draws: what changes, by how much, how surely.",
+        .details =
+            "Each scenario is run in several replications; replication i has the same arrivals,\n"
+            "lengths and faults in all of them, and differences are taken pair by pair, so that\n"
+            "they need fewer replications than the scenarios themselves. Intervals are Student's "
+            "t,\n"
+            "each for itself; of twenty metrics that a change leaves alone, one would leave 0 out\n"
+            "of its 95 % interval by chance. So what is called better, worse or changed is judged\n"
+            "among all metrics shown, by Holm's procedure: a change that does nothing has any of\n"
+            "them called so in 5 % of comparisons at most.\n\n"
+            "    headroom compare quickstart.json --what-if what-if/double-traffic.json\n",
+        .options =
+            {{.name = "what-if",
+              .value = "PATCH.json",
+              .help = "a further scenario: the base with this merge patch (RFC 7396)",
+              .repeatable = true},
+             {.name = "set",
+              .value = "/POINTER=VALUE",
+              .help = "changes all scenarios: a JSON pointer, and JSON or else a string",
+              .repeatable = true},
+             {.name = "trace",
+              .value = "[SERVICE=]FILE",
+              .help = "replays this trace in all scenarios, as in headroom run",
+              .repeatable = true},
+             {.name = "seed", .value = "N", .help = "of replication 0; default that of the base"},
+             rate_scale_option(),
+             replications_option("of each scenario; default 10; auto: until every difference is "
+                                 "precise"),
+             precision_option(),
+             most_replications_option(),
+             confidence_option(),
+             {.name = "metric",
+              .value = "METRIC",
+              .help = "compares these: a name, the beginning of some, or a pattern with *; default "
+                      "the headline of the summary",
+              .repeatable = true},
+             {.name = "all-metrics", .help = "compares all that the scenarios have in common"},
+             {.name = "fail-on-regression",
+              .value = "METRIC,...",
+              .help = "exit 1 when one of these got worse for sure; default all that are compared",
+              .implied = kAllMetrics},
+             {.name = "threads",
+              .value = "N",
+              .help = "for replications; default all processors; changes no result"},
+             {.name = "exact-steps",
+              .help = "one iteration, one token at a time: slow, and the same result"},
+             {.name = "output",
+              .letter = 'o',
+              .value = "table|json|markdown",
+              .help = "how it is told",
+              .choices = {"table", "json", "markdown"}},
+             {.name = "out", .value = "FILE", .help = "writes it there instead of printing it"},
+             {.name = "quiet", .letter = 'q', .help = "no progress, no notes, no warnings"}},
+        .least_positional = 1,
+        .most_positional = kMostScenarios,
+        .positional_name = "a scenario file"};
+}
+
+std::vector<std::string> split_commas(const std::string& text) {
+    std::vector<std::string> parts;
+    std::size_t at = 0;
+    while (at <= text.size()) {
+        const std::size_t comma = std::min(text.find(',', at), text.size());
+        if (comma > at) parts.push_back(text.substr(at, comma - at));
+        at = comma + 1;
+    }
+    return parts;
+}
+
+std::vector<std::string> metrics_of(const scenarios::Scenario& scenario) {
+    std::vector<std::string> services;
+    for (const serving::ServiceSpec& service : scenario.spec.services) {
+        services.push_back(service.name);
+    }
+    return scenarios::summary_metric_paths(services);
+}
+
+class Comparing {
+  public:
+    Comparing(const Arguments& given, const StopSignal& stop)
+        : given_(given), stop_(stop), options_(*study_options(given, kDefaultReplications)) {}
+
+    int execute() {
+        if (given_.positional.size() + given_.values("what-if").size() < 2) {
+            throw UsageError("expected a second scenario file, or --what-if PATCH.json");
+        }
+        if (const auto problem = out_problem()) {
+            print_note("--out: " + *problem);
+            return kExitBadInput;
+        }
+        inputs_ = load_compare_inputs(given_.positional, given_.values("what-if"), load_options());
+        if (inputs_.scenarios.empty()) {
+            print_diagnostics(inputs_.diagnostics);
+            for (const std::string& mistake : inputs_.mistakes) print_note("compare: " + mistake);
+            return kExitBadInput;
+        }
+        choose();
+        for (const std::string& note : inputs_.notes) say(note);
+        const PreciseStudy study = replicate();
+        if (const Replicated* failed = study.failed()) return refuse(*failed);
+        return tell(study);
+    }
+
+  private:
+    [[nodiscard]] scenarios::LoadOptions load_options() const {
+        scenarios::LoadOptions load;
+        load.sets = given_.values("set");
+        load.traces = given_.values("trace");
+        if (const auto seed = given_.value("seed")) {
+            load.seed = whole_number("--seed", *seed, 0, std::uint64_t{1} << 62);
+        }
+        load.rate_scale = rate_scale_of(given_);
+        return load;
+    }
+    /// What would only be found out when all is done.
+    [[nodiscard]] std::optional<std::string> out_problem() const {
+        if (!given_.has("out")) return std::nullopt;
+        const std::filesystem::path file = *given_.value("out");
+        const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+        std::error_code error;
+        if (!std::filesystem::is_directory(folder, error)) {
+            return "expected a file in a folder that exists; there is no folder " + folder.string();
+        }
+        if (std::filesystem::is_directory(file, error)) {
+            return "expected a file, found the folder " + file.string();
+        }
+        return std::nullopt;
+    }
+    void say(const std::string& note) const {
+        if (!given_.has("quiet")) print_note(note);
+    }
+
+    /// What the base and at least one other have; a seed is no result.
+    [[nodiscard]] std::vector<std::string> common_metrics() {
+        std::set<std::string> others;
+        bool one_currency = true;
+        const std::string& currency = inputs_.scenarios.front().scenario.currency;
+        for (std::size_t i = 1; i < inputs_.scenarios.size(); ++i) {
+            const scenarios::Scenario& other = inputs_.scenarios[i].scenario;
+            for (std::string& metric : metrics_of(other)) others.insert(std::move(metric));
+            one_currency = one_currency && other.currency == currency;
+        }
+        if (!one_currency) {
+            inputs_.notes.push_back("cost is left out: the scenarios have different currencies");
+        }
+        std::vector<std::string> common;
+        for (std::string& metric : metrics_of(inputs_.scenarios.front().scenario)) {
+            const bool money = unit_of(metric) == MetricUnit::money;
+            if (metric == "seed" || others.count(metric) == 0 || (money && !one_currency)) continue;
+            common.push_back(std::move(metric));
+        }
+        return common;
+    }
+
+    void choose() {
+        const std::vector<std::string> common = common_metrics();
+        const std::vector<std::string> patterns = given_.values("metric");
+        if (given_.has("all-metrics")) {
+            metrics_ = common;
+            (void)chosen_metrics("--metric", patterns, common);
+        } else if (!patterns.empty()) {
+            metrics_ = chosen_metrics("--metric", patterns, common);
+        } else {
+            for (const std::string& metric : headline_metrics()) {
+                if (std::binary_search(common.begin(), common.end(), metric)) {
+                    metrics_.push_back(metric);
+                }
+            }
+        }
+        const auto guarded = given_.value("fail-on-regression");
+        if (!guarded || *guarded == kAllMetrics) return;
+        guarded_ = chosen_metrics("--fail-on-regression", split_commas(*guarded), common);
+        for (const std::string& metric : guarded_) {
+            if (std::find(metrics_.begin(), metrics_.end(), metric) == metrics_.end()) {
+                metrics_.push_back(metric);
+            }
+        }
+    }
+
+    /// Every difference as precise as the goal says, in parts of the base's mean: values of which
+    /// the mean is the base's and the spread that of the differences.
+    [[nodiscard]] std::vector<std::vector<double>> precise_values(
+        const std::vector<Replicated>& studies) const {
+        const Replicated& base = studies.front();
+        const std::vector<std::string> wanted =
+            options_.metrics.empty() ? precision_metrics(base) : metrics_;
+        std::vector<std::vector<double>> judged;
+        for (std::size_t i = 1; i < studies.size(); ++i) {
+            for (const std::string& metric : wanted) {
+                const std::vector<double> a = base.values(metric);
+                std::vector<double> b = studies[i].values(metric);
+                if (a.empty() || b.empty() || is_saturated(base, metric) ||
+                    is_saturated(studies[i], metric)) {
+                    continue;
+                }
+                const double shift = 2 * moments_of(a).mean - moments_of(b).mean;
+                for (std::size_t k = 0; k < b.size(); ++k) b[k] = b[k] - a[k] + shift;
+                judged.push_back(std::move(b));
+            }
+        }
+        return judged;
+    }
+
+    [[nodiscard]] PreciseStudy replicate() const {
+        std::vector<const scenarios::Scenario*> all;
+        for (const CompareInput& input : inputs_.scenarios) all.push_back(&input.scenario);
+        ReplicationOptions run;
+        run.threads = options_.threads;
+        run.exact_steps = given_.has("exact-steps");
+        run.decisions_of = 0;
+        run.stop = &stop_.flag();
+        std::optional<StudyProgress> bar;
+        if (error_is_terminal() && !given_.has("quiet")) {
+            std::optional<int> total = options_.plan.count;
+            if (total) *total *= static_cast<int>(all.size());
+            bar.emplace(total, "runs");
+            run.progress = [&bar](int finished) { bar->update(finished); };
+        }
+        return replicate_to_plan(
+            all, options_.plan, run,
+            [this](const std::vector<Replicated>& studies) { return precise_values(studies); });
+    }
+
+    [[nodiscard]] int refuse(const Replicated& failed) const {
+        if (failed.status == RunStatus::bad_input) {
+            print_note(failed.error + "; nothing was compared");
+            return kExitBadInput;
+        }
+        print_note("interrupted; nothing was compared");
+        return kExitUnfinished;
+    }
+
+    [[nodiscard]] int tell(const PreciseStudy& study) const {
+        std::vector<ComparedScenario> others;
+        for (std::size_t i = 1; i < study.studies.size(); ++i) {
+            others.push_back({inputs_.scenarios[i].name, study.studies[i]});
+        }
+        const Comparison comparison =
+            compare({inputs_.scenarios.front().name, study.studies.front()}, others,
+                    {.metrics = metrics_,
+                     .confidence = options_.confidence,
+                     .only_common = options_.metrics.empty() && guarded_.empty() &&
+                                    !given_.has("all-metrics")});
+        ComparisonReport report{comparison, {}, study.verdict};
+        for (std::size_t i = 0; i < study.studies.size(); ++i) {
+            const CompareInput& input = inputs_.scenarios[i];
+            report.scenarios.push_back({input.name, input.file, input.patch, input.scenario.hash,
+                                        input.scenario.currency, study.studies[i]});
+        }
+        write(report);
+        if (study.verdict && !study.verdict->reached) {
+            say(fmt::format("not every difference is precise after {} replications",
+                            study.verdict->count));
+        }
+        return regressions(report);
+    }
+
+    void write(const ComparisonReport& report) const {
+        const std::string form = given_.value("output").value_or("table");
+        TextStyle style = out_style();
+        if (given_.has("out")) style = TextStyle{};
+        const std::string text = form == "json"       ? comparison_json(report).dump(2) + "\n"
+                                 : form == "markdown" ? comparison_markdown(report)
+                                                      : render_comparison(report, style);
+        if (const auto file = given_.value("out")) {
+            replace_text_file(*file, text);
+            say("comparison in " + *file);
+        } else {
+            print_out(text);
+        }
+    }
+
+    [[nodiscard]] int regressions(const ComparisonReport& report) const {
+        if (!given_.has("fail-on-regression")) return kExitGood;
+        int code = kExitGood;
+        for (std::size_t i = 0; i < report.comparison.alternatives.size(); ++i) {
+            const Alternative& alternative = report.comparison.alternatives[i];
+            const std::string& currency = report.scenarios[i + 1].currency;
+            for (const ComparedMetric& metric : alternative.metrics) {
+                const bool watched = guarded_.empty() || std::find(guarded_.begin(), guarded_.end(),
+                                                                   metric.metric) != guarded_.end();
+                // What was named and is not measured any more cannot be said to hold.
+                const bool lost = !guarded_.empty() && metric.a && !metric.b && !metric.b_saturated;
+                if (!watched || (metric.change != Change::worse && !lost)) continue;
+                print_note(fmt::format("regression: {}: {} got worse: {} -> {}", alternative.name,
+                                       metric_label(metric.metric),
+                                       side_text(metric, metric.a_saturated, metric.a, currency),
+                                       side_text(metric, metric.b_saturated, metric.b, currency)));
+                code = kExitExpectationFailed;
+            }
+        }
+        return code;
+    }
+
+    const Arguments& given_;
+    const StopSignal& stop_;
+    StudyOptions options_;
+    CompareInputs inputs_;
+    std::vector<std::string> metrics_;
+    std::vector<std::string> guarded_;  ///< by --fail-on-regression; empty: all
+};
+
+int compare_scenarios(const Arguments& given) {
+    const StopSignal stop;
+    return Comparing(given, stop).execute();
+}
+
+}  // namespace
+
+Command compare_command() {
+    return {compare_spec(), compare_scenarios};
+}
+
+}  // namespace headroom::analysis

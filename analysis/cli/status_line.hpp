@@ -1,0 +1,27 @@
+/// StatusLine: one line of a terminal's standard error that says what is being done; nothing where
+/// standard error is no terminal. At most ten changes a second, gone when the object goes.
+///
+///     StatusLine status(!given.has("quiet"));
+///     status.show("1.50 times today's traffic: 3 of 5 runs");
+#pragma once
+
+#include <string>
+
+namespace headroom::analysis {
+
+class StatusLine {
+  public:
+    explicit StatusLine(bool wanted);
+    ~StatusLine();
+    StatusLine(const StatusLine&) = delete;
+    StatusLine& operator=(const StatusLine&) = delete;
+
+    void show(const std::string& text);
+
+  private:
+    bool on_;
+    bool shown_ = false;
+    double next_s_ = 0;
+};
+
+}  // namespace headroom::analysis

@@ -1,0 +1,147 @@
+#include "analysis/experiments/bound.hpp"
+
+#include <cmath>
+
+#include "tests/catch.hpp"
+#include "tests/unit/scenarios/temporary_folder.hpp"
+
+using namespace headroom;
+using namespace headroom::analysis;
+
+namespace {
+
+scenarios::Scenario load(const std::string& text) {
+    const scenarios::TemporaryFolder folder;
+    folder.write("s.json", text);
+    auto loaded = scenarios::load_scenario(folder.path("s.json"));
+    for (const auto& d : loaded.diagnostics) UNSCOPED_INFO(d.text());
+    REQUIRE(loaded.scenario.has_value());
+    return std::move(*loaded.scenario);
+}
+
+/// A simple service: `service` beside its engine, `simple` within it, `top` beside the services.
+scenarios::Scenario queue(const std::string& simple, const std::string& service = "",
+                          const std::string& top = "") {
+    return load(R"({"duration": "1h", "services": {"web": {"simple": {)" + simple + "}" + service +
+                R"(}}, "sources": {"u": {"service": "web",
+                   "arrivals": {"process": "poisson", "rate": 30}}})" +
+                top + "}");
+}
+
+const char* const kOne =
+    R"("servers": 2, "service_time": {"distribution": "exponential", "mean": "100ms"})";
+
+}  // namespace
+
+TEST_CASE("make_bound: a service of servers, its load, what it holds and what it needs") {
+    const Bound bound = make_bound(queue(kOne, R"(, "replicas": 2)"));
+    REQUIRE(bound.versions.size() == 1);
+    const VersionBound& web = bound.versions[0];
+    CHECK(web.name == "web");
+    CHECK(web.capacity_rps == Approx(20));
+    REQUIRE(web.at.size() == 1);
+    CHECK(web.at[0].utilisation == Approx(0.75));
+    CHECK(web.at[0].headroom == Approx(40.0 / 30));
+    CHECK(*web.for_mean == 2);
+    CHECK(*web.for_peak == 2);
+    REQUIRE(web.simple.has_value());
+    CHECK(web.simple->queue.servers == 4);
+    CHECK(web.simple->mean_wait_s == Approx(erlang_c(4, 3) * 0.1));
+    CHECK(web.simple->formula == "M/M/c");
+    CHECK_FALSE(web.target.has_value());
+}
+
+TEST_CASE("make_bound: a rate that exactly fills replicas needs one more") {
+    const Bound bound = make_bound(
+        queue(R"("servers": 1, "service_time": {"distribution": "fixed", "mean": "100ms"})"));
+    CHECK(*bound.versions[0].for_mean == 4);
+    CHECK(std::isinf(bound.versions[0].simple->mean_wait_s));
+}
+
+TEST_CASE("make_bound: what is expected, else the SLO, says how many replicas it takes") {
+    const Bound slo = make_bound(queue(kOne, R"(, "slo": {"e2e": "400ms"})"));
+    REQUIRE(slo.versions[0].target.has_value());
+    CHECK(slo.versions[0].target->quantile == 0.99);
+    // p99 of the service time alone is 0.46 s: no number of servers does it.
+    CHECK_FALSE(slo.versions[0].for_target.has_value());
+    const Bound fine = make_bound(queue(kOne, R"(, "slo": {"e2e": "500ms"})"));
+    REQUIRE(fine.versions[0].for_target.has_value());
+    const std::int64_t n = *fine.versions[0].for_target;
+    const Distribution service = Distribution::exponential(0.1);
+    const auto within = [&](std::int64_t replicas) {
+        return ServerQueue{.rate = 30, .servers = 2 * replicas, .service_s = 0.1}.responds_within(
+            0.5, service);
+    };
+    CHECK(within(n) >= 0.99);
+    CHECK(within(n - 1) < 0.99);
+    const Bound wait = make_bound(queue(kOne, "", R"(, "expect": {"requests.failed": "== 0",
+                                        "services.web.latency.queue_s.mean": "< 20ms"})"));
+    REQUIRE(wait.versions[0].target.has_value());
+    CHECK(wait.versions[0].target->kind == Target::Kind::mean_wait);
+    CHECK(*wait.versions[0].for_target == 3);
+}
+
+TEST_CASE("make_bound: a limited queue turns away by Erlang B or M/M/c/K") {
+    const Bound loss =
+        make_bound(queue(std::string(kOne) + R"(, "queue_limit": 0)", R"(, "replicas": 2)"));
+    CHECK(loss.versions[0].simple->blocked == Approx(erlang_b(4, 3)));
+    CHECK(loss.versions[0].simple->formula == "Erlang B");
+    const Bound room = make_bound(queue(std::string(kOne) + R"(, "queue_limit": 3)"));
+    CHECK(room.versions[0].simple->waiting_room == 3);
+    CHECK(room.versions[0].simple->formula == "M/M/c/K");
+}
+
+TEST_CASE("make_bound: an autoscaled service at its least and at its most replicas") {
+    const Bound bound = make_bound(
+        queue(kOne, R"(, "autoscaling": {"policy": "hpa", "min_replicas": 1, "max_replicas": 5})"));
+    const VersionBound& web = bound.versions[0];
+    CHECK(web.autoscaler == "hpa");
+    REQUIRE(web.at.size() == 2);
+    CHECK(web.at[0].utilisation == Approx(1.5));
+    CHECK(web.at[0].headroom < 1);
+    CHECK(web.at[1].replicas == 5);
+    CHECK(web.at[1].utilisation == Approx(0.3));
+}
+
+TEST_CASE("make_bound: versions share the traffic by weight; speeds of replicas count") {
+    const Bound bound = make_bound(load(R"({"duration": "1h",
+        "services": {"web": {"speed_by_rank": [1, 0.5], "replicas": 2, "versions": {
+            "old": {"weight": 90, "simple": {"servers": 1}},
+            "new": {"weight": 10, "simple": {"servers": 4}}}}},
+        "sources": {"u": {"service": "web", "arrivals": {"process": "poisson", "rate": 20}}}})"));
+    REQUIRE(bound.versions.size() == 2);
+    CHECK(bound.versions[0].name == "web/new");
+    CHECK(bound.versions[0].load.mean_rate == Approx(2));
+    CHECK(bound.versions[1].load.mean_rate == Approx(18));
+    CHECK(bound.versions[1].capacity_rps == Approx(7.5));
+}
+
+TEST_CASE("make_bound: a closed loop asks for what its users can") {
+    const Bound bound = make_bound(load(R"({"duration": "1h",
+        "services": {"web": {"simple": {"servers": 2, "service_time": {"distribution": "fixed", "mean": "100ms"}}}},
+        "sources": {"u": {"service": "web", "closed_loop": {"users": 11, "think_time": {"mean": "1s"}}}}})"));
+    const VersionBound& web = bound.versions[0];
+    REQUIRE(web.closed.has_value());
+    CHECK(web.closed->rate == Approx(10));
+    CHECK(web.closed->knee == Approx(22));
+    CHECK(web.load.mean_rate == Approx(10));
+    CHECK_FALSE(web.for_mean.has_value());
+}
+
+TEST_CASE("make_bound: GPUs of the pools against what the most replicas need") {
+    const Bound bound = make_bound(load(R"({"duration": "1h", "services": {"chat": {
+          "engine": {"profile": {"model": "llama-3.1-8b", "gpu": "h100-sxm"}},
+          "slo": {"tpot": "30ms"},
+          "autoscaling": {"policy": "hpa", "min_replicas": 2, "max_replicas": 12}}},
+        "sources": {"u": {"service": "chat", "arrivals": {"process": "poisson", "rate": 5},
+                          "lengths": {"preset": "azure-2023-conversation"}}},
+        "node_pools": {"gpu": {"instance_type": "p5.4xlarge", "count": 8}}})"));
+    const VersionBound& chat = bound.versions[0];
+    CHECK(bound.gpus.held == 8);
+    CHECK(bound.gpus.needed == 12);
+    REQUIRE(chat.llm.has_value());
+    CHECK(chat.capacity_rps > 5);
+    CHECK(chat.tpot_capacity_rps > 0);
+    CHECK(chat.tpot_capacity_rps <= chat.capacity_rps);
+    CHECK(chat.llm->now.iteration_s < chat.llm->most.iteration_s);
+}
