@@ -7,7 +7,7 @@
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
 #include "analysis/cli/progress_bar.hpp"
-#include "analysis/cli/rate_scale.hpp"
+#include "analysis/cli/scenario_options.hpp"
 #include "analysis/cli/stop_signal.hpp"
 #include "analysis/experiments/bound.hpp"
 #include "analysis/report/bound_comparison.hpp"
@@ -34,21 +34,11 @@ CommandSpec bound_spec() {
             "and the reasons where it differs from the formulas.\n",
         .options = {{.name = "simulate", .help = "beside one simulated run (the default)"},
                     {.name = "no-simulation", .help = "formulas alone"},
-                    {.name = "set",
-                     .value = "/POINTER=VALUE",
-                     .help = "changes the scenario, as for run",
-                     .repeatable = true},
-                    {.name = "trace",
-                     .value = "[SERVICE=]FILE",
-                     .help = "replays this trace, as for run",
-                     .repeatable = true},
+                    set_option(),
+                    trace_option(),
                     rate_scale_option(),
-                    {.name = "output",
-                     .letter = 'o',
-                     .value = "table|json",
-                     .help = "what is printed",
-                     .choices = {"table", "json"}},
-                    {.name = "quiet", .letter = 'q', .help = "no progress, no warnings"}},
+                    output_option(),
+                    quiet_option()},
         .least_positional = 1,
         .most_positional = 1,
         .positional_name = "a scenario file"};
@@ -73,12 +63,8 @@ int bound(const Arguments& given) {
     if (formulas_alone && given.has("simulate")) {
         throw UsageError("expected one of --simulate and --no-simulation, found both");
     }
-    scenarios::LoadOptions options;
-    options.sets = given.values("set");
-    options.traces = given.values("trace");
-    options.rate_scale = rate_scale_of(given);
     const scenarios::LoadResult loaded =
-        scenarios::load_scenario(given.positional.front(), options);
+        scenarios::load_scenario(given.positional.front(), load_options(given));
     if (!loaded.scenario) {
         print_diagnostics(loaded.diagnostics);
         return kExitBadInput;

@@ -157,12 +157,4 @@ serving::DType dtype_of(const std::string& name) {
     return name == "fp8" ? serving::DType::fp8 : serving::DType::bf16;
 }
 
-OptionSpec output_option() {
-    return {.name = "output",
-            .letter = 'o',
-            .value = "table|json",
-            .help = "what is printed",
-            .choices = {"table", "json"}};
-}
-
 }  // namespace headroom::analysis

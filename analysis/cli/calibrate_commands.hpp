@@ -64,7 +64,4 @@ void save_profile(const scenarios::ProfileFile& profile, const std::filesystem::
                                                      std::vector<OptionSpec> more);
 [[nodiscard]] serving::DType dtype_of(const std::string& name);
 
-/// The options that every subcommand with a report has: -o table|json.
-[[nodiscard]] OptionSpec output_option();
-
 }  // namespace headroom::analysis

@@ -10,6 +10,7 @@
 #include "analysis/cli/calibrate_commands.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/scenario_options.hpp"
 #include "analysis/report/units.hpp"
 #include "scenarios/located_json.hpp"
 

@@ -11,6 +11,7 @@
 #include "analysis/cli/calibrate_commands.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/scenario_options.hpp"
 #include "analysis/report/units.hpp"
 #include "scenarios/catalogue/profile.hpp"
 #include "scenarios/quantities.hpp"

@@ -14,6 +14,7 @@
 #include "analysis/cli/commands.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/scenario_options.hpp"
 #include "analysis/cli/stop_signal.hpp"
 #include "analysis/cli/study_progress.hpp"
 #include "analysis/experiments/check_suite.hpp"
@@ -33,10 +34,7 @@ constexpr std::uint64_t kMostJobs = 1024;
 
 std::vector<OptionSpec> check_options() {
     return {
-        {.name = "set",
-         .value = "/POINTER=VALUE",
-         .help = "changes each scenario, as for run; those whose rules are tested too",
-         .repeatable = true},
+        set_option("each scenario, those whose rules are tested too"),
         {.name = "baseline",
          .value = "DIR",
          .help = "compares each scenario's numbers with those stored there"},
@@ -54,13 +52,9 @@ std::vector<OptionSpec> check_options() {
          .value = "N",
          .help = "checks at once; default: processors"},
         {.name = "junit", .value = "FILE", .help = "writes the result as JUnit XML too"},
-        {.name = "output",
-         .letter = 'o',
-         .value = "table|json|markdown",
-         .help = "what is printed",
-         .choices = {"table", "json", "markdown"}},
+        output_option({"table", "json", "markdown"}),
         {.name = "verbose", .letter = 'v', .help = "all messages, and which files were left out"},
-        {.name = "quiet", .letter = 'q', .help = "no progress, no notes"}};
+        quiet_option()};
 }
 
 CommandSpec check_spec() {

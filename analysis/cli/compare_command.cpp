@@ -12,7 +12,7 @@
 #include "analysis/cli/compare_inputs.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
-#include "analysis/cli/rate_scale.hpp"
+#include "analysis/cli/scenario_options.hpp"
 #include "analysis/cli/stop_signal.hpp"
 #include "analysis/cli/study_options.hpp"
 #include "analysis/cli/study_progress.hpp"
@@ -52,15 +52,9 @@ CommandSpec compare_spec() {
               .value = "PATCH.json",
               .help = "a further scenario: the base with this merge patch (RFC 7396)",
               .repeatable = true},
-             {.name = "set",
-              .value = "/POINTER=VALUE",
-              .help = "changes all scenarios: a JSON pointer, and JSON or else a string",
-              .repeatable = true},
-             {.name = "trace",
-              .value = "[SERVICE=]FILE",
-              .help = "replays this trace in all scenarios, as in headroom run",
-              .repeatable = true},
-             {.name = "seed", .value = "N", .help = "of replication 0; default that of the base"},
+             set_option("all scenarios"),
+             trace_option(),
+             seed_option("of replication 0; default that of the base"),
              rate_scale_option(),
              replications_option("of each scenario; default 10; auto: until every difference is "
                                  "precise"),
@@ -77,18 +71,11 @@ CommandSpec compare_spec() {
               .value = "METRIC,...",
               .help = "exit 1 when one of these got worse for sure; default all that are compared",
               .implied = kAllMetrics},
-             {.name = "threads",
-              .value = "N",
-              .help = "for replications; default all processors; changes no result"},
-             {.name = "exact-steps",
-              .help = "one iteration, one token at a time: slow, and the same result"},
-             {.name = "output",
-              .letter = 'o',
-              .value = "table|json|markdown",
-              .help = "how it is told",
-              .choices = {"table", "json", "markdown"}},
+             threads_option("for replications; default all processors"),
+             exact_steps_option(),
+             output_option({"table", "json", "markdown"}, "how it is told"),
              {.name = "out", .value = "FILE", .help = "writes it there instead of printing it"},
-             {.name = "quiet", .letter = 'q', .help = "no progress, no notes, no warnings"}},
+             quiet_option()},
         .least_positional = 1,
         .most_positional = kMostScenarios,
         .positional_name = "a scenario file"};
@@ -126,7 +113,8 @@ class Comparing {
             print_note("--out: " + *problem);
             return kExitBadInput;
         }
-        inputs_ = load_compare_inputs(given_.positional, given_.values("what-if"), load_options());
+        inputs_ =
+            load_compare_inputs(given_.positional, given_.values("what-if"), load_options(given_));
         if (inputs_.scenarios.empty()) {
             print_diagnostics(inputs_.diagnostics);
             for (const std::string& mistake : inputs_.mistakes) print_note("compare: " + mistake);
@@ -140,16 +128,6 @@ class Comparing {
     }
 
   private:
-    [[nodiscard]] scenarios::LoadOptions load_options() const {
-        scenarios::LoadOptions load;
-        load.sets = given_.values("set");
-        load.traces = given_.values("trace");
-        if (const auto seed = given_.value("seed")) {
-            load.seed = whole_number("--seed", *seed, 0, std::uint64_t{1} << 62);
-        }
-        load.rate_scale = rate_scale_of(given_);
-        return load;
-    }
     /// What would only be found out when all is done.
     [[nodiscard]] std::optional<std::string> out_problem() const {
         if (!given_.has("out")) return std::nullopt;

@@ -8,6 +8,7 @@
 #include "analysis/cli/commands.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/scenario_options.hpp"
 #include "analysis/report/explanation.hpp"
 #include "analysis/report/units.hpp"
 #include "analysis/results/read_results.hpp"
@@ -36,11 +37,7 @@ CommandSpec explain_spec() {
                         {.name = "around",
                          .value = "DURATION",
                          .help = "how far back and ahead events are told; default 10m"},
-                        {.name = "output",
-                         .letter = 'o',
-                         .value = "text|json",
-                         .help = "sentences, or JSON",
-                         .choices = {"text", "json"}}},
+                        output_option({"text", "json"}, "sentences, or JSON")},
             .least_positional = 1,
             .most_positional = 1,
             .positional_name = "the folder of a run"};

@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <thread>
 #include <utility>
 
 #include "analysis/cli/commands.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/scenario_options.hpp"
 #include "analysis/cli/status_line.hpp"
 #include "analysis/cli/stop_signal.hpp"
 #include "analysis/experiments/max_rate.hpp"
@@ -25,7 +24,6 @@ namespace headroom::analysis {
 namespace {
 
 constexpr std::uint64_t kMostReplications = 1000;
-constexpr std::uint64_t kMostThreads = 1024;
 
 CommandSpec max_rate_spec() {
     return {
@@ -52,24 +50,12 @@ CommandSpec max_rate_spec() {
                      .value = "P",
                      .help = "between the scale that holds and the one that does not; default 1%"},
                     {.name = "most", .value = "X", .help = "no higher scale is run; default 100"},
-                    {.name = "set",
-                     .value = "/POINTER=VALUE",
-                     .help = "changes the scenario, as for run",
-                     .repeatable = true},
-                    {.name = "trace",
-                     .value = "[SERVICE=]FILE",
-                     .help = "replays this trace, as for run",
-                     .repeatable = true},
-                    {.name = "seed", .value = "N", .help = "of the first replication"},
-                    {.name = "threads",
-                     .value = "N",
-                     .help = "replications at once; default all processors; changes no result"},
-                    {.name = "output",
-                     .letter = 'o',
-                     .value = "table|json",
-                     .help = "what is printed",
-                     .choices = {"table", "json"}},
-                    {.name = "quiet", .letter = 'q', .help = "no progress, no warnings"}},
+                    set_option(),
+                    trace_option(),
+                    seed_option("of the first replication"),
+                    threads_option("replications at once; default all processors"),
+                    output_option(),
+                    quiet_option()},
         .least_positional = 1,
         .most_positional = 1,
         .positional_name = "a scenario file"};
@@ -83,9 +69,7 @@ struct Question {
 
 Question question_of(const Arguments& given) {
     Question question;
-    // Threads change no result.
-    question.study.threads = static_cast<int>(
-        std::clamp<std::uint64_t>(std::thread::hardware_concurrency(), 1, kMostThreads));
+    question.study.threads = threads_of(given);
     if (const auto text = given.value("confidence")) {
         question.study.confidence = real_number("--confidence", *text, 0.51, 0.9999, true);
     }
@@ -98,10 +82,6 @@ Question question_of(const Arguments& given) {
     if (const auto text = given.value("replications")) {
         question.study.replications =
             static_cast<int>(whole_number("--replications", *text, 2, kMostReplications));
-    }
-    if (const auto text = given.value("threads")) {
-        question.study.threads =
-            static_cast<int>(whole_number("--threads", *text, 1, kMostThreads));
     }
     return question;
 }
@@ -186,13 +166,10 @@ Searched search(const RateStudy::Load& load, const Question& question, bool show
     return out;
 }
 
-scenarios::LoadOptions load_options(const Arguments& given, scenarios::Diagnostics& diagnostics) {
-    scenarios::LoadOptions options;
-    options.sets = given.values("set");
-    options.traces = given.values("trace");
-    if (const auto seed = given.value("seed")) {
-        options.seed = whole_number("--seed", *seed, 0, std::uint64_t{1} << 62);
-    }
+/// With the catalogue.
+scenarios::LoadOptions whole_load_options(const Arguments& given,
+                                          scenarios::Diagnostics& diagnostics) {
+    scenarios::LoadOptions options = load_options(given);
     // Read once: the scenario is loaded anew at every scale.
     auto catalogue =
         scenarios::Catalogue::load(scenarios::Catalogue::default_directory(), diagnostics);
@@ -261,7 +238,7 @@ int max_rate(const Arguments& given) {
     question.study.stop = &stop.flag();
     const bool show = !given.has("quiet");
     scenarios::Diagnostics diagnostics;
-    const scenarios::LoadOptions options = load_options(given, diagnostics);
+    const scenarios::LoadOptions options = whole_load_options(given, diagnostics);
     const Today today = load_today(given, options, diagnostics);
     if (!today.scenario) return kExitBadInput;
     if (show) {

@@ -11,8 +11,8 @@
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
 #include "analysis/cli/progress_bar.hpp"
-#include "analysis/cli/rate_scale.hpp"
 #include "analysis/cli/run_study.hpp"
+#include "analysis/cli/scenario_options.hpp"
 #include "analysis/cli/stop_signal.hpp"
 #include "analysis/cli/traces_of.hpp"
 #include "analysis/report/table.hpp"
@@ -52,27 +52,15 @@ CommandSpec run_spec() {
             "means\n"
             "of one long, steady run. --warm-up and --batch-means keep 100 bytes a request.\n",
         .options =
-            {{.name = "set",
-              .value = "/POINTER=VALUE",
-              .help = "changes the scenario: a JSON pointer, and JSON or else a string",
-              .repeatable = true},
-             {.name = "trace",
-              .value = "[SERVICE=]FILE",
-              .help =
-                  "replays this trace instead of the only source, or of the service's, unscaled "
-                  "and to its end",
-              .repeatable = true},
-             {.name = "seed", .value = "N", .help = "of all random numbers"},
+            {set_option(),
+             trace_option(),
+             seed_option("of all random numbers"),
              rate_scale_option(),
-             {.name = "threads",
-              .value = "N",
-              .help = "for independent cells, and for replications (else all processors); changes "
-                      "no result"},
+             threads_option("for independent cells, and for replications (else all processors)"),
              {.name = "out",
               .value = "DIR",
               .help = "for the results; default out/<scenario name>"},
-             {.name = "exact-steps",
-              .help = "one iteration, one token at a time: slow, and the same result"},
+             exact_steps_option(),
              {.name = "requests", .help = "writes requests.csv too, and the same into results.h5"},
              {.name = "decisions",
               .value = "changes|all",
@@ -81,12 +69,8 @@ CommandSpec run_spec() {
                   "changed nothing",
               .choices = {"changes", "all"},
               .implied = "changes"},
-             {.name = "output",
-              .letter = 'o',
-              .value = "table|json",
-              .help = "what is printed: the report, or summary.json",
-              .choices = {"table", "json"}},
-             {.name = "quiet", .letter = 'q', .help = "no progress, no notes, no warnings"}},
+             output_option({"table", "json"}, "what is printed: the report, or summary.json"),
+             quiet_option()},
         .least_positional = 1,
         .most_positional = 1,
         .positional_name = "a scenario file"};
@@ -112,9 +96,7 @@ RunOptions run_options(const Arguments& given, const StopSignal& stop) {
     options.exact_steps = given.has("exact-steps");
     options.keep_rows = given.has("requests");
     options.all_decisions = given.value("decisions") == "all";
-    if (const auto threads = given.value("threads")) {
-        options.threads = static_cast<int>(whole_number("--threads", *threads, 1, kMostThreads));
-    }
+    options.threads = threads_given(given).value_or(1);
     options.stop = &stop.flag();
     return options;
 }
@@ -199,7 +181,7 @@ class ScenarioRun {
           options_(run_options(given, stop)) {}
 
     int execute() {
-        read_load_options();
+        load_ = load_options(given_);
         if (!load()) return kExitBadInput;
         if (study_.replications) (void)study_metrics(*scenario_, study_);
         const fs::path folder =
@@ -230,14 +212,6 @@ class ScenarioRun {
     }
 
   private:
-    void read_load_options() {
-        load_.sets = given_.values("set");
-        load_.traces = given_.values("trace");
-        if (const auto seed = given_.value("seed")) {
-            load_.seed = whole_number("--seed", *seed, 0, std::uint64_t{1} << 62);
-        }
-        load_.rate_scale = rate_scale_of(given_);
-    }
     bool load() {
         scenarios::LoadResult loaded = scenarios::load_scenario(given_.positional.front(), load_);
         if (!loaded.scenario) print_diagnostics(loaded.diagnostics);

@@ -1,8 +1,6 @@
 #include "analysis/cli/study_options.hpp"
 
-#include <algorithm>
-#include <thread>
-
+#include "analysis/cli/scenario_options.hpp"
 #include "analysis/experiments/metric_traits.hpp"
 
 namespace headroom::analysis {
@@ -13,10 +11,6 @@ constexpr double kLeastPrecision = 1e-4;
 constexpr double kMostPrecision = 1;
 constexpr double kLeastConfidence = 0.5;
 constexpr double kMostConfidence = 0.9999;
-
-int processors() {
-    return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMostThreads);
-}
 
 std::optional<int> count_of(const Arguments& given, std::optional<int> default_count) {
     const auto text = given.value("replications");
@@ -75,9 +69,7 @@ std::optional<StudyOptions> study_options(const Arguments& given,
             whole_number("--most-replications", *most, 2, kMostReplications));
     }
     out.metrics = given.values("metric");
-    const auto threads = given.value("threads");
-    out.threads = threads ? static_cast<int>(whole_number("--threads", *threads, 1, kMostThreads))
-                          : processors();
+    out.threads = threads_of(given);
     return out;
 }
 

@@ -18,7 +18,6 @@ namespace headroom::analysis {
 
 inline constexpr int kMostReplications = 100'000;
 inline constexpr int kMostAutoReplications = 200;
-inline constexpr int kMostThreads = 1024;
 
 struct StudyOptions {
     StudyPlan plan;

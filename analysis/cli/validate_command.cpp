@@ -7,6 +7,7 @@
 #include "analysis/cli/commands.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/scenario_options.hpp"
 #include "analysis/cli/traces_of.hpp"
 #include "analysis/report/units.hpp"
 #include "scenarios/scenario.hpp"
@@ -21,14 +22,7 @@ CommandSpec validate_spec() {
             .usage = "SCENARIO.json [OPTION]...",
             .summary = "Checks a scenario and its whole traces; tells all mistakes at once.",
             .details = {},
-            .options = {{.name = "set",
-                         .value = "/POINTER=VALUE",
-                         .help = "changes the scenario, as for run",
-                         .repeatable = true},
-                        {.name = "trace",
-                         .value = "[SERVICE=]FILE",
-                         .help = "replaces a source by this trace, as for run",
-                         .repeatable = true}},
+            .options = {set_option(), trace_option()},
             .least_positional = 1,
             .most_positional = 1,
             .positional_name = "a scenario file"};
@@ -55,11 +49,8 @@ std::string describe(const scenarios::Scenario& scenario, std::int64_t trace_req
 }
 
 int validate(const Arguments& given) {
-    scenarios::LoadOptions options;
-    options.sets = given.values("set");
-    options.traces = given.values("trace");
     const scenarios::LoadResult loaded =
-        scenarios::load_scenario(given.positional.front(), options);
+        scenarios::load_scenario(given.positional.front(), load_options(given));
     if (!loaded.scenario) {
         print_diagnostics(loaded.diagnostics);
         return kExitBadInput;
