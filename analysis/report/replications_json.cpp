@@ -18,6 +18,14 @@ Json finite_or_null(double value) {
     return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
+/// How the replications themselves are spread: of ten days, how bad are the worst? Null where they
+/// are too few for an interval at that confidence.
+Json quantile_json(const std::vector<double>& values, double q, double confidence) {
+    const std::optional<QuantileInterval> interval = quantile_interval(values, q, confidence);
+    if (!interval) return nullptr;
+    return {{"value", interval->quantile}, {"low", interval->low}, {"high", interval->high}};
+}
+
 Json metric_json(const ReplicationsReport& report, std::size_t metric) {
     const std::string& name = report.study.metrics[metric];
     Json values = Json::array();
@@ -27,8 +35,9 @@ Json metric_json(const ReplicationsReport& report, std::size_t metric) {
         values.push_back(value ? Json(*value) : Json(nullptr));
         count += value ? 1 : 0;
     }
-    Json out = {{"mean", nullptr},       {"low", nullptr}, {"high", nullptr},
-                {"half_width", nullptr}, {"count", count}, {"values", std::move(values)}};
+    Json out = {
+        {"mean", nullptr}, {"low", nullptr}, {"high", nullptr}, {"half_width", nullptr},
+        {"p50", nullptr},  {"p90", nullptr}, {"count", count},  {"values", std::move(values)}};
     if (is_saturated(report.study, name)) {
         out["mean"] = "saturated";
         return out;
@@ -40,6 +49,8 @@ Json metric_json(const ReplicationsReport& report, std::size_t metric) {
     out["low"] = finite_or_null(interval.low());
     out["high"] = finite_or_null(interval.high());
     out["half_width"] = finite_or_null(interval.half_width);
+    out["p50"] = quantile_json(all, 0.5, report.confidence);
+    out["p90"] = quantile_json(all, 0.9, report.confidence);
     return out;
 }
 

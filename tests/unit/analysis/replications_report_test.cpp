@@ -79,6 +79,14 @@ TEST_CASE("ReplicationsReport: JSON has every metric that was measured") {
     CHECK(partial["count"] == 2);
     CHECK(partial["values"][1].is_null());
     CHECK(!json["metrics"].contains("seed"));
+    // Three values say nothing at 95 %. At 50 % the median lies between them: it is above or below
+    // all three in a quarter of all studies.
+    CHECK(latency["p50"].is_null());
+    const auto coarse = replications_json({scenario, study, 0.5, {}});
+    const auto& median = coarse["metrics"]["latency.e2e_s.mean"]["p50"];
+    CHECK(median["value"] == 0.58);
+    CHECK(median["low"] == 0.567);
+    CHECK(median["high"] == 0.62);
 
     study.runs[1].values[4] = 1;  // saturated
     const auto full = replications_json({scenario, study, 0.95, {}});
