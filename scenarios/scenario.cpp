@@ -31,7 +31,9 @@ void scale_rates(LocatedJson& document, double times) {
     const double scale = (entry.is_number() ? entry.get<double>() : 1.0) * times;
     entry = scale;
     // As a file would have it: the hash must not tell 6 from 6.0.
-    if (scale == std::floor(scale)) entry = static_cast<std::int64_t>(scale);
+    if (scale == std::floor(scale) && std::abs(scale) < 9e15) {
+        entry = static_cast<std::int64_t>(scale);
+    }
     document.set_location("/rate_scale", {"--rate-scale", 0, 0});
 }
 
@@ -171,7 +173,12 @@ void build_expectations(BuildContext& context, const Parameters& top, Scenario& 
         bool in_condition = false;
         auto expectation = parse_expectation(subject, std::get<std::string>(value.data),
                                              context.services, error, in_condition);
-        if (expectation) {
+        if (expectation && expectation->from > scenario.spec.end) {
+            context.complain(join_pointer("/expect", subject),
+                             "expected a time within the run, which ends at " +
+                                 format_duration(scenario.spec.end - Time::zero()) +
+                                 "; nothing is measured later");
+        } else if (expectation) {
             scenario.expectations.push_back(std::move(*expectation));
         } else {
             context.complain(join_pointer("/expect", subject), std::move(error));

@@ -57,6 +57,12 @@ bool override_trace(LocatedJson& document, const std::string& argument, Diagnost
                       did_you_mean(nearest_name(service, services)));
     }
 
+    if (top.contains("rate_scale") && replaced.size() < services.size()) {
+        return refuse(
+            "expected no rate_scale in the scenario, for a trace is replayed unscaled; take "
+            "it out, or give every source a trace");
+    }
+    top.erase("rate_scale");
     const std::string kept = replaced.front();
     json entry = {{"trace", {{"file", file}}}};
     const std::string entered = service_of(top["sources"][kept]);

@@ -102,6 +102,11 @@ SuiteOptions suite_options(const Arguments& given) {
             std::string(options.update_baseline ? "--update-baseline" : "--tolerance") +
             ": expected --baseline DIR as well");
     }
+    if (options.update_baseline && given.has("tolerance")) {
+        throw UsageError(
+            "--tolerance: expected without --update-baseline; lasting ones stand in the baseline's "
+            "\"tolerances\"");
+    }
     std::error_code error;
     if (options.baseline && !fs::is_directory(*options.baseline, error)) {
         const bool exists = fs::exists(*options.baseline, error);
@@ -199,8 +204,8 @@ int check(const Arguments& given) {
         replace_text_file(*file, junit_xml(result, started_at));
     }
     report(result, given);
-    if (options.update_baseline && !given.has("quiet")) {
-        print_note("baselines in " + *options.baseline);
+    if (given.has("update-baseline") && !given.has("quiet")) {
+        print_note("baselines in " + *given.value("baseline"));
     }
     return exit_code_of(result.worst());
 }

@@ -40,11 +40,12 @@ CommandSpec compare_spec() {
         .details =
             "Each scenario is run in several replications; replication i has the same arrivals,\n"
             "lengths and faults in all of them, and differences are taken pair by pair, so that\n"
-            "they need fewer replications than the scenarios themselves. Intervals are Student's "
-            "t,\n"
+            "what both sides share cancels out; the report says how much that was worth.\n"
+            "Intervals are Student's t,\n"
             "each for itself; of twenty metrics that a change leaves alone, one would leave 0 out\n"
             "of its 95 % interval by chance. So what is called better, worse or changed is judged\n"
-            "among all metrics shown, by Holm's procedure: a change that does nothing has any of\n"
+            "among all metrics compared, by Holm's procedure: a change that does nothing has any "
+            "of\n"
             "them called so in 5 % of comparisons at most.\n\n"
             "    headroom compare quickstart.json --what-if what-if/double-traffic.json\n",
         .options =
@@ -56,8 +57,9 @@ CommandSpec compare_spec() {
              trace_option(),
              seed_option("of replication 0; default that of the base"),
              rate_scale_option(),
-             replications_option("of each scenario; default 10; auto: until every difference is "
-                                 "precise"),
+             replications_option(
+                 "of each scenario; default 10; auto: until the differences of "
+                 "the mean latency and the attainment, or of --metric, are precise"),
              precision_option(),
              most_replications_option(),
              confidence_option(),
@@ -109,6 +111,11 @@ class Comparing {
         if (given_.positional.size() + given_.values("what-if").size() < 2) {
             throw UsageError("expected a second scenario file, or --what-if PATCH.json");
         }
+        if (given_.has("fail-on-regression") && options_.plan.count == 1) {
+            throw UsageError(
+                "--fail-on-regression: expected at least 2 replications, for one says nothing for "
+                "sure");
+        }
         if (const auto problem = out_problem()) {
             print_note("--out: " + *problem);
             return kExitBadInput;
@@ -132,6 +139,7 @@ class Comparing {
     [[nodiscard]] std::optional<std::string> out_problem() const {
         if (!given_.has("out")) return std::nullopt;
         const std::filesystem::path file = *given_.value("out");
+        if (file.empty()) return "expected a file, found nothing";
         const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
         std::error_code error;
         if (!std::filesystem::is_directory(folder, error)) {
@@ -185,7 +193,9 @@ class Comparing {
         }
         const auto guarded = given_.value("fail-on-regression");
         if (!guarded || *guarded == kAllMetrics) return;
-        guarded_ = chosen_metrics("--fail-on-regression", split_commas(*guarded), common);
+        const std::vector<std::string> named = split_commas(*guarded);
+        if (named.empty()) throw UsageError("--fail-on-regression: expected metrics after the =");
+        guarded_ = chosen_metrics("--fail-on-regression", named, common);
         for (const std::string& metric : guarded_) {
             if (std::find(metrics_.begin(), metrics_.end(), metric) == metrics_.end()) {
                 metrics_.push_back(metric);
@@ -265,8 +275,7 @@ class Comparing {
         }
         write(report);
         if (study.verdict && !study.verdict->reached) {
-            say(fmt::format("not every difference is precise after {} replications",
-                            study.verdict->count));
+            say(fmt::format("not precise after {} replications", study.verdict->count));
         }
         return regressions(report);
     }
@@ -297,7 +306,9 @@ class Comparing {
                                                                    metric.metric) != guarded_.end();
                 // What was named and is not measured any more cannot be said to hold.
                 const bool lost = !guarded_.empty() && metric.a && !metric.b && !metric.b_saturated;
-                if (!watched || (metric.change != Change::worse && !lost)) continue;
+                // Nor what reads "saturated" where it did not: the gate must not be blind there.
+                const bool drowned = metric.b_saturated && !metric.a_saturated;
+                if (!watched || (metric.change != Change::worse && !lost && !drowned)) continue;
                 print_note(fmt::format("regression: {}: {} got worse: {} -> {}", alternative.name,
                                        metric_label(metric.metric),
                                        side_text(metric, metric.a_saturated, metric.a, currency),

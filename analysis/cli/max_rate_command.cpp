@@ -116,7 +116,10 @@ std::vector<scenarios::Expectation> expectations_of(const Arguments& given,
         bool in_condition = false;
         auto expectation =
             scenarios::parse_expectation(subject, condition, services, error, in_condition);
-        if (expectation) {
+        if (expectation && expectation->from > scenario.spec.end) {
+            diagnostics.push_back(
+                {{"--expect " + text, 0, 0}, "", "expected a time before the end of the run"});
+        } else if (expectation) {
             out.push_back(std::move(*expectation));
         } else {
             diagnostics.push_back({{"--expect " + text, 0, 0}, "", error});

@@ -209,6 +209,10 @@ class Suite {
         std::optional<Baseline> stored;
         const bool exists = fs::exists(path, error);
         if (exists) stored = read_baseline(path, diagnostics);
+        if (exists &&
+            !stored) {  // also when it shall be replaced: its tolerances are people's work
+            return add_error(work.check, one.name, std::move(diagnostics));
+        }
         if (options_.update_baseline) {
             if (stored) now.tolerances = stored->tolerances;
             work.baseline_path = path;
@@ -219,8 +223,6 @@ class Suite {
                 message_at(path, 0,
                            "expected a baseline of " + now.scenario +
                                ", found none: record it with --update-baseline"));
-        } else if (!stored) {
-            return add_error(work.check, one.name, std::move(diagnostics));
         } else {
             compare(*stored, now, path, one);
         }

@@ -22,12 +22,20 @@ bool knows(const Replicated& study, const std::string& metric) {
     return std::binary_search(study.metrics.begin(), study.metrics.end(), metric);
 }
 
-/// Whether all replications of one side are saturated and none of the other's.
-bool differs_in_saturation(const Replicated& a, const Replicated& b, const std::string& metric) {
-    const int all = static_cast<int>(a.runs.size());
-    const int in_a = saturated_runs(a, metric);
-    const int in_b = saturated_runs(b, metric);
-    return all >= 2 && ((in_a == all && in_b == 0) || (in_a == 0 && in_b == all));
+/// Whether one side is saturated and the other is not, for sure: in all replications of the one and
+/// none of the other, from three on, or by the sign test over the pairs that differ.
+bool differs_in_saturation(const Replicated& a, const Replicated& b, const std::string& metric,
+                           double confidence) {
+    const std::vector<bool> in_a = saturated_by_run(a, metric);
+    const std::vector<bool> in_b = saturated_by_run(b, metric);
+    std::size_t only_a = 0;
+    std::size_t only_b = 0;
+    for (std::size_t i = 0; i < in_a.size(); ++i) {
+        only_a += in_a[i] && !in_b[i] ? 1 : 0;
+        only_b += in_b[i] && !in_a[i] ? 1 : 0;
+    }
+    if (in_a.size() >= 3 && std::max(only_a, only_b) == in_a.size()) return true;
+    return sign_test(only_a, only_b) <= 1 - confidence;
 }
 
 ComparedMetric compare_metric(const std::string& metric, const Replicated& a, const Replicated& b,
@@ -38,10 +46,12 @@ ComparedMetric compare_metric(const std::string& metric, const Replicated& a, co
     const std::vector<double> b_values = b.values(metric);
     out.a = mean_of(a_values);
     out.b = mean_of(b_values);
-    out.a_saturated = is_saturated(a, metric);
-    out.b_saturated = is_saturated(b, metric);
+    out.a_saturated_runs = saturated_runs(a, metric);
+    out.b_saturated_runs = saturated_runs(b, metric);
+    out.a_saturated = out.a_saturated_runs > 0;
+    out.b_saturated = out.b_saturated_runs > 0;
     if (out.a_saturated || out.b_saturated) {
-        out.significant = differs_in_saturation(a, b, metric);
+        out.significant = differs_in_saturation(a, b, metric, confidence);
         return out;
     }
     if (!out.a || !out.b) return out;
@@ -71,7 +81,8 @@ Change change_of(const ComparedMetric& metric) {
     if (!metric.significant) return Change::none;
     const Better better = better_when(metric.metric);
     if (better == Better::neither) return Change::changed;
-    const bool rose = metric.difference ? metric.difference->mean > 0 : metric.b_saturated;
+    const bool rose = metric.difference ? metric.difference->mean > 0
+                                        : metric.b_saturated_runs > metric.a_saturated_runs;
     return rose == (better == Better::higher) ? Change::better : Change::worse;
 }
 

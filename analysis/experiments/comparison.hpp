@@ -40,6 +40,8 @@ struct ComparedMetric {
     std::optional<double> b;
     bool a_saturated = false;
     bool b_saturated = false;
+    int a_saturated_runs = 0;
+    int b_saturated_runs = 0;
     std::optional<Interval> difference;  ///< b - a; nullopt: one has no value, or is saturated
     std::optional<double> relative;      ///< difference / a
     bool significant = false;

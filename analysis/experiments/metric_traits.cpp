@@ -104,8 +104,9 @@ MetricUnit unit_of(std::string_view metric) {
     return MetricUnit::number;
 }
 
-int saturated_runs(const Replicated& study, std::string_view metric) {
-    if (!is_latency(path_within_service(metric))) return 0;
+std::vector<bool> saturated_by_run(const Replicated& study, std::string_view metric) {
+    std::vector<bool> out(study.runs.size(), false);
+    if (!is_latency(path_within_service(metric))) return out;
     const auto place_of = [&study](std::string_view name) -> std::size_t {
         const auto found = std::lower_bound(study.metrics.begin(), study.metrics.end(), name);
         if (found == study.metrics.end() || *found != name) return study.metrics.size();
@@ -113,11 +114,17 @@ int saturated_runs(const Replicated& study, std::string_view metric) {
     };
     const std::size_t latency = place_of(metric);
     const std::size_t flag = place_of(saturation_of(metric));
-    if (latency == study.metrics.size() || flag == study.metrics.size()) return 0;
-    return static_cast<int>(
-        std::count_if(study.runs.begin(), study.runs.end(), [&](const Replication& run) {
-            return run.values[latency] && run.values[flag].value_or(0) > 0;
-        }));
+    if (latency == study.metrics.size() || flag == study.metrics.size()) return out;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const Replication& run = study.runs[i];
+        out[i] = run.values[latency] && run.values[flag].value_or(0) > 0;
+    }
+    return out;
+}
+
+int saturated_runs(const Replicated& study, std::string_view metric) {
+    const std::vector<bool> runs = saturated_by_run(study, metric);
+    return static_cast<int>(std::count(runs.begin(), runs.end(), true));
 }
 
 bool is_saturated(const Replicated& study, std::string_view metric) {

@@ -32,6 +32,8 @@ enum class MetricUnit : std::uint8_t { seconds, fraction, money, rate, number };
 [[nodiscard]] bool is_saturated(const Replicated& study, std::string_view metric);
 /// In how many replications; those that measured no such latency do not count.
 [[nodiscard]] int saturated_runs(const Replicated& study, std::string_view metric);
+/// The same by replication, in the order of the index.
+[[nodiscard]] std::vector<bool> saturated_by_run(const Replicated& study, std::string_view metric);
 
 /// What a comparison shows when nobody says what: latencies, attainment, failures, throughput,
 /// replicas, cost. All at the top level.

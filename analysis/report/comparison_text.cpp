@@ -126,7 +126,7 @@ std::string method_text(const ComparisonReport& report) {
     if (comparison.replications < 2) return text + "; one is too few for an interval or a verdict.";
     text += fmt::format("; {} intervals by Student's t.", percent_text(comparison.confidence));
     return text +
-           " better, worse, changed: significant among all metrics shown, by Holm's procedure.";
+           " better, worse, changed: significant among all metrics compared, by Holm's procedure.";
 }
 
 std::string decision_text(const std::optional<control::Decision>& decision, Time since) {

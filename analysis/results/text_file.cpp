@@ -38,6 +38,13 @@ void write_text_file(const std::filesystem::path& path, std::string_view text) {
 }
 
 void replace_text_file(const std::filesystem::path& path, std::string_view text) {
+    std::error_code unknown;
+    const auto kind = std::filesystem::symlink_status(path, unknown).type();
+    using Type = std::filesystem::file_type;
+    if (kind != Type::regular && kind != Type::not_found && kind != Type::none) {
+        write_text_file(path, text);  // a device, a pipe, a link: nothing to put another file over
+        return;
+    }
     std::filesystem::path partial = path;
     partial += fmt::format(".partial-{}", ::getpid());
     std::error_code error;

@@ -42,7 +42,7 @@ class TextFile {
 
 void write_text_file(const std::filesystem::path& path, std::string_view text);
 /// The same by way of a sibling that is renamed: the file is the old one or the new one, never
-/// half.
+/// half. What is no regular file (a pipe, a device, a link) is written into instead.
 void replace_text_file(const std::filesystem::path& path, std::string_view text);
 
 /// Seconds with all twelve decimals of a picosecond clock: "0.000000000001". Exact.

@@ -88,6 +88,14 @@ Interval welch_difference(std::span<const double> a, std::span<const double> b, 
     return interval;
 }
 
+double sign_test(std::size_t one_way, std::size_t other_way) {
+    const std::size_t n = one_way + other_way;
+    if (n == 0) return 1;
+    const boost::math::binomial fair(static_cast<double>(n), 0.5);
+    const auto fewer = static_cast<double>(std::min(one_way, other_way));
+    return std::min(1.0, 2 * cdf(fair, fewer));
+}
+
 std::optional<QuantileInterval> quantile_interval(std::span<const double> values, double q,
                                                   double confidence) {
     check_confidence(confidence);

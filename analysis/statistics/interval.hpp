@@ -11,8 +11,9 @@
 ///
 /// Sources: Student's t: Law, Simulation Modeling and Analysis (5th ed.), 9.4; Welch: 10.2.2;
 /// quantiles by the binomial distribution of order statistics: David and Nagaraja, Order Statistics
-/// (3rd ed.), 7.1. The quantile of t and the binomial distribution are Boost.Math's: the one place
-/// where a result rests on mathematics not ours.
+/// (3rd ed.), 7.1; sign test: Conover, Practical Nonparametric Statistics (3rd ed.), 3.4. The
+/// quantile of t and the binomial distribution are Boost.Math's: the one place where a result rests
+/// on mathematics not ours.
 #pragma once
 
 #include <cstddef>
@@ -43,6 +44,10 @@ struct Interval {
                                          double confidence = kDefaultConfidence);
 [[nodiscard]] Interval welch_difference(std::span<const double> a, std::span<const double> b,
                                         double confidence = kDefaultConfidence);
+
+/// How likely pairs that differ in one of two ways are to split as unevenly as `one_way` against
+/// `other_way` or more, either way, when both ways are equally likely: the exact sign test.
+[[nodiscard]] double sign_test(std::size_t one_way, std::size_t other_way);
 
 /// Low and high order statistic around the q-quantile, and the sample's own (the smallest value
 /// with at least q of the sample at or below it). Either side is missed by at most half of what

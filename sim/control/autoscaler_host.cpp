@@ -214,7 +214,8 @@ void AutoscalerHost::record(Autoscaler& autoscaler, ScalingDecision& decision) {
 }
 
 void AutoscalerHost::evict(Autoscaler& autoscaler, const ScalingDecision& decision) {
-    const Workload& workload = state_.workloads[autoscaler.workload];
+    Workload& workload = state_.workloads[autoscaler.workload];
+    bool outdated = false;
     for (const Eviction& eviction : decision.evict) {
         HEADROOM_CHECK(eviction.pod < autoscaler.pods.size(), "a policy evicts a pod that it sees");
         const PodId pod = autoscaler.pods[eviction.pod];
@@ -224,8 +225,17 @@ void AutoscalerHost::evict(Autoscaler& autoscaler, const ScalingDecision& decisi
             {state_.now, autoscaler.actor, state_.managed(pod).name, Decision::Outcome::changed,
              active, active, active - 1, "evicted: " + eviction.reason, decision.inputs},
             false);
+        outdated = outdated || state_.cluster.pod(pod).spec != workload.pod_template;
         lifecycle_.remove(pod);
     }
+    // What replaces them must not be a standby pod that requests what they did.
+    if (!outdated) return;
+    const std::vector<PodId> standby = workload.standby;
+    for (const PodId pod : standby) {
+        if (state_.cluster.pod(pod).spec == workload.pod_template) continue;
+        lifecycle_.dismiss(pod, "replaced: it requests what evicted pods did");
+    }
+    state_.request_warm_pool(workload);
 }
 
 }  // namespace headroom::control

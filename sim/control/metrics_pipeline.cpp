@@ -125,9 +125,11 @@ void MetricsPipeline::scrape_pod(PodId id) {
     // What was scraped before a pod went to the warm pool is of an instance that is gone.
     const bool came_back = ring.size() > 0 && ring.at(ring.size() - 1).at < pod.standby_since;
     const std::int32_t restarts = state_.cluster.pod(id).restarts;
-    if (history.pod != id || came_back || history.restarts != restarts) {
+    const bool other_instance = serving && history.ordinal >= 0 && history.ordinal != pod.ordinal;
+    if (history.pod != id || came_back || other_instance || history.restarts != restarts) {
         history.pod = id;
         history.restarts = restarts;
+        history.ordinal = -1;
         ring.clear();
         add_baseline(pod.container_started, serving && pod.endpoint_since == pod.container_started);
     }
@@ -135,6 +137,7 @@ void MetricsPipeline::scrape_pod(PodId id) {
     if (serving) {
         const bool was_serving = ring.size() > 0 && ring.at(ring.size() - 1).serving;
         if (!was_serving) add_baseline(pod.endpoint_since, true);
+        history.ordinal = pod.ordinal;
         sample.load = state_.data_plane.instance_load(state_.now, state_.instance_key(pod));
     }
     ring.push(sample, capacity_);

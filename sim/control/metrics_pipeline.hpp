@@ -86,6 +86,7 @@ class MetricsPipeline {
     struct PodHistory {
         PodId pod;
         std::int32_t restarts = 0;  ///< of its container: with each its counters begin anew
+        std::int64_t ordinal = -1;  ///< of the instance that was scraped last; likewise
         Ring<Sample> samples;
     };
     /// The newest visible sample, and the oldest of its window that a rate may start from.

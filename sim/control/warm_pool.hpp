@@ -17,7 +17,8 @@
 /// standby pods are loaded; one that is not loaded then makes way. Deletions and evictions of a
 /// certain pod are no scale-in. A new revision replaces all standby pods at once, before its own
 /// ones are created. A lost standby pod is replaced; a container that ends is started again. Pods
-/// keep the requests that they were created with.
+/// keep the requests that they were created with; once an autoscaler evicts active pods because
+/// theirs are out of date, standby pods with other requests than the present ones are replaced.
 ///
 /// After EC2 Auto Scaling (User Guide, "Warm pools": minimum size, instance reuse policy), whose
 /// pool counts instances, not pods. Every call is O(standby pods log standby pods), O(1) where a

@@ -150,8 +150,11 @@ ScalingDecision KedaScaledJob::decide(const ScalingView& view) {
         demand.active ? std::clamp<std::int64_t>(scale.scale_to, 0, effective) : 0;
     const std::int64_t room = std::max<std::int64_t>(max_replicas_ - jobs.unfinished, 0);
 
-    decision.wanted = jobs.unfinished + created;
-    decision.desired = jobs.unfinished + std::min(created, room);
+    // Pods beyond what was asked for (of a rollout's surge) are no jobs that anybody created.
+    const std::int64_t running = std::min(
+        jobs.unfinished, view.spec_replicas - static_cast<std::int64_t>(jobs.finished.size()));
+    decision.wanted = running + created;
+    decision.desired = running + std::min(created, room);
     decision.reason =
         fmt::format("{} jobs created, {} ended", std::min(created, room), jobs.finished.size());
     if (created > room) {

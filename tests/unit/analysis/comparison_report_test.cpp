@@ -81,7 +81,7 @@ First decision that differs (replication 0): 10.0s, hpa chat
   full   nothing more
 
 4 replications (seeds 7 to 10), paired; 95 % intervals by Student's t. better, worse, changed:
-significant among all metrics shown, by Holm's procedure.
+significant among all metrics compared, by Holm's procedure.
 )");
 }
 
@@ -116,7 +116,7 @@ First decision that differs (replication 0): 10.0s, hpa chat
 - today: 2 -> 3, load
 - full: nothing more
 
-4 replications (seeds 7 to 10), paired; 95 % intervals by Student's t. better, worse, changed: significant among all metrics shown, by Holm's procedure.
+4 replications (seeds 7 to 10), paired; 95 % intervals by Student's t. better, worse, changed: significant among all metrics compared, by Holm's procedure.
 )");
 }
 

@@ -169,6 +169,17 @@ TEST_CASE("Comparison: what is saturated is no number") {
     CHECK(latency({1, 1, 1}, {0, 0, 0}).change == Change::better);
     CHECK(latency({0, 0, 0}, {1, 0, 1}).change == Change::none);
     CHECK(latency({1, 1, 1}, {1, 1, 1}).change == Change::none);
+    CHECK(latency({0, 0, 0}, {1, 0, 1}).b_saturated_runs == 2);
+    // Six of seven pairs went one way and none the other: by chance in 1 of 32 cases.
+    const auto seven = [](const Column& flags) {
+        return made_study({{"latency.e2e_s.p99", {1, 2, 3, 4, 5, 6, 7}}, {"saturated", flags}});
+    };
+    const auto of_seven = [&](const Column& b) {
+        const auto told = one_alternative(seven({0, 0, 0, 0, 0, 0, 0}), seven(b));
+        return find_metric(told, "latency.e2e_s.p99")->change;
+    };
+    CHECK(of_seven({1, 1, 1, 0, 1, 1, 1}) == Change::worse);
+    CHECK(of_seven({1, 1, 1, 0, 0, 1, 1}) == Change::none);
     CHECK(find_metric(one_alternative(study({0, 0, 0}), study({1, 1, 1})), "cost.total")
               ->difference->mean == 0);
 }

@@ -85,7 +85,27 @@ TEST_CASE("rate_scale: the option multiplies what the file says, and is part of 
     CHECK(rate_of(good(kPoisson, {.sets = {"/rate_scale=4"}})) == Approx(20));
 }
 
+TEST_CASE("rate_scale: a trace of the command line is replayed unscaled all the same") {
+    const TemporaryFolder folder;
+    folder.write("t.csv", "arrival_s,prompt_tokens,output_tokens\n0,10,5\n3,30,5\n");
+    folder.write("s.json",
+                 R"({"duration": "1h", "rate_scale": 2, "services": {"web": {"simple": {}}},
+        "sources": {"u": {"service": "web", "arrivals": {"process": "poisson", "rate": 1}}}})");
+    const auto second = [&](LoadOptions options) {
+        options.traces = {folder.path("t.csv")};
+        const auto loaded = load_scenario(folder.path("s.json"), options);
+        const auto source = loaded.scenario->spec.sources[0].make(1);
+        (void)source->take();
+        return (*source->peek()).to_seconds();
+    };
+    CHECK(second({}) == 3);
+    CHECK(second({.rate_scale = 3.0}) == 1);
+}
+
 TEST_CASE("rate_scale: out of range is a mistake that names where it was said") {
+    const LoadResult high = load(kPoisson, {.rate_scale = 1e300});
+    REQUIRE(high.diagnostics.size() == 1);
+    CHECK(high.diagnostics[0].text().find("found 1e+300") != std::string::npos);
     const LoadResult low = load(kPoisson, {.rate_scale = 1e-9});
     REQUIRE(low.diagnostics.size() == 1);
     CHECK(low.diagnostics[0].text().rfind("--rate-scale: /rate_scale: ", 0) == 0);

@@ -195,4 +195,15 @@ TEST_CASE("Interval: what is no number, pair, confidence or quantile is refused"
     CHECK(aborts([] { static_cast<void>(student_t_quantile(0.9, 0)); }));
 }
 
+// 6 heads of 6: 2 / 64. 9 of 10: 2 (1 + 10) / 1024. 3 of 5: 2 (1 + 5 + 10) / 32 = 1.
+TEST_CASE("Interval: the sign test counts the ways in which fair coins fall as unevenly") {
+    CHECK(sign_test(0, 0) == 1);
+    CHECK(sign_test(6, 0) == Approx(0.03125));
+    CHECK(sign_test(0, 6) == Approx(0.03125));
+    CHECK(sign_test(9, 1) == Approx(22.0 / 1024));
+    CHECK(sign_test(3, 2) == Approx(1));
+    CHECK(sign_test(5, 5) == 1);
+    CHECK(sign_test(3000, 0) == Approx(0).margin(1e-12));
+}
+
 }  // namespace headroom::tests

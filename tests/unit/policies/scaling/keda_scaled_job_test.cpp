@@ -95,6 +95,13 @@ TEST_CASE("KedaScaledJob: never ends a job that works, and lets those that are d
     CHECK(none.reason == "0 jobs created, 2 ended: no trigger is active");
 }
 
+TEST_CASE("KedaScaledJob: pods that a rollout adds for a while are no jobs to keep up") {
+    const auto policy = make(one_request_a_job("unfinished"));
+    ScalingView surge = view_of("bbbpp", {0});
+    surge.spec_replicas = 3;
+    CHECK(policy->decide(surge).desired == 3);
+}
+
 TEST_CASE("KedaScaledJob: looks at the queue at its polls only") {
     const auto policy = make(one_request_a_job("unfinished"));
     CHECK(policy->period() == Duration::seconds(30));
