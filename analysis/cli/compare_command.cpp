@@ -41,12 +41,10 @@ CommandSpec compare_spec() {
             "Each scenario is run in several replications; replication i has the same arrivals,\n"
             "lengths and faults in all of them, and differences are taken pair by pair, so that\n"
             "what both sides share cancels out; the report says how much that was worth.\n"
-            "Intervals are Student's t,\n"
-            "each for itself; of twenty metrics that a change leaves alone, one would leave 0 out\n"
-            "of its 95 % interval by chance. So what is called better, worse or changed is judged\n"
-            "among all metrics compared, by Holm's procedure: a change that does nothing has any "
-            "of\n"
-            "them called so in 5 % of comparisons at most.\n\n"
+            "Intervals are Student's t, each for itself; of twenty metrics that a change leaves\n"
+            "alone, one would leave 0 out of its 95 % interval by chance. So what is called\n"
+            "better, worse or changed is judged among all metrics compared, by Holm's procedure:\n"
+            "a change that does nothing has any called so in 5 % of comparisons at most.\n\n"
             "    headroom compare quickstart.json --what-if what-if/double-traffic.json\n",
         .options =
             {{.name = "what-if",

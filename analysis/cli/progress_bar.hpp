@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "analysis/cli/status_line.hpp"
 #include "sim/core/time.hpp"
 
 namespace headroom::analysis {
@@ -27,21 +28,14 @@ struct ProgressGoal {
 class ProgressBar {
   public:
     explicit ProgressBar(ProgressGoal goal);
-    ~ProgressBar();
-    ProgressBar(const ProgressBar&) = delete;
-    ProgressBar& operator=(const ProgressBar&) = delete;
-
     void update(Time now, std::int64_t arrived);
 
   private:
-    void show(Time now, std::int64_t arrived, double elapsed_s);
-
     ProgressGoal goal_;
     std::optional<std::int64_t> requests_;
     double start_s_;
-    double next_s_;
     bool counted_ = false;
-    bool shown_ = false;
+    StatusLine line_{true};
 };
 
 /// The line alone: `fraction` done after `elapsed_s`, cut to `width` columns.

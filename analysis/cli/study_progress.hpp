@@ -10,23 +10,21 @@
 #include <optional>
 #include <string>
 
+#include "analysis/cli/status_line.hpp"
+
 namespace headroom::analysis {
 
 class StudyProgress {
   public:
     /// `total`: nothing where it is found out on the way. `what`: "replications".
     StudyProgress(std::optional<int> total, std::string what);
-    ~StudyProgress();
-    StudyProgress(const StudyProgress&) = delete;
-    StudyProgress& operator=(const StudyProgress&) = delete;
-
     void update(int finished);
 
   private:
     std::optional<int> total_;
     std::string what_;
     double start_s_;
-    bool shown_ = false;
+    StatusLine line_{true};
 };
 
 /// The line alone, cut to `width` columns.
