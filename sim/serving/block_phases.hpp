@@ -11,9 +11,13 @@
 ///     phases.advance(20);                  // those iterations are over
 ///     phases.leave(phase);
 ///
-/// join, leave, advance and due are O(1), the others O(phases in use), at most O(block_size). No
-/// allocation after construction.
+/// join, leave, advance and due are O(1), the others O(block_size). No allocation after
+/// construction, but for once when a phase comes to have 2^13 sequences.
 #pragma once
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include <algorithm>
 #include <bit>
@@ -34,11 +38,25 @@ class BlockPhases {
         std::int64_t count = 0;
         std::int64_t sum_j = 0;
         std::int64_t sum_j2 = 0;
+
+        Taken& operator+=(const Taken& o) {
+            count += o.count;
+            sum_j += o.sum_j;
+            sum_j2 += o.sum_j2;
+            return *this;
+        }
     };
 
     explicit BlockPhases(std::int64_t block_size)
-        : block_size_(block_size), due_(static_cast<std::size_t>(2 * block_size), 0) {
+        : block_size_(block_size),
+          narrow_(kCanBeNarrow && block_size % 8 == 0 && block_size <= kNarrowSize) {
         HEADROOM_CHECK(block_size >= 1, "a KV block holds a token");
+        const auto places = static_cast<std::size_t>(2 * block_size);
+        if (narrow_) {
+            counts_.assign(places, 0);
+        } else {
+            wide_.assign(places, 0);
+        }
         if (std::has_single_bit(static_cast<std::uint64_t>(block_size))) {
             shift_ = std::countr_zero(static_cast<std::uint64_t>(block_size));
         }
@@ -76,40 +94,29 @@ class BlockPhases {
     void advance(std::int64_t count) { now_ = within_block(now_ + count); }
 
     /// Blocks that the next iteration takes, and the one j later.
-    [[nodiscard]] std::int64_t due() const { return due_[static_cast<std::size_t>(now_)]; }
+    [[nodiscard]] std::int64_t due() const { return count_at(now_); }
     [[nodiscard]] std::int64_t due_after(std::int64_t j) const {
-        return due_[static_cast<std::size_t>(within_block(now_ + j))];
+        return count_at(within_block(now_ + j));
     }
     /// Blocks that the next `count` iterations take.
     [[nodiscard]] Taken taken(std::int64_t count) const {
         if (count == 1) return {due(), 0, 0};
         const std::int64_t cycles = whole_blocks(count);
         const std::int64_t rest = count - cycles * block_size_;
-        const std::int64_t reach = cycles > 0 ? block_size_ : rest;
         // A phase whose first block comes at j takes blocks at j + k * block_size for all
         // k < cycles, and one more if j lies within the rest.
+        const FirstBlocks first = narrow_ ? narrow_first_blocks(rest) : first_blocks(rest);
+        const Taken& all = first.all;
+        const Taken& early = first.early;
+        // The sums of k * block_size and of its square over k < cycles.
         const std::int64_t pairs = cycles * (cycles - 1) / 2;
         const std::int64_t sum = block_size_ * pairs;
         const std::int64_t sum2 = block_size_ * block_size_ * (pairs * (2 * cycles - 1) / 3);
         const std::int64_t past = cycles * block_size_;
-        Taken taken;
-        const auto visit = [&](std::int64_t j) {
-            const std::int64_t n = due_[static_cast<std::size_t>(now_ + j)];
-            const std::int64_t more = j < rest ? n : 0;
-            taken.count += n * cycles + more;
-            taken.sum_j += n * (cycles * j + sum) + more * (j + past);
-            taken.sum_j2 +=
-                n * (j * (cycles * j + 2 * sum) + sum2) + more * (j + past) * (j + past);
-        };
-        if (block_size_ < 64) {
-            const std::uint64_t turned = mask_ >> now_ | mask_ << (block_size_ - now_);
-            for (auto left = turned & ((1ULL << reach) - 1); left != 0; left &= left - 1) {
-                visit(std::countr_zero(left));
-            }
-        } else {
-            for (std::int64_t first = 0; first < reach; ++first) visit(first);
-        }
-        return taken;
+        return {cycles * all.count + early.count,
+                cycles * all.sum_j + sum * all.count + early.sum_j + past * early.count,
+                cycles * all.sum_j2 + 2 * sum * all.sum_j + sum2 * all.count + early.sum_j2 +
+                    past * (2 * early.sum_j + past * early.count)};
     }
     /// How many of the next iterations find their blocks in `room`, at most `at_most`, where
     /// `sequences` have joined.
@@ -121,8 +128,8 @@ class BlockPhases {
         const std::int64_t cycles = room / sequences;
         room -= cycles * sequences;
         std::int64_t count = cycles * block_size_;
-        for (auto phase = static_cast<std::size_t>(now_); count < at_most; ++phase) {
-            room -= due_[phase];
+        for (std::int64_t place = now_; count < at_most; ++place) {
+            room -= count_at(place);
             if (room < 0) break;
             ++count;
         }
@@ -130,23 +137,97 @@ class BlockPhases {
     }
 
     /// Its counts may be looked at soon.
-    void prefetch() const { core::prefetch_bytes<128>(due_.data()); }
+    void prefetch() const { core::prefetch_bytes<64>(counts_.data()); }
 
   private:
+    /// Of every sequence its first block to come, and those that come at j < rest.
+    struct FirstBlocks {
+        Taken all;
+        Taken early;
+    };
+    [[nodiscard]] FirstBlocks first_blocks(std::int64_t rest) const {
+        FirstBlocks first;
+        for (std::int64_t j = 0; j < block_size_; ++j) {
+            const std::int64_t n = count_at(now_ + j);
+            const Taken here{n, n * j, n * j * j};
+            first.all += here;
+            if (j < rest) first.early += here;
+        }
+        return first;
+    }
+
+    // The same sums for the usual block sizes, eight phases at a time: how many phases are in use,
+    // and which, cannot be predicted, so looking for them costs more than to look at all.
+#ifdef __SSE2__
+    struct Sums {
+        __m128i count = _mm_setzero_si128();
+        __m128i j = _mm_setzero_si128();
+        __m128i j2 = _mm_setzero_si128();
+
+        void add(__m128i n, __m128i place, __m128i square) {
+            count = _mm_add_epi32(count, _mm_madd_epi16(n, _mm_set1_epi16(1)));
+            j = _mm_add_epi32(j, _mm_madd_epi16(n, place));
+            j2 = _mm_add_epi32(j2, _mm_madd_epi16(n, square));
+        }
+        static std::int64_t across(__m128i four) {
+            const __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+            return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+        }
+        [[nodiscard]] Taken taken() const { return {across(count), across(j), across(j2)}; }
+    };
+    [[nodiscard]] FirstBlocks narrow_first_blocks(std::int64_t rest) const {
+        const __m128i end = _mm_set1_epi16(static_cast<std::int16_t>(rest));
+        __m128i place = _mm_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7);
+        Sums all;
+        Sums early;
+        const std::int16_t* first = &counts_[static_cast<std::size_t>(now_)];
+        const std::int16_t* const past = first + block_size_;
+        do {
+            const __m128i n = _mm_loadu_si128(reinterpret_cast<const __m128i*>(first));
+            const __m128i square = _mm_mullo_epi16(place, place);
+            all.add(n, place, square);
+            early.add(_mm_and_si128(n, _mm_cmpgt_epi16(end, place)), place, square);
+            place = _mm_add_epi16(place, _mm_set1_epi16(8));
+            first += 8;
+        } while (first != past);
+        return {all.taken(), early.taken()};
+    }
+    static constexpr bool kCanBeNarrow = true;
+#else
+    [[nodiscard]] FirstBlocks narrow_first_blocks(std::int64_t rest) const {
+        return first_blocks(rest);
+    }
+    static constexpr bool kCanBeNarrow = false;
+#endif
+    static constexpr std::int64_t kNarrowSize = 64;
+    static constexpr std::int64_t kNarrowCount = 1 << 13;  ///< times 63^2, 64 times: below 2^31
+
+    [[nodiscard]] std::int64_t count_at(std::int64_t place) const {
+        const auto at = static_cast<std::size_t>(place);
+        return narrow_ ? counts_[at] : wide_[at];
+    }
     void change(std::int64_t phase, std::int64_t by) {
+        const std::int64_t count = count_at(phase) + by;
+        if (narrow_ && count >= kNarrowCount) [[unlikely]] {
+            wide_.assign(counts_.begin(), counts_.end());
+            narrow_ = false;
+        }
         const auto at = static_cast<std::size_t>(phase);
-        due_[at] += by;
-        due_[at + static_cast<std::size_t>(block_size_)] = due_[at];
-        if (phase >= 64) return;
-        const std::uint64_t bit = 1ULL << phase;
-        mask_ = due_[at] > 0 ? mask_ | bit : mask_ & ~bit;
+        const std::size_t again = at + static_cast<std::size_t>(block_size_);
+        if (narrow_) {
+            counts_[at] = counts_[again] = static_cast<std::int16_t>(count);
+        } else {
+            wide_[at] = wide_[again] = count;
+        }
     }
 
     std::int64_t block_size_;
-    std::int64_t now_ = 0;           ///< phase of the next iteration
-    int shift_ = -1;                 ///< log2 of it, -1 when it is no power of two
-    std::vector<std::int64_t> due_;  ///< sequences by phase, twice over: no wrapping around
-    std::uint64_t mask_ = 0;         ///< phases in use, of use when block_size_ < 64
+    std::int64_t now_ = 0;  ///< phase of the next iteration
+    int shift_ = -1;        ///< log2 of it, -1 when it is no power of two
+    bool narrow_;           ///< a size for narrow_first_blocks(), and no count was ever too large
+    // Sequences by phase, twice over: no wrapping around.
+    std::vector<std::int16_t> counts_;  ///< while narrow_
+    std::vector<std::int64_t> wide_;    ///< and otherwise
 };
 
 }  // namespace headroom::serving

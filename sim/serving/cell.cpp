@@ -194,7 +194,6 @@ void Cell::arrive(Time now, std::uint32_t index) {
     Source& source = *sources_[index];
     Arrival arrival = source.source->take();
     source.scheduled = Time::max();  // whatever comes next, also at this very time, is new
-    refresh_source(source, index);
     ++arrived_;
     last_activity_ = now;
     ++services_[source.service]->stats.requests.arrived;
@@ -208,6 +207,8 @@ void Cell::arrive(Time now, std::uint32_t index) {
     root.contents = std::move(arrival.contents);
     enter_service(now, new_call(now, {id, root}, CallId::none(), source.service,
                                 {arrival.prompt.count(), arrival.output.count()}));
+    // Last: once the engine has cut its step short, which of the two is due first is no surprise.
+    refresh_source(source, index);
 }
 
 Cell::LiveCall Cell::new_call(Time now, const LiveRoot& root, CallId parent, std::uint32_t service,

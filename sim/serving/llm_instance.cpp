@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "sim/core/branchless.hpp"
 #include "sim/core/check.hpp"
 
 namespace headroom::serving {
@@ -408,13 +409,14 @@ std::size_t LlmInstance::finish_sequences() {
     std::size_t over = 0;
     std::int64_t next_finish = kNever;
     for (std::size_t i = 0; i < size; ++i) {
-        const auto [finish_at, slot, attempt] = running_[i];
-        const bool ends = finish_at == iteration_;
-        running_[kept] = {finish_at, slot, attempt};
-        over_slots[over] = slot;
-        kept += ends ? 0 : 1;
-        over += ends ? 1 : 0;
-        next_finish = std::min(next_finish, ends ? kNever : finish_at);
+        const Running r = running_[i];
+        const std::size_t ends = as_number(r.finish_at == iteration_);
+        running_[kept] = r;
+        over_slots[over] = r.slot;
+        kept += 1 - ends;
+        over += ends;
+        const std::int64_t never_if_over = -static_cast<std::int64_t>(ends) & kNever;
+        next_finish = std::min(next_finish, r.finish_at | never_if_over);
     }
     next_finish_ = next_finish;
     completed_ += static_cast<std::int64_t>(over);
@@ -595,7 +597,7 @@ void LlmInstance::account_kv(const BlockPhases::Taken& taken, Time until) {
     // and j^2 over all blocks taken are enough.
     const std::int64_t used = spec_.kv_blocks - numbers_.free_blocks + taken.count;
     Int128 held = static_cast<Int128>(used) * (until - step_start_).ps();
-    if (taken.sum_j > 0) held -= step_.offset_sum(taken.sum_j, taken.sum_j2);
+    held -= step_.offset_sum(taken.sum_j, taken.sum_j2);  // also where it is 0: no branch
     recorder_.stats->kv_block_time.add_ps(held);
 }
 
