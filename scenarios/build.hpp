@@ -97,6 +97,8 @@ void check_calls(BuildContext& context, const std::vector<serving::ServiceSpec>&
 [[nodiscard]] std::vector<control::WorkloadSpec> build_workloads(BuildContext& context,
                                                                  std::uint32_t index,
                                                                  const Parameters& service);
+/// "NoSchedule", "PreferNoSchedule" or "NoExecute", as the format has checked.
+[[nodiscard]] cluster::TaintEffect taint_effect(const std::string& name);
 [[nodiscard]] control::NodePoolSpec build_node_pool(BuildContext& context, const std::string& name,
                                                     const Parameters& pool);
 /// Room for every workload at its largest, one pod a node, at no cost.

@@ -68,12 +68,6 @@ void set_sharing(BuildContext& context, const std::string& pointer, const std::s
     }
 }
 
-cluster::TaintEffect effect_of(const std::string& name) {
-    if (name == "NoSchedule") return cluster::TaintEffect::no_schedule;
-    if (name == "PreferNoSchedule") return cluster::TaintEffect::prefer_no_schedule;
-    return cluster::TaintEffect::no_execute;
-}
-
 /// "<pool>-<number>" of a pool's nodes.
 bool is_node(const control::ControlSpec& control, const std::string& name) {
     return std::any_of(control.pools.begin(), control.pools.end(), [&](const auto& pool) {
@@ -88,6 +82,12 @@ bool is_node(const control::ControlSpec& control, const std::string& name) {
 }
 
 }  // namespace
+
+cluster::TaintEffect taint_effect(const std::string& name) {
+    if (name == "NoSchedule") return cluster::TaintEffect::no_schedule;
+    if (name == "PreferNoSchedule") return cluster::TaintEffect::prefer_no_schedule;
+    return cluster::TaintEffect::no_execute;
+}
 
 control::NodePoolSpec build_node_pool(BuildContext& context, const std::string& name,
                                       const Parameters& parameters) {
@@ -131,7 +131,7 @@ control::NodePoolSpec build_node_pool(BuildContext& context, const std::string& 
         const Parameters& taint = object_of(value);
         if (!taint.given("key")) continue;
         pool.node.taints.push_back(
-            {taint.text("key"), taint.text("value"), effect_of(taint.text("effect"))});
+            {taint.text("key"), taint.text("value"), taint_effect(taint.text("effect"))});
     }
     return pool;
 }

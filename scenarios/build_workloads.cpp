@@ -66,12 +66,6 @@ void set_requests(BuildContext& context, const std::string& pointer, const Param
     }
 }
 
-std::optional<cluster::TaintEffect> effect_of(const std::string& name) {
-    if (name == "NoSchedule") return cluster::TaintEffect::no_schedule;
-    if (name == "PreferNoSchedule") return cluster::TaintEffect::prefer_no_schedule;
-    return cluster::TaintEffect::no_execute;
-}
-
 void set_placement(const Parameters& parameters, PodSpec& pod) {
     pod.labels = labels_of(parameters.object("labels"));
     pod.node_selector = labels_of(parameters.object("node_selector"));
@@ -83,7 +77,7 @@ void set_placement(const Parameters& parameters, PodSpec& pod) {
         toleration.op = p.text("operator") == "Exists" ? cluster::TolerationOperator::exists
                                                        : cluster::TolerationOperator::equal;
         toleration.value = p.text("value");
-        if (p.given("effect")) toleration.effect = effect_of(p.text("effect"));
+        if (p.given("effect")) toleration.effect = taint_effect(p.text("effect"));
         if (p.given("toleration_time")) toleration.toleration_time = p.duration("toleration_time");
         pod.tolerations.push_back(std::move(toleration));
     }

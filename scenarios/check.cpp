@@ -9,6 +9,7 @@
 #include "scenarios/nearest_name.hpp"
 #include "scenarios/quantities.hpp"
 #include "sim/control/deployment.hpp"
+#include "sim/core/ascii.hpp"
 
 namespace headroom::scenarios {
 
@@ -58,8 +59,7 @@ bool in_range(const ParameterSpec& spec, double value) {
 
 bool is_name(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '-' || c == '_';
+        return is_letter(c) || is_digit(c) || c == '-' || c == '_';
     });
 }
 
@@ -141,8 +141,7 @@ class Checker {
             return ParameterValue{text};
         }
         const bool digits =
-            !text.empty() && text.size() <= 7 &&
-            std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+            !text.empty() && text.size() <= 7 && std::all_of(text.begin(), text.end(), is_digit);
         if (digits && std::stoll(text) <= ParameterSpec::kMostCount) {
             return ParameterValue{static_cast<std::int64_t>(std::stoll(text))};
         }

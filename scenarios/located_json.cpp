@@ -1,4 +1,5 @@
 #include "scenarios/located_json.hpp"
+#include "sim/core/ascii.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -17,12 +18,8 @@ using nlohmann::json;
 
 constexpr int kDeepest = 100;
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 bool is_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' ||
-           c == '+' || c == '-' || c == '.';
+    return is_letter(c) || is_digit(c) || c == '_' || c == '+' || c == '-' || c == '.';
 }
 
 /// A recursive-descent parser that stops at the first syntax error. nlohmann decodes the strings.

@@ -1,4 +1,5 @@
 #include "scenarios/quantities.hpp"
+#include "sim/core/ascii.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,10 +11,6 @@ namespace {
 
 constexpr Int128 kLargest = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kLongest = 100;  // characters of a quantity
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 /// digits * 10^-decimals, the digits as written.
 struct Decimal {

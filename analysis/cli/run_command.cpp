@@ -17,6 +17,7 @@
 #include "analysis/cli/traces_of.hpp"
 #include "analysis/report/table.hpp"
 #include "analysis/report/units.hpp"
+#include "analysis/results/file_name.hpp"
 #include "analysis/results/result_folder.hpp"
 #include "analysis/results/summary.hpp"
 #include "analysis/results/summary_metrics.hpp"
@@ -77,18 +78,6 @@ CommandSpec run_spec() {
     const std::vector<OptionSpec> study = run_study_options();
     spec.options.insert(spec.options.end() - 2, study.begin(), study.end());
     return spec;
-}
-
-/// out/<name>, with what a file system or a shell may trip over replaced.
-fs::path default_folder(const std::string& scenario_name) {
-    std::string name;
-    for (const char c : scenario_name) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-                           (c == '.' && !name.empty());
-        name += plain ? c : '-';
-    }
-    return fs::path("out") / (name.empty() ? "scenario" : name);
 }
 
 RunOptions run_options(const Arguments& given, const StopSignal& stop) {
@@ -184,8 +173,8 @@ class ScenarioRun {
         load_ = load_options(given_);
         if (!load()) return kExitBadInput;
         if (study_.replications) (void)study_metrics(*scenario_, study_);
-        const fs::path folder =
-            given_.has("out") ? fs::path(*given_.value("out")) : default_folder(scenario_->name);
+        const fs::path folder = given_.has("out") ? fs::path(*given_.value("out"))
+                                                  : fs::path("out") / file_name_of(scenario_->name);
         if (const auto problem = ResultFolder::problem(folder)) {
             print_note("--out: " + *problem);
             return kExitBadInput;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/results/run_info.hpp"
+#include "sim/core/ascii.hpp"
 #include "traces/readers/trace_summary.hpp"
 
 namespace headroom::analysis {
@@ -19,7 +20,7 @@ std::string file_of(const std::string& message) {
     for (std::size_t colon = message.find(':'); colon != std::string::npos;
          colon = message.find(':', colon + 1)) {
         std::size_t end = colon + 1;
-        while (end < message.size() && message[end] >= '0' && message[end] <= '9') ++end;
+        while (end < message.size() && is_digit(message[end])) ++end;
         const bool numbered = end > colon + 1 && message.compare(end, 1, ":") == 0;
         std::error_code error;
         std::string file = message.substr(0, colon);

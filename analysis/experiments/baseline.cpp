@@ -10,6 +10,7 @@
 
 #include "analysis/experiments/metric_traits.hpp"
 #include "analysis/report/units.hpp"
+#include "analysis/results/file_name.hpp"
 #include "analysis/results/version.hpp"
 #include "scenarios/located_json.hpp"
 #include "scenarios/metric_paths.hpp"
@@ -257,14 +258,7 @@ Baseline baseline_of(const scenarios::Scenario& scenario, const Json& summary) {
 }
 
 std::string baseline_file_name(const std::string& scenario) {
-    std::string name;
-    for (const char c : scenario) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-                           (c == '.' && !name.empty());
-        name += plain ? c : '-';
-    }
-    return (name.empty() ? "scenario" : name) + ".json";
+    return file_name_of(scenario) + ".json";
 }
 
 std::string baseline_text(const Baseline& baseline) {

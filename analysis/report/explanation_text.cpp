@@ -17,7 +17,7 @@ namespace {
 using control::Decision;
 using Kind = TimelineEntry::Kind;
 
-constexpr std::size_t kLabelWidth = 12;
+constexpr std::size_t kAnswerIndent = 12;
 constexpr std::size_t kMostBefore = 12;
 constexpr std::size_t kMostNext = 6;
 constexpr std::size_t kMostNames = 6;
@@ -174,8 +174,8 @@ class Text {
     void notes();
 
     void entry(const std::string& label, const std::string& text) {
-        const std::string line = "  " + pad_right(label, kLabelWidth) + text;
-        const std::string wrapped = wrap(line, style_.width, kLabelWidth + 2);
+        const std::string line = "  " + pad_right(label, kAnswerIndent) + text;
+        const std::string wrapped = wrap(line, style_.width, kAnswerIndent + 2);
         out_ += "  " + ink(wrapped.substr(2, label.size()), Ink::bold, style_) +
                 wrapped.substr(2 + label.size()) + "\n";
     }

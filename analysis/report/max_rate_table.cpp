@@ -19,7 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using scenarios::Expectation;
 
-constexpr std::size_t kLabelWidth = 14;
+constexpr std::size_t kRateLabelWidth = 14;
 
 std::string times(double scale) {
     return fmt::format("{:.4g}", scale);
@@ -64,7 +64,7 @@ class MaxRateText {
     }
     void entry(const std::string& label, const std::string& text, Ink colour = Ink::bold) {
         const std::string wrapped =
-            wrap(pad_right(label, kLabelWidth) + text, style_.width, kLabelWidth);
+            wrap(pad_right(label, kRateLabelWidth) + text, style_.width, kRateLabelWidth);
         out_ += ink(wrapped.substr(0, label.size()), colour, style_) +
                 wrapped.substr(label.size()) + "\n";
     }

@@ -1,12 +1,12 @@
 #include "analysis/report/timeline.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "sim/control/control_spec.hpp"
+#include "sim/core/ascii.hpp"
 
 namespace headroom::analysis {
 
@@ -14,10 +14,6 @@ namespace {
 
 using control::Decision;
 using Kind = TimelineEntry::Kind;
-
-bool is_digit(char c) {
-    return std::isdigit(static_cast<unsigned char>(c)) != 0;
-}
 
 /// The text with every run of digits, and what joins them in a number, as one '#'.
 std::string without_figures(const std::string& text) {

@@ -14,7 +14,7 @@ namespace headroom::scenarios {
 
 namespace {
 
-constexpr std::int64_t kLargestBatch = 10'000'000;
+constexpr std::int64_t kMostBatchedTokens = 10'000'000;
 constexpr std::int64_t kLargestBlock = 1024;
 
 [[nodiscard]] std::string unknown(const char* kind, const std::string& name,
@@ -55,10 +55,10 @@ constexpr std::int64_t kLargestBlock = 1024;
 
 [[nodiscard]] std::string bad_engine(const EngineLimits& limits, const ProfileRequest& request) {
     if (limits.max_num_seqs < 1 || limits.max_num_batched_tokens < limits.max_num_seqs ||
-        limits.max_num_batched_tokens > kLargestBatch) {
+        limits.max_num_batched_tokens > kMostBatchedTokens) {
         return fmt::format(
             "expected 1 <= max_num_seqs <= max_num_batched_tokens <= {}, found {} and {}",
-            kLargestBatch, limits.max_num_seqs, limits.max_num_batched_tokens);
+            kMostBatchedTokens, limits.max_num_seqs, limits.max_num_batched_tokens);
     }
     if (request.block_size < 1 || request.block_size > kLargestBlock) {
         return fmt::format("expected a block size from 1 to {}, found {}", kLargestBlock,

@@ -3,15 +3,12 @@
 #include <charconv>
 #include <system_error>
 
+#include "sim/core/ascii.hpp"
 #include "sim/core/time.hpp"
 
 namespace headroom::traces {
 
 namespace {
-
-constexpr bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 /// The parts of "[+-]digits[.digits][e[+-]digits]".
 struct Decimal {

@@ -8,6 +8,7 @@
 
 #include "policies/scaling/invalid_decision.hpp"
 #include "sim/control/metric_names.hpp"
+#include "sim/core/ascii.hpp"
 
 namespace headroom::policies {
 
@@ -67,7 +68,7 @@ std::vector<ParameterSpec> alternatives() {
 std::optional<std::int64_t> take_digits(std::string_view& text) {
     std::size_t count = 0;
     std::int64_t value = 0;
-    while (count < 2 && count < text.size() && text[count] >= '0' && text[count] <= '9') {
+    while (count < 2 && count < text.size() && is_digit(text[count])) {
         value = value * 10 + (text[count] - '0');
         ++count;
     }

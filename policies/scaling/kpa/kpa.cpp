@@ -63,7 +63,7 @@ KpaActivityConfig parse_activity(const Parameters& parameters) {
 }
 
 /// nullopt: the view does not list the pods that it says exist.
-std::optional<std::int64_t> count_ready(const ScalingView& view) {
+std::optional<std::int64_t> ready_if_listed(const ScalingView& view) {
     if (static_cast<std::int64_t>(view.pods.size()) < view.status_replicas) return std::nullopt;
     return std::count_if(view.pods.begin(), view.pods.end(), [](const control::ScalingPod& pod) {
         return !pod.deleted && pod.phase == control::PodPhase::running && pod.has_ready_condition &&
@@ -294,7 +294,7 @@ void Kpa::start(const ScalingView& view, std::int64_t ready) {
 }
 
 void Kpa::observe(const ScalingView& view) {
-    const std::optional<std::int64_t> ready = count_ready(view);
+    const std::optional<std::int64_t> ready = ready_if_listed(view);
     start(view, ready.value_or(0));
     if (view.metrics.empty() || !view.metrics.front().available ||
         view.metrics.front().values_milli.empty()) {
@@ -351,7 +351,7 @@ ScalingDecision Kpa::decide(const ScalingView& view) {
     ScalingDecision decision;
     decision.desired = decision.wanted = view.spec_replicas;
     if (!faults_.empty()) return invalid_decision(view, faults_.front());
-    const std::optional<std::int64_t> ready = count_ready(view);
+    const std::optional<std::int64_t> ready = ready_if_listed(view);
     start(view, ready.value_or(0));
     const bool poked = view.requests_wait && view.spec_replicas == 0;
     if (poked) {
