@@ -246,6 +246,11 @@ int max_rate(const Arguments& given) {
     if (!today.scenario) return kExitBadInput;
     if (show) {
         for (const std::string& text : today.scenario->warnings) print_note("warning: " + text);
+        for (const scenarios::Expectation& expectation : today.scenario->expectations) {
+            if (!eased_by_traffic(expectation)) continue;
+            print_note("warning: '" + expectation.text +
+                       "' holds the better the more traffic there is: it limits no rate");
+        }
     }
     const RateStudy::Load load = [&](double scale) {
         scenarios::LoadOptions scaled = options;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "analysis/experiments/metric_traits.hpp"
 #include "analysis/experiments/replications.hpp"
 #include "analysis/statistics/interval.hpp"
 
@@ -150,6 +151,16 @@ class Search {
 };
 
 }  // namespace
+
+bool eased_by_traffic(const Expectation& expectation) {
+    const MetricUnit unit = unit_of(expectation.metric);
+    if (unit == MetricUnit::money) return false;  // more traffic costs more, a token less
+    const Better better = better_when(expectation.metric);
+    if (better == Better::lower || unit == MetricUnit::rate) {
+        return lower_bound(expectation.comparison);
+    }
+    return better == Better::higher && upper_bound(expectation.comparison);
+}
 
 Judgement judge(const Expectation& expectation,
                 std::span<const scenarios::ExpectationResult> results, double confidence) {

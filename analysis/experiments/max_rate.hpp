@@ -44,6 +44,10 @@ struct Judgement {
                               std::span<const scenarios::ExpectationResult> results,
                               double confidence);
 
+/// Whether more traffic makes it hold rather than break ("latency.e2e_s.p99 > 2"): it bounds no
+/// rate from above.
+[[nodiscard]] bool eased_by_traffic(const scenarios::Expectation& expectation);
+
 struct ScalePoint {
     double scale = 1;
     RunStatus status = RunStatus::finished;  ///< else the rest says nothing

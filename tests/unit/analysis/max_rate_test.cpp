@@ -4,15 +4,13 @@
 
 #include "tests/catch.hpp"
 
-using namespace headroom;
-using namespace headroom::analysis;
-using scenarios::Comparison;
+namespace headroom::analysis {
+namespace {
+
 using scenarios::Expectation;
 using scenarios::ExpectationResult;
 
-namespace {
-
-Expectation condition(Comparison comparison, double bound,
+Expectation condition(scenarios::Comparison comparison, double bound,
                       Expectation::When when = Expectation::When::whole_run) {
     Expectation out;
     out.metric = "latency.e2e_s.mean";
@@ -22,14 +20,14 @@ Expectation condition(Comparison comparison, double bound,
     return out;
 }
 
-std::vector<ExpectationResult> found(const std::vector<double>& values, bool held = true) {
+std::vector<ExpectationResult> found_values(const std::vector<double>& values, bool held = true) {
     std::vector<ExpectationResult> out;
     for (const double value : values) out.push_back({held, value, ""});
     return out;
 }
 
 /// What holds up to `limit`; every look is counted.
-struct Fake {
+struct FakeSystem {
     std::function<bool(double)> holds;
     std::function<bool(double)> saturated = [](double) { return false; };
     mutable int looks = 0;
@@ -45,7 +43,7 @@ struct Fake {
     }
 };
 
-MaxRate search(const Fake& fake, const SearchGoal& goal = {}) {
+MaxRate search(const FakeSystem& fake, const SearchGoal& goal = {}) {
     return search_max_rate([&fake](double scale) { return fake(scale); }, goal);
 }
 
@@ -55,41 +53,64 @@ TEST_CASE("judge: an upper condition must hold for the mean's upper confidence l
     // Mean 2, standard deviation 1, n = 5: the one-sided 95 % limit is 2 + 2.131847 / sqrt(5).
     const std::vector<double> values = {1, 1.5, 2, 2.5, 3};
     const double spread = std::sqrt(2.5 / 4) * 2.1318467863 / std::sqrt(5.0);
-    const auto results = found(values);
-    const Judgement wide = judge(condition(Comparison::less, 3), results, 0.95);
+    const auto results = found_values(values);
+    const Judgement wide = judge(condition(scenarios::Comparison::less, 3), results, 0.95);
     CHECK(wide.held);
     CHECK(*wide.mean == Approx(2));
     CHECK(*wide.limit == Approx(2 + spread));
-    CHECK_FALSE(judge(condition(Comparison::less, 2 + 0.99 * spread), results, 0.95).held);
-    CHECK(judge(condition(Comparison::less, 2 + 1.01 * spread), results, 0.95).held);
-    CHECK(judge(condition(Comparison::greater, 2 - 1.01 * spread), results, 0.95).held);
-    CHECK_FALSE(judge(condition(Comparison::greater_equal, 2 - 0.99 * spread), results, 0.95).held);
+    CHECK_FALSE(
+        judge(condition(scenarios::Comparison::less, 2 + 0.99 * spread), results, 0.95).held);
+    CHECK(judge(condition(scenarios::Comparison::less, 2 + 1.01 * spread), results, 0.95).held);
+    CHECK(judge(condition(scenarios::Comparison::greater, 2 - 1.01 * spread), results, 0.95).held);
+    CHECK_FALSE(
+        judge(condition(scenarios::Comparison::greater_equal, 2 - 0.99 * spread), results, 0.95)
+            .held);
     // Less confidence, a limit nearer to the mean.
-    CHECK(judge(condition(Comparison::less, 2 + 0.5 * spread), results, 0.7).held);
+    CHECK(judge(condition(scenarios::Comparison::less, 2 + 0.5 * spread), results, 0.7).held);
+}
+
+TEST_CASE("eased_by_traffic: what more traffic makes hold limits no rate") {
+    const auto eased = [](const std::string& metric, scenarios::Comparison comparison) {
+        scenarios::Expectation expectation;
+        expectation.metric = metric;
+        expectation.comparison = comparison;
+        return eased_by_traffic(expectation);
+    };
+    using enum scenarios::Comparison;
+    CHECK(eased("latency.ttft_s.p99", greater));
+    CHECK(eased("services.chat.latency.e2e_s.mean", greater_equal));
+    CHECK(eased("throughput.requests_per_s", greater));
+    CHECK(eased("slo.attainment", less));
+    CHECK_FALSE(eased("latency.ttft_s.p99", less_equal));
+    CHECK_FALSE(eased("throughput.requests_per_s", less));
+    CHECK_FALSE(eased("slo.attainment", greater));
+    CHECK_FALSE(eased("latency.ttft_s.p99", equal));
+    CHECK_FALSE(eased("replicas.max", greater));
 }
 
 TEST_CASE("judge: equalities and series must hold in every replication") {
-    auto results = found({8, 8, 8});
-    CHECK(judge(condition(Comparison::equal, 8), results, 0.95).held);
-    CHECK(judge(condition(Comparison::less, 9, Expectation::When::during), results, 0.95).held);
+    auto results = found_values({8, 8, 8});
+    CHECK(judge(condition(scenarios::Comparison::equal, 8), results, 0.95).held);
+    CHECK(judge(condition(scenarios::Comparison::less, 9, Expectation::When::during), results, 0.95)
+              .held);
     results[1] = {false, 9, ""};
-    const Judgement broken =
-        judge(condition(Comparison::less_equal, 8.5, Expectation::When::at), results, 0.95);
+    const Judgement broken = judge(
+        condition(scenarios::Comparison::less_equal, 8.5, Expectation::When::at), results, 0.95);
     CHECK_FALSE(broken.held);
     CHECK(broken.failed == 1);
     CHECK_FALSE(broken.limit.has_value());
 }
 
 TEST_CASE("judge: a replication without data fails") {
-    auto results = found({1, 1, 1});
+    auto results = found_values({1, 1, 1});
     results[2].found.reset();
-    CHECK_FALSE(judge(condition(Comparison::less, 5), results, 0.95).held);
-    CHECK_FALSE(judge(condition(Comparison::less, 5), {}, 0.95).held);
+    CHECK_FALSE(judge(condition(scenarios::Comparison::less, 5), results, 0.95).held);
+    CHECK_FALSE(judge(condition(scenarios::Comparison::less, 5), {}, 0.95).held);
 }
 
 TEST_CASE("search_max_rate: finds the highest scale that holds, to the precision") {
     for (const double limit : {0.013, 0.37, 1.0, 1.01, 3.2, 77.0}) {
-        const Fake fake{[limit](double x) { return x <= limit; }};
+        const FakeSystem fake{[limit](double x) { return x <= limit; }};
         const MaxRate answer = search(fake);
         INFO("limit " << limit);
         CHECK(answer.end == SearchEnd::found);
@@ -105,7 +126,7 @@ TEST_CASE("search_max_rate: finds the highest scale that holds, to the precision
 }
 
 TEST_CASE("search_max_rate: a good start and a small step need few looks") {
-    const Fake fake{[](double x) { return x <= 2.9; }};
+    const FakeSystem fake{[](double x) { return x <= 2.9; }};
     const MaxRate answer = search(fake, {.start = 2.8, .step = 1.075, .probe = false});
     CHECK(answer.scale == Approx(2.9).epsilon(0.011));
     CHECK(fake.looks <= 6);
@@ -170,3 +191,5 @@ TEST_CASE("take_pessimistic_end: instances of profiles with a band are slower by
     CHECK(scenario.spec.control.workloads[1].speed_by_rank == std::vector<double>{0.5});
     CHECK(scenario.spec.control.faults[0].speed == 0.4);
 }
+
+}  // namespace headroom::analysis
