@@ -15,9 +15,9 @@ namespace headroom::acceptance {
 namespace {
 
 namespace fs = std::filesystem;
-using analysis::tests::find_point;
-using analysis::tests::set_time;
-using analysis::tests::synthetic_measurement;
+using analysis::find_point;
+using analysis::set_time;
+using analysis::synthetic_measurement;
 using nlohmann::json;
 using std::chrono::milliseconds;
 

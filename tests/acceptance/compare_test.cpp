@@ -10,7 +10,7 @@ namespace headroom::acceptance {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
+using nlohmann::json;
 
 /// The small scenario, and patches that change much, a little and nothing that matters.
 class Files {
@@ -34,8 +34,8 @@ class Files {
     TemporaryDirectory scratch_;
 };
 
-Json metrics_of(const RunResult& r) {
-    return Json::parse(r.out).at("alternatives").at(0).at("metrics");
+json metrics_of(const RunResult& r) {
+    return json::parse(r.out).at("alternatives").at(0).at("metrics");
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ TEST_CASE("compare: a scenario with itself, and with what changes nothing, diffe
         const RunResult r = files.compare(all);
         INFO(r.err);
         REQUIRE(r.exit_code == 0);
-        const Json metrics = metrics_of(r);
+        const json metrics = metrics_of(r);
         CHECK(metrics.size() > 40);
         for (const auto& [name, metric] : metrics.items()) {
             INFO(name);
@@ -68,7 +68,7 @@ TEST_CASE("compare: a change of two per cent is found, and fails the build that 
     const RunResult r = files.compare({what_if[0], what_if[1], "-o", "json"});
     INFO(r.err);
     REQUIRE(r.exit_code == 0);
-    const Json metric = metrics_of(r).at("latency.e2e_s.mean");
+    const json metric = metrics_of(r).at("latency.e2e_s.mean");
     CHECK(metric.at("significant") == true);
     CHECK(metric.at("change") == "worse");
     CHECK(metric.at("low").get<double>() > 0);
@@ -114,7 +114,7 @@ TEST_CASE("compare: the same bytes for one, two and four threads") {
         if (first.empty()) first = r.out;
         CHECK(r.out == first);
     }
-    CHECK(Json::parse(first).at("precision").at("reached") == true);
+    CHECK(json::parse(first).at("precision").at("reached") == true);
 }
 
 TEST_CASE("compare: bad input is exit 2, each mistake where it stands") {
@@ -165,10 +165,10 @@ TEST_CASE("run --replications: replication 0 is the run without it, and interval
     CHECK(read_text(files / "many/summary.json") == read_text(files / "alone/summary.json"));
     CHECK(contains(many.out, "Replications 4, seeds 1 to 4; 95 % intervals of the mean"));
     const std::string text = read_text(files / "many/replications.json");
-    const Json json = Json::parse(text);
-    const Json summary = Json::parse(read_text(files / "alone/summary.json"));
-    CHECK(json.at("digests").at(0) == summary.at("digest"));
-    CHECK(json.at("metrics").at("latency.e2e_s.mean").at("values").at(0) ==
+    const json study = json::parse(text);
+    const json summary = json::parse(read_text(files / "alone/summary.json"));
+    CHECK(study.at("digests").at(0) == summary.at("digest"));
+    CHECK(study.at("metrics").at("latency.e2e_s.mean").at("values").at(0) ==
           summary.at("latency").at("e2e_s").at("mean"));
     run_into("many", {"--replications", "4", "--threads", "4"});
     CHECK(read_text(files / "many/replications.json") == text);
@@ -183,8 +183,8 @@ TEST_CASE("run --replications: an expectation that fails in one replication fail
         return run({"run", scenario, "--out", files / "out", "--replications", "3"});
     };
     REQUIRE(replicated(files.base()).exit_code == 0);
-    const Json json = Json::parse(read_text(files / "out/replications.json"));
-    const Json arrived = json.at("metrics").at("requests.arrived").at("values");
+    const json study = json::parse(read_text(files / "out/replications.json"));
+    const json arrived = study.at("metrics").at("requests.arrived").at("values");
     REQUIRE(arrived.at(1) != arrived.at(0));
     REQUIRE(arrived.at(1) != arrived.at(2));
     write_text(files / "strict.json", small_scenario(R"("expect": {"requests.arrived": "!= )" +

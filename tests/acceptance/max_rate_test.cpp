@@ -7,10 +7,9 @@
 #include "tests/catch.hpp"
 
 namespace headroom::acceptance {
+namespace {
 
 using nlohmann::json;
-
-namespace {
 
 /// Four servers at half their load, and a limit that they reach before they are full.
 std::string with_limit() {

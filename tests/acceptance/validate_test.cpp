@@ -67,8 +67,8 @@ TEST_CASE("policies: lists all, a family, or one with its parameters") {
     CHECK_FALSE(contains(family.out, "vllm-v1"));
     const RunResult one = run({"policies", "vllm-v1"});
     CHECK(contains(one.out, "max_num_seqs"));
-    const auto json = nlohmann::json::parse(run({"policies", "vllm-v1", "-o", "json"}).out);
-    CHECK(json["batching"]["vllm-v1"]["parameters"]["properties"].contains("max_num_seqs"));
+    const auto listed = nlohmann::json::parse(run({"policies", "vllm-v1", "-o", "json"}).out);
+    CHECK(listed["batching"]["vllm-v1"]["parameters"]["properties"].contains("max_num_seqs"));
     const RunResult typo = run({"policies", "vlm-v1"});
     CHECK(typo.exit_code == 2);
     CHECK(contains(typo.err, "did you mean \"vllm-v1\"?"));
@@ -79,9 +79,9 @@ TEST_CASE("trace info: says what is in a trace") {
     const RunResult table = run({"trace", "info", sample});
     CHECK(table.exit_code == 0);
     CHECK(contains(table.out, "579 requests, format csv"));
-    const auto json = nlohmann::json::parse(run({"trace", "info", sample, "-o", "json"}).out);
-    CHECK(json["requests"] == 579);
-    CHECK(json["prompt_tokens"]["max"] > json["prompt_tokens"]["p50"]);
+    const auto info = nlohmann::json::parse(run({"trace", "info", sample, "-o", "json"}).out);
+    CHECK(info["requests"] == 579);
+    CHECK(info["prompt_tokens"]["max"] > info["prompt_tokens"]["p50"]);
 
     const TemporaryDirectory scratch;
     write_text(scratch / "bad.csv", "arrival_s,prompt_tokens,output_tokens\n0,10,5\n1,x,5\n");

@@ -20,7 +20,7 @@ using namespace headroom::tests;
 
 /// Poisson arrivals, with the lengths of the Azure 2023 conversation trace (lognormal fit) or of
 /// one token where lengths mean nothing.
-serving::SourceSpec poisson_source(double rate, std::int64_t requests, bool lengths = true) {
+serving::SourceSpec arrivals_at(double rate, std::int64_t requests, bool lengths = true) {
     return {
         "users", 0, [rate, requests, lengths](std::uint64_t seed) {
             traces::GeneratedConfig config;
@@ -48,7 +48,7 @@ SimulationSpec llm_spec(std::int64_t instances, double rate_each, std::int64_t r
         choose<serving::BatchingPolicy>("vllm-v1", {{"max_num_batched_tokens", whole(8192)}}),
         30'000));
     spec.services[0].routing = choose<serving::RoutingPolicy>(router);
-    spec.sources.push_back(poisson_source(rate_each * static_cast<double>(instances), requests));
+    spec.sources.push_back(arrivals_at(rate_each * static_cast<double>(instances), requests));
     add_workload(spec, 0, instances);
     return spec;
 }
@@ -111,7 +111,7 @@ void mm10(benchmark::State& state) {
         SimulationSpec spec;
         spec.drain = true;
         spec.services.push_back(simple_service("queue", 10, Distribution::exponential(1.0)));
-        spec.sources.push_back(poisson_source(8.0, kJobs, false));
+        spec.sources.push_back(arrivals_at(8.0, kJobs, false));
         add_workload(spec, 0, 1);
         ours = requests_per_cpu_second(spec);
         bare = bare_mmc(kJobs, 10, 0.8);

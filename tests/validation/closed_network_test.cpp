@@ -54,7 +54,7 @@ void check_network(std::uint32_t users, double think, int servers) {
     REQUIRE(
         exact.throughput ==
         Approx(throughput_of_chain(static_cast<int>(users), think, servers, 1.0)).epsilon(1e-9));
-    const Replications runs = replicate(24, 100'000, [&](std::int64_t requests) {
+    const Replications runs = replicate(kReplications, 100'000, [&](std::int64_t requests) {
         SimulationSpec spec;
         spec.drain = true;
         spec.measure_from = Time::zero() + Duration::seconds(200);

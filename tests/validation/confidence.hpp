@@ -26,6 +26,8 @@ namespace headroom::tests {
 
 using analysis::Interval;
 
+inline constexpr int kReplications = 24;
+
 struct Replications {
     std::vector<serving::ServiceStats> stats;  ///< of service 0
     double widest = 0.01;                      ///< half-width allowed, relative

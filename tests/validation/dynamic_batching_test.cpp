@@ -4,15 +4,13 @@
 // renewal process. Then the library's scenario, whose figures are derived the same way.
 #include <vector>
 
-#include "scenarios/scenario.hpp"
 #include "sim/serving/latency/batch_latency.hpp"
 #include "tests/unit/serving/batcher_rig.hpp"
 #include "tests/validation/confidence.hpp"
+#include "tests/validation/library_run.hpp"
 
 namespace headroom::tests {
 namespace {
-
-constexpr int kReplications = 24;
 
 serving::DynamicEngineSpec engine(std::int64_t max_batch_size, Duration fixed, Duration each,
                                   Duration delay = Duration::zero()) {
@@ -152,49 +150,38 @@ TEST_CASE("Validation: with a delay and little load batches are a renewal proces
 }
 
 TEST_CASE("Library: dynamic-batching shows what a batch and a delay are worth, as derived") {
-    scenarios::LoadResult loaded = scenarios::load_scenario(
-        std::string(HEADROOM_SOURCE_DIR) + "/scenarios/library/dynamic-batching.json");
-    for (const auto& d : loaded.diagnostics) UNSCOPED_INFO(d.text());
-    REQUIRE(loaded.scenario.has_value());
-    const SimulationSpec& spec = loaded.scenario->spec;
-    const SimulationResult result = Simulation(spec).run({});
-    const auto find = [&](const std::string& name) {
-        for (std::uint32_t i = 0; i < spec.services.size(); ++i) {
-            if (spec.services[i].name == name) return i;
-        }
-        FAIL("no service " << name);
-        return 0U;
-    };
-    const auto stats = [&](const char* name) -> const serving::ServiceStats& {
-        return result.services[find(name)].stats;
+    const LibraryRun run("dynamic-batching");
+    const SimulationResult& result = run.result();
+    const auto saturated = [&](const char* name) {
+        return result.services[run.index_of(name)].saturated;
     };
     const serving::DynamicEngineSpec& images =
-        *spec.services[find("batched")].versions[0].engine.dynamic;
+        *run.spec().services[run.index_of("batched")].versions[0].engine.dynamic;
     const auto time = [&](std::size_t b) {
         return images.latency->at(static_cast<std::int64_t>(b)).to_seconds();
     };
     const double window = (result.end - result.measure_from).to_seconds();
     const auto throughput = [&](const char* name) {
-        return static_cast<double>(stats(name).measured_completed) / window;
+        return static_cast<double>(run.of(name).measured_completed) / window;
     };
     const auto busy = [&](const char* name) {
-        return stats(name).busy.to_seconds() / stats(name).instance_time.to_seconds();
+        return run.of(name).busy.to_seconds() / run.of(name).instance_time.to_seconds();
     };
 
     // 3000/s are more than one by one can be served, and fewer than in batches.
     constexpr double kHigh = 3000;
     REQUIRE(1 / time(1) < kHigh);
     REQUIRE(kHigh < static_cast<double>(images.max_batch_size) / time(32));
-    CHECK(result.services[find("single")].saturated);
-    CHECK_FALSE(result.services[find("batched")].saturated);
+    CHECK(saturated("single"));
+    CHECK_FALSE(saturated("batched"));
     CHECK(busy("single") == Approx(1.0));
-    const double served_before = static_cast<double>(stats("single").executions) -
-                                 static_cast<double>(stats("single").measured_completed);
+    const double served_before = static_cast<double>(run.of("single").executions) -
+                                 static_cast<double>(run.of("single").measured_completed);
     CHECK(served_before > 0);
-    CHECK(static_cast<double>(stats("single").executions) / result.end.to_seconds() ==
+    CHECK(static_cast<double>(run.of("single").executions) / result.end.to_seconds() ==
           Approx(1 / time(1)).epsilon(1e-3));
     CHECK(throughput("batched") == Approx(kHigh).epsilon(0.02));
-    CHECK(mean_wait(stats("batched")) ==
+    CHECK(mean_wait(run.of("batched")) ==
           Approx(mean_wait_in_batches(kHigh, 32, time)).epsilon(0.02));
 
     // 200/s: the delay of 10 ms makes batches of 3 where there were nearly none, for 2/3 of it in
@@ -203,12 +190,12 @@ TEST_CASE("Library: dynamic-batching shows what a batch and a delay are worth, a
     constexpr double kDelay = 0.010;
     const double more = kLow * kDelay;
     REQUIRE(time(16) < kDelay);
-    CHECK(mean_batch(stats("patient")) == Approx(1 + more).epsilon(0.03));
-    CHECK(mean_wait(stats("patient")) ==
+    CHECK(mean_batch(run.of("patient")) == Approx(1 + more).epsilon(0.03));
+    CHECK(mean_wait(run.of("patient")) ==
           Approx(kDelay * (1 + more / 2) / (1 + more)).epsilon(0.03));
     const double each = (time(16) - time(1)) / 15;
     CHECK(busy("patient") == Approx((time(1) + more * each) / (kDelay + 1 / kLow)).epsilon(0.03));
-    CHECK(mean_wait(stats("eager")) == Approx(mean_wait_in_batches(kLow, 32, time)).epsilon(0.06));
+    CHECK(mean_wait(run.of("eager")) == Approx(mean_wait_in_batches(kLow, 32, time)).epsilon(0.06));
     CHECK(busy("patient") < 0.6 * busy("eager"));
 }
 

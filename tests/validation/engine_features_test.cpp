@@ -2,34 +2,10 @@
 // rules by pen and paper. Each scenario runs a service without the feature and one with it.
 #include <string>
 
-#include "scenarios/scenario.hpp"
-#include "sim/simulation.hpp"
-#include "tests/catch.hpp"
+#include "tests/validation/library_run.hpp"
 
 namespace headroom::tests {
 namespace {
-
-struct Run {
-    SimulationSpec spec;
-    SimulationResult result;
-
-    [[nodiscard]] const serving::ServiceStats& of(const std::string& service) const {
-        for (std::size_t i = 0; i < spec.services.size(); ++i) {
-            if (spec.services[i].name == service) return result.services[i].stats;
-        }
-        throw std::logic_error("no service " + service);
-    }
-};
-
-Run run(const std::string& name) {
-    const auto loaded = scenarios::load_scenario(std::string(HEADROOM_SOURCE_DIR) +
-                                                 "/scenarios/library/" + name + ".json");
-    for (const auto& d : loaded.diagnostics) UNSCOPED_INFO(d.text());
-    REQUIRE(loaded.scenario.has_value());
-    Run out{loaded.scenario->spec, {}};
-    out.result = Simulation(out.spec).run({});
-    return out;
-}
 
 double mean_s(const metrics::Histogram& histogram) {
     return histogram.mean() * 1e-12;
@@ -44,7 +20,7 @@ double count_of(const metrics::Histogram& histogram) {
 }  // namespace
 
 TEST_CASE("Prefix caching: all but the first prompt save the shared system prompt") {
-    const Run run = tests::run("prefix-caching");
+    const LibraryRun run("prefix-caching");
     const double n = count_of(run.of("cached").ttft);
     REQUIRE(n == 300);
     CHECK(mean_s(run.of("plain").ttft) == Approx(0.010 + 2148 * 100e-6));
@@ -53,7 +29,7 @@ TEST_CASE("Prefix caching: all but the first prompt save the shared system promp
 }
 
 TEST_CASE("Asynchronous scheduling: a first token waits exactly one iteration more") {
-    const Run run = tests::run("async-scheduling");
+    const LibraryRun run("async-scheduling");
     const double n = count_of(run.of("async").ttft);
     REQUIRE(n == count_of(run.of("sync").ttft));
     REQUIRE(n > 290);
@@ -64,7 +40,7 @@ TEST_CASE("Asynchronous scheduling: a first token waits exactly one iteration mo
 }
 
 TEST_CASE("Pipeline: two stages end a burst of 20 prompts after 21 halves of an iteration") {
-    const Run run = tests::run("pipeline");
+    const LibraryRun run("pipeline");
     const double t = 0.010 + 2048 * 100e-6;
     CHECK(max_s(run.of("one-gpu").e2e) == Approx(20 * t));
     CHECK(max_s(run.of("two-stages").e2e) == Approx(21 * t / 2));
@@ -72,7 +48,7 @@ TEST_CASE("Pipeline: two stages end a burst of 20 prompts after 21 halves of an 
 }
 
 TEST_CASE("Speculation: an iteration gives 1 + a + a^2 + a^3 tokens") {
-    const Run run = tests::run("speculative");
+    const LibraryRun run("speculative");
     const double tokens = 1 + 0.7 + 0.49 + 0.343;
     CHECK(mean_s(run.of("plain").tpot) == Approx(0.010 + 30e-6));
     CHECK(mean_s(run.of("drafted").tpot) == Approx((0.010 + 4 * 30e-6) / tokens).epsilon(0.01));
@@ -82,7 +58,7 @@ TEST_CASE("Speculation: an iteration gives 1 + a + a^2 + a^3 tokens") {
 }
 
 TEST_CASE("LoRA: one slot for two adapters in turn loads one for each request") {
-    const Run run = tests::run("lora");
+    const LibraryRun run("lora");
     const double n = count_of(run.of("one-slot").ttft);
     REQUIRE(n == 600);
     CHECK(run.of("one-slot").adapter_loads == 600);
@@ -94,7 +70,7 @@ TEST_CASE("LoRA: one slot for two adapters in turn loads one for each request") 
 }
 
 TEST_CASE("KV offloading: what comes back over the link need not be computed") {
-    const Run run = tests::run("kv-offloading");
+    const LibraryRun run("kv-offloading");
     const double n = count_of(run.of("with-host").ttft);
     REQUIRE(n == 300);
     const double whole = 0.010 + 3300 * 100e-6;
@@ -106,7 +82,7 @@ TEST_CASE("KV offloading: what comes back over the link need not be computed") {
 }
 
 TEST_CASE("Disaggregation: no decode waits for a prompt, and a first token for the transfer") {
-    const Run run = tests::run("disaggregation");
+    const LibraryRun run("disaggregation");
     CHECK(max_s(run.of("together").itl) == Approx(0.210));
     const serving::ServiceStats& apart = run.of("apart");
     CHECK(max_s(apart.itl) == Approx(0.0101));
@@ -121,7 +97,7 @@ TEST_CASE("Disaggregation: no decode waits for a prompt, and a first token for t
 }
 
 TEST_CASE("Routing: a turn finds what was said where the router remembers, else one time in four") {
-    const Run run = tests::run("routing");
+    const LibraryRun run("routing");
     const auto rate = [&](const char* service) {
         const serving::ServiceStats& stats = run.of(service);
         return static_cast<double>(stats.prefix_hit_tokens) /

@@ -18,7 +18,7 @@ namespace {
 
 using namespace analysis;
 
-constexpr std::size_t kReplications = 5;
+constexpr std::size_t kPerStudy = 5;  ///< replications
 constexpr double kLowLoad = 0.3;
 constexpr double kHighLoad = 0.4;
 
@@ -54,7 +54,7 @@ void check_share(const char* what, const Coverage& coverage, double low = 0.95,
 /// Mean waits of M/M/1 with service times of mean `load` at one request a second, without the first
 /// 100 s (some tens of relaxation times); replication i under seed 1 + i.
 std::vector<double> simulated_waits(double load) {
-    std::vector<double> waits(studies() * kReplications);
+    std::vector<double> waits(studies() * kPerStudy);
     for (std::size_t i = 0; i < waits.size(); ++i) {
         SimulationSpec spec =
             open_queue(1, 1.0, Distribution::exponential(load), 2000, Duration::seconds(100));
@@ -81,7 +81,7 @@ const Waits& waits() {
 
 /// The replications of study i, the first of them again after the last.
 std::span<const double> study(const std::vector<double>& all, std::size_t i) {
-    return std::span(all).subspan(i % studies() * kReplications, kReplications);
+    return std::span(all).subspan(i % studies() * kPerStudy, kPerStudy);
 }
 
 /// Waits of consecutive customers of M/M/1 (mean service 1) by Lindley's recursion, W' = max(0, W +

@@ -7,9 +7,7 @@
 #include "tests/catch.hpp"
 #include "tests/unit/scenarios/temporary_folder.hpp"
 
-using namespace headroom;
-using namespace headroom::analysis;
-
+namespace headroom::analysis {
 namespace {
 
 struct Engine {
@@ -78,3 +76,5 @@ TEST_CASE("LlmCapacity: below it tokens come at the pace of the batch that settl
         }
     }
 }
+
+}  // namespace headroom::analysis

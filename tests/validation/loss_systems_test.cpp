@@ -6,9 +6,6 @@
 namespace headroom::tests {
 namespace {
 
-constexpr int kServers = 10;
-constexpr double kRate = 8.0;
-
 double erlang_b(int servers, double a) {
     double blocking = 1;
     for (int c = 1; c <= servers; ++c) blocking = a * blocking / (c + a * blocking);
@@ -16,7 +13,9 @@ double erlang_b(int servers, double a) {
 }
 
 void check_blocking(const char* name, const Distribution& service) {
-    const Replications runs = replicate(24, 150'000, [&](std::int64_t requests) {
+    constexpr int kServers = 10;
+    constexpr double kRate = 8.0;
+    const Replications runs = replicate(kReplications, 150'000, [&](std::int64_t requests) {
         return open_queue(kServers, kRate, service, requests, Duration::zero(), 0);
     });
     const auto lost = [](const serving::ServiceStats& stats) {

@@ -12,9 +12,7 @@
 #include "tests/scale.hpp"
 #include "tests/unit/scenarios/temporary_folder.hpp"
 
-using namespace headroom;
-using namespace headroom::analysis;
-
+namespace headroom::analysis {
 namespace {
 
 /// The search on a scenario that is written into a folder of its own.
@@ -53,7 +51,7 @@ class Searched {
 TEST_CASE("max_rate: within 1 % of the rate at which M/M/c's mean wait reaches the limit") {
     // Ten servers of 1 s. Their mean wait at 8.5 requests/s is the limit; today there are 5/s.
     const ServerQueue full{.rate = 8.5, .servers = 10, .service_s = 1};
-    const std::int64_t seconds = tests::scaled(60'000, 20'000);
+    const std::int64_t seconds = headroom::tests::scaled(60'000, 20'000);
     const Searched searched(R"({"measure_from": "500s", "duration": ")" + std::to_string(seconds) +
                                 R"(s",
             "services": {"web": {"simple": {"servers": 10,
@@ -99,3 +97,5 @@ TEST_CASE("max_rate: an LLM service holds more with more GPUs, up to the fluid l
         before = rate;
     }
 }
+
+}  // namespace headroom::analysis

@@ -18,14 +18,14 @@ namespace {
 namespace fs = std::filesystem;
 using analysis::MetricErrors;
 
-struct Run {
+struct LoggedRun {
     const char* folder;
     const char* model;
     std::int64_t tensor_parallel;
     std::int64_t kv_blocks;  ///< by memory; neither run fills them
 };
-constexpr Run kRuns[] = {{"rtxpro6000-llama-3.1-8b", "llama-3.1-8b", 1, 33000},
-                         {"rtxpro6000-qwen3-32b-tp2", "qwen3-32b", 2, 22000}};
+constexpr LoggedRun kRuns[] = {{"rtxpro6000-llama-3.1-8b", "llama-3.1-8b", 1, 33000},
+                               {"rtxpro6000-qwen3-32b-tp2", "qwen3-32b", 2, 22000}};
 
 void print(const char* name, const MetricErrors& errors) {
     std::cout << fmt::format(
@@ -47,7 +47,7 @@ void print(const char* name, const analysis::ObservedFit& fit) {
     print("e2e", fit.held_out.e2e);
 }
 
-void check_run(const fs::path& folder, const Run& run) {
+void check_run(const fs::path& folder, const LoggedRun& run) {
     scenarios::Diagnostics diagnostics;
     const auto log = analysis::read_engine_log((folder / "requests.csv").string(), diagnostics);
     for (const scenarios::Diagnostic& diagnostic : diagnostics) FAIL(diagnostic.text());
@@ -89,7 +89,7 @@ void check_run(const fs::path& folder, const Run& run) {
 
 TEST_CASE("Observe: profiles fitted to half of a vLLM run predict the other half") {
     const fs::path shared = fs::path(HEADROOM_SOURCE_DIR) / "../shared/reference/vllm";
-    for (const Run& run : kRuns) {
+    for (const LoggedRun& run : kRuns) {
         if (!fs::exists(shared / run.folder / "requests.csv")) {
             std::cout << "skipped: no log of " << run.folder << "\n";
             continue;

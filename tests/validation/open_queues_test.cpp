@@ -5,8 +5,6 @@
 namespace headroom::tests {
 namespace {
 
-constexpr int kReplications = 24;
-
 /// Pollaczek and Khinchine: the mean wait of M/G/1, from the first two moments of service.
 double mean_wait_mg1(double rate, double mean, double cv) {
     const double second_moment = mean * mean * (1 + cv * cv);

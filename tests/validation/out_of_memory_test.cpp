@@ -7,17 +7,13 @@
 
 #include "sim/control/scaling_policy.hpp"
 #include "tests/catch.hpp"
-#include "tests/rig.hpp"
+#include "tests/validation/whole_loop.hpp"
 
 namespace headroom::tests {
 namespace {
 
 using control::Decision;
 using serving::Outcome;
-
-Time at(double seconds) {
-    return Time::zero() + Duration::from_seconds(seconds);
-}
 
 /// A request at each of the seconds 1 to `count`; the container starts in 2 s.
 SimulationSpec one_a_second(std::int64_t count, double service_s) {
@@ -46,7 +42,7 @@ std::vector<Kill> kills_of(const SimulationResult& result) {
     std::vector<Kill> kills;
     for (const Decision& decision : result.control.decisions) {
         if (decision.actor != "kubelet") continue;
-        kills.push_back({(decision.time - Time::zero()).to_seconds(), decision.reason});
+        kills.push_back({in_seconds(decision.time), decision.reason});
     }
     return kills;
 }
@@ -105,14 +101,10 @@ TEST_CASE("Memory: vpa raises request and limit of a container that was killed, 
             return s.name == "container_policies";
         });
         Parameters policy = Parameters::defaults(policies->fields[0].fields);
-        policy.set("controlled_values", {std::string(values)});
-        const ParameterValue one{std::make_shared<const Parameters>(policy)};
+        policy.set("controlled_values", words(values));
         web.vertical_autoscaler = control::AutoscalerSpec{
-            choose<control::ScalingPolicy>(
-                "vpa",
-                {{"min_replicas", whole(1)},
-                 {"container_policies",
-                  {std::make_shared<const ParameterValue::List>(ParameterValue::List{one})}}}),
+            choose<control::ScalingPolicy>("vpa", {{"min_replicas", whole(1)},
+                                                   {"container_policies", list({object(policy)})}}),
             Duration::zero()};
         return Simulation(spec).run({});
     };
@@ -122,7 +114,7 @@ TEST_CASE("Memory: vpa raises request and limit of a container that was killed, 
         std::vector<std::pair<double, std::string>> evicted;
         for (const Decision& decision : result.control.decisions) {
             if (decision.reason.rfind("evicted: ", 0) != 0) continue;
-            evicted.push_back({(decision.time - Time::zero()).to_seconds(), decision.reason});
+            evicted.push_back({in_seconds(decision.time), decision.reason});
             CHECK(decision.inputs.find("memory 2838") != std::string::npos);
             CHECK(decision.inputs.find("limit 2838") != std::string::npos);
         }

@@ -1,6 +1,5 @@
 // What a warm pool is worth, by pen and paper: the same load on the same service with and without
 // standby pods. Arrivals and times are fixed, so waits are compared to the picosecond.
-#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,12 +7,11 @@
 #include "analysis/results/capacity_lag.hpp"
 #include "sim/control/scaling_policy.hpp"
 #include "tests/catch.hpp"
-#include "tests/rig.hpp"
+#include "tests/validation/whole_loop.hpp"
 
 namespace headroom::tests {
 namespace {
 
-using control::ScalingPolicy;
 using control::WorkloadResult;
 
 /// 10 s of image (1 GB at 100 MB/s), 2 s to start, 4 s of weights (4 GB at 1 GB/s), 3 s to warm up,
@@ -62,31 +60,15 @@ SimulationSpec two_services(std::int64_t replicas, const std::vector<serving::Ar
     return spec;
 }
 
-void scale_by(SimulationSpec& spec, const std::string& policy,
-              const std::vector<std::pair<std::string, ParameterValue>>& values, Duration phase) {
-    for (control::WorkloadSpec& workload : spec.control.workloads) {
-        workload.autoscaler = control::AutoscalerSpec{choose<ScalingPolicy>(policy, values), phase};
-    }
-}
-
 /// An HPA at 4 requests in flight a pod, ticks at 5 + 15 k s, that sees the scrape of 43 s at 50 s.
 void scale_by_in_flight(SimulationSpec& spec) {
     spec.control.metrics.scrape_phase = Duration::seconds(3);
     spec.control.metrics.scrape_interval = Duration::seconds(10);
     spec.control.metrics.delay = Duration::seconds(4);
-    Parameters target;
-    target.set("type", {std::string("AverageValue")});
-    target.set("value", whole(4000));
-    Parameters metric;
-    metric.set("type", {std::string("Pods")});
-    metric.set("name", {std::string("requests_in_flight")});
-    metric.set("container", {std::string()});
-    metric.set("target", {std::make_shared<const Parameters>(target)});
-    ParameterValue::List metrics = {{std::make_shared<const Parameters>(metric)}};
     scale_by(spec, "hpa",
              {{"min_replicas", whole(1)},
               {"max_replicas", whole(20)},
-              {"metrics", {std::make_shared<const ParameterValue::List>(std::move(metrics))}},
+              {"metrics", four_in_flight_a_pod()},
               {"sync_period", {Duration::seconds(15)}}},
              Duration::seconds(5));
 }
@@ -94,26 +76,6 @@ void scale_by_in_flight(SimulationSpec& spec) {
 analysis::CapacityLag lag_of(const SimulationResult& result, std::size_t workload) {
     const WorkloadResult& of = result.control.workloads.at(workload);
     return analysis::capacity_lag(of.desired_replicas, of.ready_replicas, result.end);
-}
-
-/// A level from a second on.
-struct Step {
-    double second = 0;
-    std::int64_t level = 0;
-    bool operator==(const Step&) const = default;
-};
-using Steps = std::vector<Step>;
-
-std::ostream& operator<<(std::ostream& out, const Step& step) {
-    return out << step.level << " from " << step.second << " s";
-}
-
-Steps steps(const metrics::TimeSeries& series) {
-    Steps out;
-    for (const auto& point : series.points()) {
-        out.push_back({(point.time - Time::zero()).to_seconds(), point.value});
-    }
-    return out;
 }
 
 Duration first_wait(const SimulationResult& result, std::uint32_t service) {

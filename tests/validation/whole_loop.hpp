@@ -80,10 +80,26 @@ inline SimulationSpec one_service(std::int64_t replicas, std::vector<serving::Ar
     return spec;
 }
 
+/// Each workload by an autoscaler of its own.
 inline void scale_by(SimulationSpec& spec, const std::string& policy, const Values& values,
                      Duration phase = Duration::zero()) {
-    spec.control.workloads[0].autoscaler =
-        control::AutoscalerSpec{choose<control::ScalingPolicy>(policy, values), phase};
+    for (control::WorkloadSpec& workload : spec.control.workloads) {
+        workload.autoscaler =
+            control::AutoscalerSpec{choose<control::ScalingPolicy>(policy, values), phase};
+    }
+}
+
+/// The parameter `metrics` of an HPA that wants four requests in flight a pod.
+inline ParameterValue four_in_flight_a_pod() {
+    Parameters target;
+    target.set("type", words("AverageValue"));
+    target.set("value", whole(4000));
+    Parameters metric;
+    metric.set("type", words("Pods"));
+    metric.set("name", words("requests_in_flight"));
+    metric.set("container", words(""));
+    metric.set("target", object(target));
+    return list({object(metric)});
 }
 
 inline const control::WorkloadResult& only(const SimulationResult& result) {

@@ -39,15 +39,15 @@ DeploymentSpec deployment_of(const Json& test, const char* replicas = "deploymen
     return *deployment;
 }
 
-std::int64_t number(const Json& test, const char* key) {
+std::int64_t count_or_zero(const Json& test, const char* key) {
     return value_or(test, key, std::int64_t{0});
 }
 
 /// The only old set of a case that counts old pods.
 ReplicaSetState old_set_of(const Json& test) {
     ReplicaSetState set;
-    set.replicas = number(test, "old_replicas");
-    set.available = number(test, "available_old");
+    set.replicas = count_or_zero(test, "old_replicas");
+    set.available = count_or_zero(test, "available_old");
     return set;
 }
 
@@ -81,26 +81,26 @@ std::string run_new_rs_new_replicas(const Json& test) {
     // Upstream's test leaves the new set out of the list of all sets.
     differences.compare(
         "replicas", test.at("expected"),
-        new_replica_set_replicas(deployment_of(test), number(test, "new_rs_replicas"),
-                                 number(test, "other_rs_replicas")));
+        new_replica_set_replicas(deployment_of(test), count_or_zero(test, "new_rs_replicas"),
+                                 count_or_zero(test, "other_rs_replicas")));
     return differences.text();
 }
 
 std::string run_deployment_complete(const Json& test) {
     DeploymentStatus status;
-    status.replicas = number(test, "status_replicas");
-    status.updated = number(test, "updated_replicas");
-    status.available = number(test, "available_replicas");
+    status.replicas = count_or_zero(test, "status_replicas");
+    status.updated = count_or_zero(test, "updated_replicas");
+    status.available = count_or_zero(test, "available_replicas");
     Differences differences;
     differences.compare("complete", test.at("expected"),
-                        deployment_complete(status, number(test, "spec_replicas")));
+                        deployment_complete(status, count_or_zero(test, "spec_replicas")));
     return differences.text();
 }
 
 std::string run_reconcile_new_rs(const Json& test) {
     ReplicaSetState new_set;
-    new_set.replicas = number(test, "new_replicas");
-    const std::int64_t total = number(test, "old_replicas") + new_set.replicas;
+    new_set.replicas = count_or_zero(test, "new_replicas");
+    const std::int64_t total = count_or_zero(test, "old_replicas") + new_set.replicas;
     const bool scaled = reconcile_new_replica_set(deployment_of(test), new_set, total);
     Differences differences;
     differences.compare("scaled", test.at("expected_scaled"), scaled);
@@ -112,8 +112,8 @@ std::string run_reconcile_old_rs(const Json& test) {
     ReplicaSetState old_set = old_set_of(test);
     ReplicaSetState new_set;
     new_set.created = 1;
-    new_set.replicas = number(test, "new_replicas");
-    new_set.available = number(test, "available_new");
+    new_set.replicas = count_or_zero(test, "new_replicas");
+    new_set.available = count_or_zero(test, "available_new");
     const bool scaled = reconcile_old_replica_sets(deployment_of(test), new_set, {&old_set});
     Differences differences;
     differences.compare("scaled", test.at("expected_scaled"), scaled);
@@ -127,7 +127,7 @@ std::string run_cleanup_unhealthy(const Json& test) {
     DeploymentSpec deployment;
     deployment.replicas = before;
     const auto cleaned =
-        clean_up_unhealthy_replicas(deployment, {&old_set}, number(test, "max_cleanup"));
+        clean_up_unhealthy_replicas(deployment, {&old_set}, count_or_zero(test, "max_cleanup"));
     Differences differences;
     const bool error = value_or(test, "expected_error", false);
     differences.compare("error", error, !cleaned.has_value());
@@ -139,7 +139,8 @@ std::string run_cleanup_unhealthy(const Json& test) {
 
 std::string run_scale_down_old_rs(const Json& test) {
     ReplicaSetState old_set = old_set_of(test);
-    scale_down_old_replica_sets(deployment_of(test), {&old_set}, number(test, "available_total"));
+    scale_down_old_replica_sets(deployment_of(test), {&old_set},
+                                count_or_zero(test, "available_total"));
     Differences differences;
     differences.compare("old replicas", test.at("expected_old_replicas"), old_set.replicas);
     return differences.text();
@@ -158,8 +159,8 @@ NamedSet parse_set(const Json& json, bool is_new) {
     set.name = json.at("name");
     set.created = value_or(json, "created", std::string());  // RFC 3339 in UTC sorts as text
     set.is_new = is_new;
-    set.state.replicas = number(json, "replicas");
-    set.state.available = number(json, "available");
+    set.state.replicas = count_or_zero(json, "replicas");
+    set.state.available = count_or_zero(json, "available");
     const auto annotation = [&](const char* key) -> std::optional<std::int64_t> {
         const Json value = json.value(key, Json());
         return value.is_null() ? std::nullopt : std::optional(value.get<std::int64_t>());

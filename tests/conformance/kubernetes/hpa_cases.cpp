@@ -34,7 +34,7 @@ std::optional<std::int64_t> optional_amount(const Json& object, const char* key)
 }
 
 /// A list that may be missing or null.
-Json list_of(const Json& object, const char* key) {
+Json list_or_empty(const Json& object, const char* key) {
     const Json list = object.value(key, Json());
     return list.is_null() ? Json::array() : list;
 }
@@ -50,7 +50,7 @@ ScalingPod parse_pod(const Json& json) {
     if (!start.is_null()) pod.start_time = at(start);
     const Json transition = json.value("ready_transition_t", Json());
     pod.ready_transition = transition.is_null() ? Time::max() : at(transition);
-    for (const Json& container : list_of(json, "containers")) {
+    for (const Json& container : list_or_empty(json, "containers")) {
         const auto request = optional_amount(container, "request_m");
         pod.containers.push_back({container.at("name"), request, request});
     }
@@ -100,7 +100,7 @@ void set_rules(Parameters& behavior, const char* direction, const Json& json) {
     rules.set("stabilization_window", {seconds(json.at("stabilization_window_s"))});
     rules.set("select_policy", {json.at("select_policy").get<std::string>()});
     ParameterValue::List policies;
-    for (const Json& entry : list_of(json, "policies")) {
+    for (const Json& entry : list_or_empty(json, "policies")) {
         Parameters policy;
         policy.set("type", {entry.at("type").get<std::string>()});
         policy.set("value", {entry.at("value").get<std::int64_t>()});
@@ -159,7 +159,7 @@ MetricReading parse_reading(const Json& test, const std::vector<ScalingPod>& pod
     const Time timestamp = at(test.at("metric_timestamp_t"));
     const Duration window = seconds(test.at("metric_window_s"));
     if (test.contains("metric_values_m")) {
-        const auto values = list_of(test, "metric_values_m").get<std::vector<std::int64_t>>();
+        const auto values = list_or_empty(test, "metric_values_m").get<std::vector<std::int64_t>>();
         reading.available = !values.empty();
         reading.values_milli = values;
         reading.pods.resize(pods.size());
@@ -168,14 +168,14 @@ MetricReading parse_reading(const Json& test, const std::vector<ScalingPod>& pod
         }
         return reading;
     }
-    reading.available = !list_of(test, "pod_metrics").empty();
+    reading.available = !list_or_empty(test, "pod_metrics").empty();
     reading.containers.resize(pods.size());
-    for (const Json& measured : list_of(test, "pod_metrics")) {
+    for (const Json& measured : list_or_empty(test, "pod_metrics")) {
         for (std::size_t i = 0; i < pods.size(); ++i) {
             if (pods[i].name != measured.at("pod")) continue;
             auto& row = reading.containers[i];
             row.resize(pods[i].containers.size());
-            for (const Json& container : list_of(measured, "containers")) {
+            for (const Json& container : list_or_empty(measured, "containers")) {
                 for (std::size_t c = 0; c < row.size(); ++c) {
                     if (pods[i].containers[c].name == container.at("name")) {
                         row[c] = sample(container.at("usage_m"), timestamp, window);
@@ -208,7 +208,7 @@ Parameters parse_metric_of_case(const Json& test) {
 }
 
 std::string run_group_pods(const Json& test) {
-    const auto pods = parse_pods(list_of(test, "pods"));
+    const auto pods = parse_pods(list_or_empty(test, "pods"));
     std::vector<std::optional<PodSample>> samples(pods.size());
     for (std::size_t i = 0; i < pods.size(); ++i) {
         const auto it = test.at("metrics").find(pods[i].name);
@@ -227,7 +227,7 @@ std::string run_group_pods(const Json& test) {
         return result;
     };
     const auto expected = [&](const char* key) {
-        auto result = list_of(test, key).get<std::vector<std::string>>();
+        auto result = list_or_empty(test, key).get<std::vector<std::string>>();
         std::sort(result.begin(), result.end());
         return result;
     };
@@ -244,7 +244,7 @@ std::string run_replica_calculation(const Json& test) {
     ScalingView view;
     view.now = kNow;
     view.spec_replicas = view.status_replicas = test.at("current_replicas");
-    view.pods = parse_pods(list_of(test, "pods"));
+    view.pods = parse_pods(list_or_empty(test, "pods"));
     view.metrics = {parse_reading(test, view.pods)};
     const auto policy = make_hpa(hpa_parameters(0, 100'000, {object(metric)}, test));
     const ScalingDecision decision = policy->decide(view);
@@ -298,7 +298,7 @@ HpaScalingRules parse_rules(const Json& json, HpaScalingRules rules) {
                           : select == "Min" ? HpaSelectPolicy::min
                                             : HpaSelectPolicy::disabled;
     rules.policies.clear();
-    for (const Json& policy : list_of(json, "policies")) {
+    for (const Json& policy : list_or_empty(json, "policies")) {
         rules.policies.push_back({.type = policy.at("type") == "Pods"
                                               ? HpaScalingPolicy::Type::pods
                                               : HpaScalingPolicy::Type::percent,
@@ -334,8 +334,8 @@ HpaBounds parse_bounds(const Json& test) {
 }
 
 HpaScaleEvents parse_both_events(const Json& test) {
-    return {parse_events(list_of(test, "scale_up_events")),
-            parse_events(list_of(test, "scale_down_events"))};
+    return {parse_events(list_or_empty(test, "scale_up_events")),
+            parse_events(list_or_empty(test, "scale_down_events"))};
 }
 
 std::string run_no_behavior_limits(const Json& test) {
@@ -370,7 +370,7 @@ std::string run_store_scale_event(const Json& test) {
     for (const std::int64_t sign : {1, -1}) {
         HpaScaleEvents events;
         auto& log = sign > 0 ? events.up : events.down;
-        log = parse_events(list_of(test, "prev_events"));
+        log = parse_events(list_or_empty(test, "prev_events"));
         differences.compare("change in the period", test.at("expected_change_in_period_before"),
                             change_in_period(log, seconds(test.at("query_period_s")), kNow));
         // Without behavior the policy keeps no events at all.
@@ -381,7 +381,7 @@ std::string run_store_scale_event(const Json& test) {
             return Json{{"change", change_of}, {"outdated", outdated_of}};
         };
         Json expected = Json::array();
-        for (const Json& event : list_of(test, "expected_events_after")) {
+        for (const Json& event : list_or_empty(test, "expected_events_after")) {
             expected.push_back(written(event.at("change"), value_or(event, "outdated", false)));
         }
         Json found = Json::array();
@@ -398,7 +398,7 @@ std::vector<std::int64_t> replicas_of(const std::vector<HpaRecommendation>& log)
 }
 
 std::string run_no_behavior_stabilize(const Json& test) {
-    auto log = parse_recommendations(list_of(test, "recommendations"));
+    auto log = parse_recommendations(list_or_empty(test, "recommendations"));
     const std::int64_t found = stabilize_downscale(
         log, test.at("desired"), seconds(test.at("downscale_stabilization_s")), kNow);
     Differences differences;
@@ -410,7 +410,7 @@ std::string run_no_behavior_stabilize(const Json& test) {
 }
 
 std::string run_behavior_stabilize(const Json& test) {
-    auto log = parse_recommendations(list_of(test, "recommendations"));
+    auto log = parse_recommendations(list_or_empty(test, "recommendations"));
     const std::int64_t found = stabilize_with_behavior(
         log, test.at("current"), test.at("desired"), seconds(test.at("scale_up_stabilization_s")),
         seconds(test.at("scale_down_stabilization_s")), kNow);
@@ -463,7 +463,7 @@ Parameters parse_manifest_metric(const Json& json) {
 /// The levels as each kind of metric sees them: by pod, or as the series of one value.
 MetricReading reading_of_levels(const Json& test, const std::vector<ScalingPod>& pods,
                                 MetricKind kind) {
-    const auto levels = list_of(test, "reported_levels").get<std::vector<std::int64_t>>();
+    const auto levels = list_or_empty(test, "reported_levels").get<std::vector<std::int64_t>>();
     MetricReading reading;
     reading.available =
         !levels.empty() && !(kind == MetricKind::container_resource &&
@@ -490,7 +490,7 @@ std::string run_reconcile(const Json& test) {
         metrics.push_back(
             object(metric_parameters("Resource", "cpu", "", "Utilization", percent * 1000)));
     }
-    for (const Json& metric : list_of(test, "metrics")) {
+    for (const Json& metric : list_or_empty(test, "metrics")) {
         metrics.push_back(object(parse_manifest_metric(metric)));
     }
     const auto policy =
@@ -504,7 +504,7 @@ std::string run_reconcile(const Json& test) {
     view.now = kNow;
     view.spec_replicas = test.at("spec_replicas");
     view.status_replicas = test.at("status_replicas");
-    view.pods = parse_pods(list_of(test, "pods"));
+    view.pods = parse_pods(list_or_empty(test, "pods"));
     for (const auto& request : policy->metrics()) {
         view.metrics.push_back(reading_of_levels(test, view.pods, request.kind));
     }

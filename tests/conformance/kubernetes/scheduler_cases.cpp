@@ -24,7 +24,7 @@ std::unique_ptr<Interface> make_plugin(const std::string& name,
     return entry->make(parameters, {});
 }
 
-ParameterValue list_of(std::vector<Parameters> entries) {
+ParameterValue list_parameter(std::vector<Parameters> entries) {
     ParameterValue::List list;
     for (Parameters& entry : entries) {
         list.push_back({std::make_shared<const Parameters>(std::move(entry))});
@@ -145,7 +145,7 @@ ParameterValue parse_resources(const Json& test) {
         resources.push_back(std::move(resource));
     }
     if (extended.size() > 1) throw NotCovered{"several extended resources"};
-    return list_of(std::move(resources));
+    return list_parameter(std::move(resources));
 }
 
 /// The plugin of a score case, `newer` for the formulas of v1.36.
@@ -166,7 +166,7 @@ std::unique_ptr<ScorePlugin> make_score(const Json& test, bool newer) {
             point.set("score", {json.at("score").get<std::int64_t>()});
             shape.push_back(std::move(point));
         }
-        if (!shape.empty()) values["shape"] = list_of(std::move(shape));
+        if (!shape.empty()) values["shape"] = list_parameter(std::move(shape));
         return make_plugin<ScorePlugin>("node-resources-fit", values);
     }
     if (test.contains("added_affinity")) throw NotCovered{"affinity added by configuration"};

@@ -15,8 +15,10 @@
 
 namespace headroom::conformance {
 
+using Json = nlohmann::json;
+
 /// Returns how our answer differs from the expected one; empty: it does not.
-using CaseRunner = std::string (*)(const nlohmann::json& item);
+using CaseRunner = std::string (*)(const Json& item);
 
 struct NotCovered {
     std::string reason;

@@ -13,9 +13,8 @@ namespace headroom::conformance {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
-struct Tally {
+struct FileTally {
     int passed = 0;
     int covered = 0;
     int not_covered = 0;
@@ -24,7 +23,7 @@ struct Tally {
 };
 
 /// Empty: it has none.
-std::string kind_of(const json& item) {
+std::string kind_of(const Json& item) {
     if (!item.is_object()) return "";
     for (const char* key : {"kind", "plugin"}) {
         const auto found = item.find(key);
@@ -33,13 +32,13 @@ std::string kind_of(const json& item) {
     return "";
 }
 
-std::string name_of(const json& item, std::size_t index) {
+std::string name_of(const Json& item, std::size_t index) {
     const auto found = item.find("name");
     const bool named = found != item.end() && found->is_string();
     return named ? found->get<std::string>() : "case " + std::to_string(index);
 }
 
-void run_case(const json& item, std::size_t index, Tally& tally) {
+void run_case(const Json& item, std::size_t index, FileTally& tally) {
     const std::string kind = kind_of(item);
     const auto runner = case_runners().find(kind);
     if (kind.empty() || runner == case_runners().end()) {
@@ -65,7 +64,7 @@ void run_case(const json& item, std::size_t index, Tally& tally) {
     }
 }
 
-void print(const std::string& name, const Tally& tally, std::ostream& out) {
+void print(const std::string& name, const FileTally& tally, std::ostream& out) {
     if (tally.covered == 0) {
         out << name << ": not covered" << std::endl;
         return;
@@ -87,11 +86,11 @@ void print(const std::string& name, const Tally& tally, std::ostream& out) {
 
 /// Whether the file could be read; `passed` says whether every covered case did.
 bool run_file(const fs::path& path, std::ostream& out, std::ostream& problems, bool& passed) {
-    json items;
+    Json items;
     try {
         std::ifstream file(path);
-        items = json::parse(file);
-    } catch (const json::exception& problem) {
+        items = Json::parse(file);
+    } catch (const Json::exception& problem) {
         problems << path.string() << ": expected a JSON array of cases: " << problem.what() << '\n';
         return false;
     }
@@ -100,7 +99,7 @@ bool run_file(const fs::path& path, std::ostream& out, std::ostream& problems, b
                  << '\n';
         return false;
     }
-    Tally tally;
+    FileTally tally;
     for (std::size_t i = 0; i < items.size(); ++i) run_case(items[i], i, tally);
     print(path.stem().string(), tally, out);
     passed = passed && tally.failures.empty();

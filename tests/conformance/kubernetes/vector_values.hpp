@@ -15,8 +15,6 @@
 
 namespace headroom::conformance {
 
-using Json = nlohmann::json;
-
 /// A "now" that leaves room for the cases' past.
 inline constexpr Time kNow = Time::zero() + Duration::hours(1200);
 

@@ -17,7 +17,6 @@
 namespace headroom::conformance {
 namespace {
 
-using nlohmann::json;
 using policies::VpaDecayingHistogram;
 using policies::VpaHistogram;
 using policies::VpaHistogramOptions;
@@ -28,17 +27,17 @@ bool near(double a, double b) {
     return a == b || std::fabs(a - b) <= kTolerance * std::max(std::fabs(a), std::fabs(b));
 }
 
-bool given(const json& object, const char* key) {
+bool given(const Json& object, const char* key) {
     const auto it = object.find(key);
     return it != object.end() && !it->is_null();
 }
 
-double number(const json& object, const char* key, double otherwise) {
+double number(const Json& object, const char* key, double otherwise) {
     return given(object, key) ? object.at(key).get<double>() : otherwise;
 }
 
-std::optional<VpaHistogramOptions> parse_options(const json& item) {
-    const json& options = item.at("options");
+std::optional<VpaHistogramOptions> parse_options(const Json& item) {
+    const Json& options = item.at("options");
     const double most = number(options, "max", 0);
     const double epsilon = number(options, "epsilon", 0);
     const bool linear =
@@ -48,7 +47,7 @@ std::optional<VpaHistogramOptions> parse_options(const json& item) {
                                                      number(options, "ratio", 0), epsilon);
 }
 
-bool must_be_refused(const json& item) {
+bool must_be_refused(const Json& item) {
     const auto set = [&](const char* key) {
         return given(item, key) && item.at(key) != false && item.at(key) != "";
     };
@@ -56,13 +55,13 @@ bool must_be_refused(const json& item) {
 }
 
 /// For cases whose options may be refused.
-std::string check_refusal(const json& item, bool refused) {
+std::string check_refusal(const Json& item, bool refused) {
     if (refused == must_be_refused(item)) return {};
     return refused ? "options: refused, expected to be taken"
                    : "options: taken, expected a refusal";
 }
 
-std::string check_bucket_count(const json& object, const VpaHistogramOptions& options) {
+std::string check_bucket_count(const Json& object, const VpaHistogramOptions& options) {
     if (!given(object, "num_buckets")) return {};
     const auto expected = object.at("num_buckets").get<std::size_t>();
     if (expected == options.bucket_count()) return {};
@@ -84,7 +83,7 @@ std::string check_find_bucket(const VpaHistogramOptions& options, double value,
     return fmt::format("bucket of {}: expected {}, found {}", value, expected, bucket);
 }
 
-std::string run_options(const json& item) {
+std::string run_options(const Json& item) {
     const auto options = parse_options(item);
     if (!options || must_be_refused(item)) return check_refusal(item, !options);
     std::string difference = check_bucket_count(item, *options);
@@ -96,7 +95,7 @@ std::string run_options(const json& item) {
         }
     }
     if (given(item, "find_bucket")) {
-        for (const json& pair : item.at("find_bucket")) {
+        for (const Json& pair : item.at("find_bucket")) {
             if (!difference.empty()) break;
             difference = check_find_bucket(*options, pair.at(0).get<double>(),
                                            pair.at(1).get<std::size_t>());
@@ -105,7 +104,7 @@ std::string run_options(const json& item) {
     return difference;
 }
 
-std::string run_bucket(const json& item) {
+std::string run_bucket(const Json& item) {
     const auto options = parse_options(item);
     if (!options || must_be_refused(item)) return check_refusal(item, !options);
     std::string difference = check_bucket_count(item.at("options"), *options);
@@ -143,9 +142,9 @@ struct Clock {
 };
 
 template <class Histogram>
-std::string run_histogram(const json& item, Histogram histogram, const Clock& clock) {
+std::string run_histogram(const Json& item, Histogram histogram, const Clock& clock) {
     bool refused = false;
-    for (const json& op : item.at("ops")) {
+    for (const Json& op : item.at("ops")) {
         const std::string what = op.at("op");
         const double value = number(op, "value", 0);
         const double weight = number(op, "weight", 0);
@@ -167,7 +166,7 @@ std::string run_histogram(const json& item, Histogram histogram, const Clock& cl
                            histogram.empty());
     }
     if (!given(item, "percentiles")) return {};
-    for (const json& percentile : item.at("percentiles")) {
+    for (const Json& percentile : item.at("percentiles")) {
         const auto fraction = percentile.at("p").get<double>();
         const auto expected = percentile.at("expect").get<double>();
         const double found = histogram.percentile(fraction);
@@ -177,7 +176,7 @@ std::string run_histogram(const json& item, Histogram histogram, const Clock& cl
     return {};
 }
 
-std::string run_plain(const json& item) {
+std::string run_plain(const Json& item) {
     const auto options = parse_options(item);
     if (!options) return check_refusal(item, true);
     // Time means nothing to it, so any will do that fits.
@@ -186,12 +185,12 @@ std::string run_plain(const json& item) {
     return run_histogram(item, Timeless{VpaHistogram(*options)}, clock);
 }
 
-std::string run_decaying(const json& item) {
+std::string run_decaying(const Json& item) {
     const auto options = parse_options(item);
     if (!options) return check_refusal(item, true);
     const double half_life_s = number(item, "half_life_s", 24 * 3600);
     double longest = half_life_s;
-    for (const json& op : item.at("ops")) {
+    for (const Json& op : item.at("ops")) {
         longest = std::max(longest, std::fabs(number(op, "t_s", 0)));
     }
     constexpr double kFits = 9.2e6;
@@ -223,9 +222,9 @@ constexpr ResourceFields kResources[] = {{"cpu_cores", "cpu_amount_saturates_at"
 
 /// Checks what `estimate` makes of each resource of `base`.
 template <class Estimate>
-std::string check_amounts(const json& item, Estimate estimate) {
+std::string check_amounts(const Json& item, Estimate estimate) {
     for (const ResourceFields& resource : kResources) {
-        const json& expected = item.at("expected");
+        const Json& expected = item.at("expected");
         if (!given(item.at("base"), resource.figure)) continue;
         const double base = number(item.at("base"), resource.figure, 0) * resource.units;
         const std::int64_t amount = estimate(policies::vpa_amount(base));
@@ -241,13 +240,13 @@ std::string check_amounts(const json& item, Estimate estimate) {
     return {};
 }
 
-std::string run_confidence_multiplier(const json& item) {
+std::string run_confidence_multiplier(const Json& item) {
     const Duration lifespan = Duration::from_seconds(60 * number(item, "lifespan_min", 0));
     const Duration interval =
         Duration::from_seconds(60 * number(item, "confidence_interval_min", 24 * 60));
     const auto samples = static_cast<std::int64_t>(number(item, "samples", 0));
     const double confidence = policies::vpa_confidence(lifespan, samples, interval);
-    const json& expected = item.at("expected");
+    const Json& expected = item.at("expected");
     if (given(expected, "confidence") &&
         !near(confidence, expected.at("confidence").get<double>())) {
         return fmt::format("confidence: expected {}, found {}",
@@ -260,7 +259,7 @@ std::string run_confidence_multiplier(const json& item) {
     });
 }
 
-std::string run_margin(const json& item) {
+std::string run_margin(const Json& item) {
     const double fraction = number(item, "margin_fraction", 0);
     return check_amounts(
         item, [&](std::int64_t amount) { return policies::vpa_with_margin(amount, fraction); });

@@ -2,8 +2,7 @@
 #include <map>
 #include <set>
 
-#include "tests/draws.hpp"
-#include "tests/unit/control/control_fixture.hpp"
+#include "tests/property/control/random_scripts.hpp"
 
 namespace headroom::control::testing {
 
@@ -11,7 +10,8 @@ namespace {
 
 using headroom::tests::Draws;
 
-ControlSpec random_spec(Draws& draws) {
+/// Two workloads on too few or too many nodes, and faults.
+ControlSpec random_control_spec(Draws& draws) {
     ControlSpec spec = small_spec(1 + draws.below(4), 1 + draws.below(4), draws.below(5));
     spec.initial = draws.below(2) == 0 ? InitialState::ready : InitialState::cold;
     spec.registry_bytes_per_s = draws.below(2) * 200'000'000;
@@ -29,15 +29,8 @@ ControlSpec random_spec(Draws& draws) {
     small.pod.priority = static_cast<std::int32_t>(draws.below(2));
     spec.workloads.push_back(small);
     for (std::int64_t i = draws.below(12); i > 0; --i) {
-        FaultSpec fault;
-        fault.at = at_s(draws.below(600));
-        fault.kind = static_cast<FaultSpec::Kind>(draws.below(5));
-        const bool node =
-            fault.kind == FaultSpec::Kind::lose_node || fault.kind == FaultSpec::Kind::restore_node;
-        fault.target = node ? "gpu-" + std::to_string(draws.below(4)) : "chat";
-        fault.index = draws.below(3);
-        fault.speed = 0.5;
-        spec.faults.push_back(fault);
+        spec.faults.push_back(random_fault(draws, 5, 3));
+        spec.faults.back().speed = 0.5;
     }
     return spec;
 }
@@ -80,37 +73,18 @@ void check_state(const Run& run) {
 }
 
 /// 600 s of random scaling and faults with random drains, then quiet until 2000 s.
-metrics::Digest run_case(std::uint64_t seed, bool coarse) {
+metrics::Digest run_control_case(std::uint64_t seed, bool coarse) {
     Draws draws{RandomStream(seed, "control property")};
-    ControlSpec spec = random_spec(draws);
-    const RandomStream scaling(seed, "scaling script");
-    with_script(
-        spec, Duration::seconds(7),
-        [scaling](const ScalingView& view) {
-            const auto tick =
-                static_cast<std::uint64_t>(view.now.since_start() / Duration::seconds(7));
-            if (view.now > at_s(600) || scaling.below(3, tick, 0) > 0) {
-                return want(view, view.spec_replicas);
-            }
-            return want(view, static_cast<std::int64_t>(scaling.below(7, tick, 1)));
-        },
+    ControlSpec spec = random_control_spec(draws);
+    scale_at_random(
+        spec, seed, 3, 7,
         {{MetricKind::pods, "utilization", ""}, {MetricKind::external, "gateway_queue", ""}});
     Run run(spec);
     run.plane.drains_at_once = draws.below(3) == 0;
     run.start();
-    const RandomStream drains(seed, "drains");
-    for (std::int64_t s = 1; s <= 2'000; ++s) {
-        run.run_until(at_s(s));
+    run_with_random_drains(run, seed, [&] {
         if (!coarse) check_state(run);
-        // Each second each draining instance ends with a chance of a tenth.
-        const auto instances = run.plane.instances;
-        for (const auto& [key, instance] : instances) {
-            const auto index = static_cast<std::uint64_t>(s) << 20 | key.ordinal;
-            if (!instance.draining || drains.below(10, index, key.service) > 0) continue;
-            run.plane.finish_drain(at_s(s), key);
-        }
-    }
-    run.run_until(at_s(2'000));
+    });
     check_state(run);
     check_calls(run.plane);
     const ControlResults results = run.control->finish(at_s(2'000));
@@ -127,8 +101,8 @@ metrics::Digest run_case(std::uint64_t seed, bool coarse) {
 TEST_CASE("ControlPlane: random scaling, faults and drains keep its invariants and its digest") {
     for (std::uint64_t seed = 0; seed < 40; ++seed) {
         INFO("seed " << seed);
-        const metrics::Digest digest = run_case(seed, false);
-        CHECK(run_case(seed, true) == digest);
+        const metrics::Digest digest = run_control_case(seed, false);
+        CHECK(run_control_case(seed, true) == digest);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "sim/control/scaling_policy.hpp"
 #include "tests/catch.hpp"
 #include "tests/draws.hpp"
+#include "tests/property/equal_runs.hpp"
 #include "tests/rig.hpp"
 #include "tests/scale.hpp"
 #include "tests/unit/serving/batcher_rig.hpp"
@@ -26,13 +27,14 @@ serving::SourceSpec random_source(Draws& draws, std::uint32_t service, bool grid
     std::int64_t now_ms = 0;
     for (std::int64_t i = draws.between(20, 120); i > 0; --i) {
         now_ms += draws.below(2 * gap_ms);
+        const std::int64_t prompt = draws.between(1, 200);  // in one order with any compiler
         arrivals.push_back(arrival_at(Duration::milliseconds(grid ? now_ms / 50 * 50 : now_ms),
-                                      draws.between(1, 200), draws.between(1, 50)));
+                                      prompt, draws.between(1, 50)));
     }
     return list_source(service, std::move(arrivals));
 }
 
-serving::ServiceSpec random_service(Draws& draws, const std::string& name, bool grid) {
+serving::ServiceSpec service_of_any_engine(Draws& draws, const std::string& name, bool grid) {
     const std::int64_t service_ms = grid ? 50 * draws.between(1, 8) : draws.between(20, 400);
     switch (draws.below(4)) {
         case 0:
@@ -62,7 +64,7 @@ serving::ServiceSpec random_service(Draws& draws, const std::string& name, bool 
 
 /// Services with limits that they reach now and then, some behind others, some on their own; some
 /// with a vertical autoscaler, retries, timeouts, a gateway that keeps back.
-SimulationSpec random_spec(std::uint64_t seed) {
+SimulationSpec services_with_limits(std::uint64_t seed) {
     Draws draws{RandomStream(seed, "out of memory")};
     const bool grid = draws.one_in(2);
     SimulationSpec spec;
@@ -71,7 +73,7 @@ SimulationSpec random_spec(std::uint64_t seed) {
     spec.drain = draws.one_in(2);
     const auto count = static_cast<std::uint32_t>(draws.between(1, 5));
     for (std::uint32_t i = 0; i < count; ++i) {
-        spec.services.push_back(random_service(draws, "s" + std::to_string(i), grid));
+        spec.services.push_back(service_of_any_engine(draws, "s" + std::to_string(i), grid));
         serving::ServiceSpec& service = spec.services.back();
         if (i > 0 && draws.one_in(3)) spec.services[i - 1].calls = {i};
         service.gateway.max_attempts = draws.between(1, 3);
@@ -105,37 +107,14 @@ SimulationSpec random_spec(std::uint64_t seed) {
     return spec;
 }
 
-SimulationResult run(const SimulationSpec& spec, int threads, bool exact_steps) {
-    RunOptions options;
-    options.threads = threads;
-    options.exact_steps = exact_steps;
-    options.keep_rows = true;
-    return Simulation(spec).run(options);
-}
-
-void check_equal(const SimulationResult& a, const SimulationResult& b) {
-    CHECK(a.end == b.end);
-    REQUIRE(a.control.decisions.size() == b.control.decisions.size());
-    for (std::size_t i = 0; i < a.control.decisions.size(); ++i) {
-        INFO("decision " << i << ": " << a.control.decisions[i].reason);
-        REQUIRE(a.control.decisions[i].time == b.control.decisions[i].time);
-        REQUIRE(a.control.decisions[i].reason == b.control.decisions[i].reason);
-    }
-    for (std::size_t i = 0; i < a.services.size(); ++i) {
-        INFO(a.services[i].name);
-        CHECK(first_difference(a.services[i].stats, b.services[i].stats) == "");
-    }
-    REQUIRE(a.digest.hex() == b.digest.hex());
-}
-
-struct Counts {
+struct KillCounts {
     std::int64_t kills = 0;
     std::int64_t when_idle = 0;
     std::int64_t lost = 0;
     std::int64_t raised = 0;
 };
 
-void count(const SimulationResult& result, Counts& counts) {
+void count_kills(const SimulationResult& result, KillCounts& counts) {
     for (const Decision& decision : result.control.decisions) {
         const bool kill = decision.reason.rfind("OOMKilled", 0) == 0;
         counts.kills += kill ? 1 : 0;
@@ -151,16 +130,16 @@ void count(const SimulationResult& result, Counts& counts) {
 }  // namespace
 
 TEST_CASE("Memory: threads and the size of steps change no bit of services that are killed") {
-    Counts counts;
+    KillCounts counts;
     const auto seeds = static_cast<std::uint64_t>(scaled(300, 30));
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         INFO("seed " << seed);
-        const SimulationSpec spec = random_spec(seed);
-        const SimulationResult base = run(spec, 1, false);
-        count(base, counts);
+        const SimulationSpec spec = services_with_limits(seed);
+        const SimulationResult base = run_and_keep(spec, 1, false);
+        count_kills(base, counts);
         for (const auto& [threads, exact] : {std::pair{2, false}, {1, true}, {2, true}}) {
             INFO(threads << " threads, " << (exact ? "single steps" : "macro-steps"));
-            check_equal(base, run(spec, threads, exact));
+            check_equal(base, run_and_keep(spec, threads, exact));
         }
     }
     // The specs do what they are there for.
@@ -189,7 +168,7 @@ TEST_CASE("Memory: what a kill loses may kill the next replica at the same insta
     web.usage.memory_per_in_flight = mebibytes(100);
     web.pod.memory_limit = mebibytes(512 + 450);
     CHECK(control::in_flight_over(web.usage, *web.pod.memory_limit) == 5);
-    const SimulationResult result = run(spec, 1, false);
+    const SimulationResult result = run_and_keep(spec, 1, false);
     // The 9th call is the 5th on the first replica. Its five go to the other one, which has four
     // and dies of the first of them; the rest wait for a container.
     std::vector<const Decision*> kills;
@@ -201,7 +180,7 @@ TEST_CASE("Memory: what a kill loses may kill the next replica at the same insta
     CHECK(kills[0]->subject == "web-0");
     CHECK(kills[1]->time == kills[0]->time);
     CHECK(kills[1]->subject == "web-1");
-    check_equal(result, run(spec, 2, false));
+    check_equal(result, run_and_keep(spec, 2, false));
 }
 
 }  // namespace headroom::tests

@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "tests/draws.hpp"
-#include "tests/unit/control/control_fixture.hpp"
+#include "tests/property/control/random_scripts.hpp"
 
 namespace headroom::control::testing {
 
@@ -15,7 +14,7 @@ IntOrPercent random_amount(Draws& draws) {
 }
 
 /// Restarts of a workload in the first 600 s, with room for every pod.
-ControlSpec random_spec(Draws& draws) {
+ControlSpec random_rollouts_spec(Draws& draws) {
     ControlSpec spec = small_spec(20, 8, draws.below(20));
     WorkloadSpec& chat = spec.workloads[0];
     if (draws.below(4) == 0) chat.strategy.type = RolloutType::recreate;
@@ -37,13 +36,7 @@ ControlSpec random_spec(Draws& draws) {
 
 void add_losses(Draws& draws, ControlSpec& spec) {
     for (std::int64_t i = draws.below(6); i > 0; --i) {
-        FaultSpec fault;
-        fault.at = at_s(draws.below(600));
-        fault.kind = static_cast<FaultSpec::Kind>(draws.below(3));  // kill, drain, lose a node
-        const bool node = fault.kind == FaultSpec::Kind::lose_node;
-        fault.target = node ? "gpu-" + std::to_string(draws.below(4)) : "chat";
-        fault.index = draws.below(8);
-        spec.faults.push_back(fault);
+        spec.faults.push_back(random_fault(draws, 3, 8));  // kill, drain, lose a node
     }
 }
 
@@ -74,16 +67,9 @@ void check_end(const Run& run) {
 /// With random scaling and losses, to the end. `step`: how far the run goes at a time.
 metrics::Digest run_rough(std::uint64_t seed, std::int64_t step) {
     Draws draws{RandomStream(seed, "rough rollout")};
-    ControlSpec spec = random_spec(draws);
+    ControlSpec spec = random_rollouts_spec(draws);
     add_losses(draws, spec);
-    const RandomStream scaling(seed, "scaling script");
-    with_script(spec, Duration::seconds(7), [scaling](const ScalingView& view) {
-        const auto tick = static_cast<std::uint64_t>(view.now.since_start() / Duration::seconds(7));
-        if (view.now > at_s(600) || scaling.below(6, tick, 0) > 0) {
-            return want(view, view.spec_replicas);
-        }
-        return want(view, static_cast<std::int64_t>(scaling.below(25, tick, 1)));
-    });
+    scale_at_random(spec, seed, 6, 25);
     Run run(spec);
     run.plane.drains_at_once = draws.below(2) == 0;
     run.start();
@@ -99,7 +85,7 @@ TEST_CASE("Rollout: undisturbed ones keep to surge and availability, and end") {
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
         INFO("seed " << seed);
         Draws draws{RandomStream(seed, "undisturbed rollout")};
-        Run run(random_spec(draws));
+        Run run(random_rollouts_spec(draws));
         run.start();
         const DeploymentSpec deployment{run.workload().desired, run.workload().spec->strategy};
         const std::int64_t most = deployment.replicas + max_surge(deployment);

@@ -1,8 +1,7 @@
 #include <algorithm>
 #include <set>
 
-#include "tests/draws.hpp"
-#include "tests/unit/control/control_fixture.hpp"
+#include "tests/property/control/random_scripts.hpp"
 
 namespace headroom::control::testing {
 
@@ -15,7 +14,7 @@ Duration random_time(Draws& draws, std::int64_t most_ms) {
 }
 
 /// Two workloads with pools of 0 to 3 pods on too few or too many nodes, and any fault.
-ControlSpec random_spec(Draws& draws) {
+ControlSpec random_pools_spec(Draws& draws) {
     ControlSpec spec = small_spec(1 + draws.below(6), 1 + draws.below(4), draws.below(5));
     spec.initial = draws.below(2) == 0 ? InitialState::ready : InitialState::cold;
     WorkloadSpec& chat = spec.workloads[0];
@@ -40,13 +39,7 @@ ControlSpec random_spec(Draws& draws) {
     other.warm_pool = {draws.below(4), random_time(draws, 5'000), draws.below(2) == 0};
     spec.workloads.push_back(other);
     for (std::int64_t i = draws.below(15); i > 0; --i) {
-        FaultSpec fault;
-        fault.at = at_s(draws.below(600));
-        fault.kind = static_cast<FaultSpec::Kind>(draws.below(7));
-        const bool node =
-            fault.kind == FaultSpec::Kind::lose_node || fault.kind == FaultSpec::Kind::restore_node;
-        fault.target = node ? "gpu-" + std::to_string(draws.below(4)) : "chat";
-        fault.index = draws.below(3);
+        FaultSpec fault = random_fault(draws, 7, 3);
         fault.times = 1 + draws.below(3);
         fault.after = Duration::seconds(draws.below(40));
         spec.faults.push_back(fault);
@@ -97,32 +90,16 @@ void check_pools(const Run& run) {
 }
 
 /// 600 s of random scaling and faults with random drains, then quiet until 2000 s.
-metrics::Digest run_case(std::uint64_t seed, bool coarse) {
+metrics::Digest run_pools_case(std::uint64_t seed, bool coarse) {
     Draws draws{RandomStream(seed, "warm pool property")};
-    ControlSpec spec = random_spec(draws);
-    const RandomStream scaling(seed, "scaling script");
-    with_script(spec, Duration::seconds(7), [scaling](const ScalingView& view) {
-        const auto tick = static_cast<std::uint64_t>(view.now.since_start() / Duration::seconds(7));
-        if (view.now > at_s(600) || scaling.below(3, tick, 0) > 0) {
-            return want(view, view.spec_replicas);
-        }
-        return want(view, static_cast<std::int64_t>(scaling.below(7, tick, 1)));
-    });
+    ControlSpec spec = random_pools_spec(draws);
+    scale_at_random(spec, seed, 3, 7);
     Run run(spec);
     run.plane.drains_at_once = draws.below(3) == 0;
     run.start();
-    const RandomStream drains(seed, "drains");
-    for (std::int64_t s = 1; s <= 2'000; ++s) {
-        run.run_until(at_s(s));
+    run_with_random_drains(run, seed, [&] {
         if (!coarse) check_pools(run);
-        const auto instances = run.plane.instances;
-        for (const auto& [key, instance] : instances) {
-            const auto index = static_cast<std::uint64_t>(s) << 20 | key.ordinal;
-            if (!instance.draining || drains.below(10, index, key.service) > 0) continue;
-            run.plane.finish_drain(at_s(s), key);
-        }
-    }
-    run.run_until(at_s(2'000));
+    });
     check_pools(run);
     const ControlResults results = run.control->finish(at_s(2'000));
     for (const WorkloadResult& workload : results.workloads) {
@@ -139,8 +116,8 @@ metrics::Digest run_case(std::uint64_t seed, bool coarse) {
 TEST_CASE("WarmPool: random scaling, rollouts, faults and drains keep it full and apart") {
     for (std::uint64_t seed = 0; seed < 40; ++seed) {
         INFO("seed " << seed);
-        const metrics::Digest digest = run_case(seed, false);
-        CHECK(run_case(seed, true) == digest);
+        const metrics::Digest digest = run_pools_case(seed, false);
+        CHECK(run_pools_case(seed, true) == digest);
     }
 }
 

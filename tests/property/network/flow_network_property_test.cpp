@@ -1,36 +1,28 @@
 #include <algorithm>
 
-#include "sim/core/random.hpp"
 #include "sim/network/flow_network.hpp"
 #include "tests/catch.hpp"
+#include "tests/draws.hpp"
 #include "tests/property/network/slow_flow_network.hpp"
 
-using namespace headroom;
-using namespace headroom::network;
-
+namespace headroom::network {
 namespace {
+
+using tests::Draws;
 
 constexpr int kShift = FlowNetwork::kRateShift;
 constexpr Int128 kUnitsPerByte = static_cast<Int128>(Duration::kPerSecond) << kShift;
 
-/// Random numbers by name, so that a case is replayed from the seed alone.
-class Dice {
-  public:
-    explicit Dice(std::uint64_t seed) : stream_(seed, "flow network property") {}
-    std::int64_t below(std::int64_t n) {
-        return static_cast<std::int64_t>(stream_.below(static_cast<std::uint64_t>(n), index_++));
-    }
-
-  private:
-    RandomStream stream_;
-    std::uint64_t index_ = 0;
-};
+/// From which a case is replayed by its seed alone.
+Draws draws_of(std::uint64_t seed) {
+    return {RandomStream(seed, "flow network property")};
+}
 
 /// Drives the fast network and its slow twin through the same random life.
 class Pair {
   public:
-    explicit Pair(std::uint64_t seed) : dice_(seed) {
-        const std::int64_t links = 1 + dice_.below(8);
+    explicit Pair(std::uint64_t seed) : draws_(draws_of(seed)) {
+        const std::int64_t links = 1 + draws_.below(8);
         for (std::int64_t l = 0; l < links; ++l) {
             const std::int64_t c = random_capacity();
             ids_.push_back(fast_.add_link("link", c));
@@ -40,7 +32,7 @@ class Pair {
     }
 
     void step() {
-        const std::int64_t what = dice_.below(10);
+        const std::int64_t what = draws_.below(10);
         if (what < 4) {
             start();
         } else if (what < 5) {
@@ -50,11 +42,11 @@ class Pair {
         } else if (what < 8) {
             finish_next();
         } else {
-            advance(Duration::picoseconds(dice_.below(3'000'000'000'000)));
+            advance(Duration::picoseconds(draws_.below(3'000'000'000'000)));
         }
         slow_.allocate();
         // A change is not always followed by a question: some instants have several changes.
-        if (dice_.below(3) != 0) compare();
+        if (draws_.below(3) != 0) compare();
     }
 
     void compare() {
@@ -73,27 +65,27 @@ class Pair {
 
   private:
     std::int64_t random_capacity() {
-        const std::int64_t magnitude = dice_.below(4);
-        if (magnitude == 0) return dice_.below(4);  // few units a flow, and stalled links
-        if (magnitude == 1) return 100 * (1 + dice_.below(10));
-        if (magnitude == 2) return 1 + dice_.below(1'000'000'000);
+        const std::int64_t magnitude = draws_.below(4);
+        if (magnitude == 0) return draws_.below(4);  // few units a flow, and stalled links
+        if (magnitude == 1) return 100 * (1 + draws_.below(10));
+        if (magnitude == 2) return 1 + draws_.below(1'000'000'000);
         return 12'500'000'000;
     }
 
     void start() {
         SlowFlow f;
         std::vector<LinkId> route;
-        const std::int64_t hops = dice_.below(5);
+        const std::int64_t hops = draws_.below(5);
         for (std::int64_t h = 0; h < hops; ++h) {
             const auto l =
-                static_cast<std::size_t>(dice_.below(static_cast<std::int64_t>(ids_.size())));
+                static_cast<std::size_t>(draws_.below(static_cast<std::int64_t>(ids_.size())));
             if (std::find(f.route.begin(), f.route.end(), l) != f.route.end()) continue;
             f.route.push_back(l);
             route.push_back(ids_[l]);
         }
-        const bool limited = route.empty() || dice_.below(3) == 0;
+        const bool limited = route.empty() || draws_.below(3) == 0;
         const std::int64_t limit = limited ? random_capacity() : FlowNetwork::kNoLimit;
-        const Bytes total{dice_.below(10) == 0 ? 0 : dice_.below(5'000'000'000)};
+        const Bytes total{draws_.below(10) == 0 ? 0 : draws_.below(5'000'000'000)};
         f.limit = limited ? limit << kShift : -1;
         f.remaining = total.count() * kUnitsPerByte;
         const FlowId id = fast_.start(now_, route, total, limit);
@@ -105,7 +97,7 @@ class Pair {
     void cancel() {
         if (slow_.flows.empty()) return;
         auto it = slow_.flows.begin();
-        std::advance(it, dice_.below(static_cast<std::int64_t>(slow_.flows.size())));
+        std::advance(it, draws_.below(static_cast<std::int64_t>(slow_.flows.size())));
         const auto left =
             static_cast<std::int64_t>((it->second.remaining + kUnitsPerByte - 1) / kUnitsPerByte);
         REQUIRE(fast_.cancel(now_, flow_ids_.at(it->first)) == Bytes{left});
@@ -114,7 +106,7 @@ class Pair {
 
     void change_capacity() {
         const auto l =
-            static_cast<std::size_t>(dice_.below(static_cast<std::int64_t>(ids_.size())));
+            static_cast<std::size_t>(draws_.below(static_cast<std::int64_t>(ids_.size())));
         const std::int64_t c = random_capacity();
         fast_.set_capacity(now_, ids_[l], c);
         slow_.capacities[l] = c << kShift;
@@ -192,7 +184,7 @@ class Pair {
         }
     }
 
-    Dice dice_;
+    Draws draws_;
     FlowNetwork fast_;
     SlowFlowNetwork slow_;
     Time now_;
@@ -217,19 +209,19 @@ TEST_CASE("FlowNetwork: equals the slow twin, bit for bit, over random lives") {
 TEST_CASE("FlowNetwork: rates do not depend on the order in which flows were started") {
     for (std::uint64_t seed = 1; seed <= 50; ++seed) {
         INFO("seed " << seed);
-        Dice dice(seed);
+        Draws draws = draws_of(seed);
         FlowNetwork forwards;
         FlowNetwork backwards;
         std::vector<LinkId> links;
         for (int l = 0; l < 6; ++l) {
-            const std::int64_t capacity = 1 + dice.below(1'000);
+            const std::int64_t capacity = 1 + draws.below(1'000);
             links.push_back(forwards.add_link("link", capacity));
             backwards.add_link("link", capacity);
         }
         std::vector<std::vector<LinkId>> routes(12);
         for (auto& route : routes) {
             for (const LinkId l : links) {
-                if (dice.below(3) == 0) route.push_back(l);
+                if (draws.below(3) == 0) route.push_back(l);
             }
             if (route.empty()) route.push_back(links[0]);
         }
@@ -237,7 +229,7 @@ TEST_CASE("FlowNetwork: rates do not depend on the order in which flows were sta
         std::vector<FlowId> second(routes.size());
         for (std::size_t i = 0; i < routes.size(); ++i) {
             first[i] = forwards.start(Time::zero(), routes[i], Bytes{1'000});
-            if (dice.below(2) == 0) (void)forwards.next_finish();
+            if (draws.below(2) == 0) (void)forwards.next_finish();
             const std::size_t j = routes.size() - 1 - i;
             second[j] = backwards.start(Time::zero(), routes[j], Bytes{1'000});
         }
@@ -247,3 +239,5 @@ TEST_CASE("FlowNetwork: rates do not depend on the order in which flows were sta
         }
     }
 }
+
+}  // namespace headroom::network

@@ -7,6 +7,7 @@
 #include "sim/control/scaling_policy.hpp"
 #include "sim/control/scheduling_policy.hpp"
 #include "tests/catch.hpp"
+#include "tests/property/policies/test_policies.hpp"
 #include "tests/rig.hpp"
 #include "traces/generators/arrival_process.hpp"
 
@@ -36,10 +37,6 @@ class FirstNode final : public control::SchedulingPolicy {
     }
 };
 REGISTER_POLICY(control::SchedulingPolicy, FirstNode, "test-first-node", "for tests");
-
-bool for_tests(const std::string& name) {
-    return name.rfind("test-", 0) == 0;
-}
 
 void add_pool(SimulationSpec& spec, const std::string& name, std::int64_t count, std::int64_t cores,
               std::int64_t memory) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "tests/catch.hpp"
+#include "tests/property/policies/test_policies.hpp"
 #include "tests/rig.hpp"
 
 namespace headroom::tests {
@@ -37,10 +38,6 @@ class OneAtATime final : public serving::BatchingPolicy {
     }
 };
 REGISTER_POLICY(serving::BatchingPolicy, OneAtATime, "test-one-at-a-time", "for tests");
-
-bool for_tests(const std::string& name) {
-    return name.rfind("test-", 0) == 0;
-}
 
 /// "burst-and-drizzle": two bursts with a drizzle of requests after each, of sessions and lengths
 /// that repeat, on three instances with little KV cache.

@@ -5,19 +5,20 @@
 #include "sim/core/registry.hpp"
 #include "sim/serving/routing_policy.hpp"
 #include "tests/catch.hpp"
+#include "tests/property/policies/test_policies.hpp"
 
-namespace headroom {
+namespace headroom::policies {
 namespace {
 
 using serving::RoutedRequest;
 using serving::RoutingPolicy;
 
-constexpr std::uint64_t kSeed = 20'240'607;
+constexpr std::uint64_t kRoutingSeed = 20'240'607;
 
 class LoadView final : public serving::RouterView {
   public:
     LoadView(std::int64_t size, std::int64_t most, std::uint64_t index) {
-        const RandomStream random{kSeed, "view"};
+        const RandomStream random{kRoutingSeed, "view"};
         for (std::int64_t i = 0; i < size; ++i) {
             in_flight.push_back(static_cast<std::int64_t>(random.below(
                 static_cast<std::uint64_t>(most), index, static_cast<std::uint64_t>(i))));
@@ -51,7 +52,7 @@ class LoadView final : public serving::RouterView {
 /// A request like any other: of one of some sessions, with contents two times in three.
 RoutedRequest request_of(std::uint64_t number, std::uint64_t draw) {
     static const std::vector<serving::ContentsRef> contents = [] {
-        const RandomStream random{kSeed, "contents"};
+        const RandomStream random{kRoutingSeed, "contents"};
         std::vector<serving::ContentsRef> list;
         for (std::uint64_t i = 0; i < 20; ++i) {
             auto* made = new serving::TokenContents;
@@ -77,24 +78,24 @@ void look_now_and_then(RoutingPolicy& policy, const serving::RouterView& view,
     if (policy.observes_every() > Duration::zero() && number % 4 == 1) policy.observe(view);
 }
 
-std::unique_ptr<RoutingPolicy> make(const Registry<RoutingPolicy>::Entry& entry) {
-    return entry.make(Parameters::defaults(entry.specs), {RandomStream{kSeed, "router"}});
+std::unique_ptr<RoutingPolicy> make_router(const Registry<RoutingPolicy>::Entry& entry) {
+    return entry.make(Parameters::defaults(entry.specs), {RandomStream{kRoutingSeed, "router"}});
 }
 
 /// Lists of changing length and load, as a router sees them in a run.
-LoadView view_of(std::uint64_t index) {
-    const RandomStream random{kSeed, "shape"};
+LoadView random_load_view(std::uint64_t index) {
+    const RandomStream random{kRoutingSeed, "shape"};
     return LoadView(1 + static_cast<std::int64_t>(random.below(40, index, 0)),
                     1 + static_cast<std::int64_t>(random.below(9, index, 1)), index);
 }
 
 TEST_CASE("Routing policies: a pick is a valid position, whatever the list") {
     for (const auto& [name, entry] : Registry<RoutingPolicy>::instance().entries()) {
-        INFO(name << ", seed " << kSeed);
-        const auto policy = make(entry);
+        INFO(name << ", seed " << kRoutingSeed);
+        const auto policy = make_router(entry);
         bool valid = true;
         for (std::uint64_t i = 0; i < 2000; ++i) {
-            LoadView view = view_of(i);
+            LoadView view = random_load_view(i);
             view.time = Time::from_seconds(static_cast<double>(i));
             look_now_and_then(*policy, view, i);
             const std::int64_t pick = policy->pick(view, request_of(i, i % 3));
@@ -106,12 +107,12 @@ TEST_CASE("Routing policies: a pick is a valid position, whatever the list") {
 
 TEST_CASE("Routing policies: equal histories give equal picks") {
     for (const auto& [name, entry] : Registry<RoutingPolicy>::instance().entries()) {
-        INFO(name << ", seed " << kSeed);
-        const auto one = make(entry);
-        const auto two = make(entry);
+        INFO(name << ", seed " << kRoutingSeed);
+        const auto one = make_router(entry);
+        const auto two = make_router(entry);
         bool equal = true;
         for (std::uint64_t i = 0; i < 2000; ++i) {
-            const LoadView view = view_of(i);
+            const LoadView view = random_load_view(i);
             look_now_and_then(*one, view, i);
             look_now_and_then(*two, view, i);
             equal = equal && one->pick(view, request_of(i, 0)) == two->pick(view, request_of(i, 0));
@@ -123,7 +124,7 @@ TEST_CASE("Routing policies: equal histories give equal picks") {
 TEST_CASE("Routing policies: one endpoint gets everything") {
     for (const auto& [name, entry] : Registry<RoutingPolicy>::instance().entries()) {
         INFO(name);
-        const auto policy = make(entry);
+        const auto policy = make_router(entry);
         const LoadView view(1, 100, 3);
         for (std::uint64_t i = 0; i < 50; ++i) {
             CHECK(policy->pick(view, request_of(i, 0)) == 0);
@@ -134,9 +135,9 @@ TEST_CASE("Routing policies: one endpoint gets everything") {
 TEST_CASE("Routing policies: least-request never picks a strictly busier endpoint") {
     const auto* entry = Registry<RoutingPolicy>::instance().find("least-request");
     REQUIRE(entry != nullptr);
-    const auto policy = make(*entry);
+    const auto policy = make_router(*entry);
     for (std::uint64_t i = 0; i < 2000; ++i) {
-        const LoadView view = view_of(i);
+        const LoadView view = random_load_view(i);
         const auto pick = static_cast<std::size_t>(policy->pick(view, {i, 0, {}}));
         const auto fewest = *std::min_element(view.in_flight.begin(), view.in_flight.end());
         if (view.in_flight[pick] != fewest) FAIL("view " << i);
@@ -147,10 +148,10 @@ TEST_CASE("Routing policies: on equal endpoints each gets its share") {
     constexpr std::int64_t kEndpoints = 10;
     constexpr std::uint64_t kRequests = 50'000;
     for (const char* name : {"random", "round-robin", "least-request", "two-choice", "weighted"}) {
-        INFO(name << ", seed " << kSeed);
+        INFO(name << ", seed " << kRoutingSeed);
         const auto* entry = Registry<RoutingPolicy>::instance().find(name);
         REQUIRE(entry != nullptr);
-        const auto policy = make(*entry);
+        const auto policy = make_router(*entry);
         const LoadView view(kEndpoints, 1, 0);
         std::vector<double> counts(kEndpoints, 0.0);
         for (std::uint64_t i = 0; i < kRequests; ++i) {
@@ -167,9 +168,9 @@ TEST_CASE("Routing policies: on equal endpoints each gets its share") {
 
 TEST_CASE("Routing policies: what knows no more than equal endpoints spreads over all of them") {
     for (const auto& [name, entry] : Registry<RoutingPolicy>::instance().entries()) {
-        if (name.rfind("test-", 0) == 0 || name == "shortest-queue") continue;  // ties to the first
-        INFO(name << ", seed " << kSeed);
-        const auto policy = make(entry);
+        if (tests::for_tests(name) || name == "shortest-queue") continue;  // ties to the first
+        INFO(name << ", seed " << kRoutingSeed);
+        const auto policy = make_router(entry);
         LoadView view(10, 1, 0);
         std::vector<bool> taken(10, false);
         for (std::uint64_t i = 0; i < 500; ++i) {
@@ -183,7 +184,7 @@ TEST_CASE("Routing policies: what knows no more than equal endpoints spreads ove
 
 TEST_CASE("Routing policies: two choices leave a far shorter longest queue than one") {
     const auto longest = [](const char* name) {
-        const auto policy = make(*Registry<RoutingPolicy>::instance().find(name));
+        const auto policy = make_router(*Registry<RoutingPolicy>::instance().find(name));
         LoadView view(1000, 1, 0);
         for (std::uint64_t i = 0; i < 100'000; ++i) {
             ++view.in_flight[static_cast<std::size_t>(policy->pick(view, {i, 0, {}}))];
@@ -197,4 +198,4 @@ TEST_CASE("Routing policies: two choices leave a far shorter longest queue than 
 }
 
 }  // namespace
-}  // namespace headroom
+}  // namespace headroom::policies

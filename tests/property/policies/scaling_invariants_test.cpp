@@ -4,8 +4,9 @@
 #include "sim/control/metric_names.hpp"
 #include "sim/control/scaling_policy.hpp"
 #include "tests/catch.hpp"
+#include "tests/property/policies/test_policies.hpp"
 
-namespace headroom {
+namespace headroom::policies {
 namespace {
 
 using control::MetricKind;
@@ -17,7 +18,7 @@ using control::ScalingPod;
 using control::ScalingPolicy;
 using control::ScalingView;
 
-constexpr std::uint64_t kSeed = 20'240'608;
+constexpr std::uint64_t kScalingSeed = 20'240'608;
 constexpr std::int64_t kMin = 2;
 constexpr std::int64_t kMax = 12;
 
@@ -37,13 +38,13 @@ Parameters parameters_of(const ParameterSpecs& specs) {
     return parameters;
 }
 
-std::unique_ptr<ScalingPolicy> make(const Registry<ScalingPolicy>::Entry& entry) {
-    return entry.make(parameters_of(entry.specs), {RandomStream{kSeed, "policy"}});
+std::unique_ptr<ScalingPolicy> make_scaler(const Registry<ScalingPolicy>::Entry& entry) {
+    return entry.make(parameters_of(entry.specs), {RandomStream{kScalingSeed, "policy"}});
 }
 
 /// Load of a pod at most, in milli-units; another one every eight rounds.
 std::int64_t load_milli(std::uint64_t round) {
-    const RandomStream random{kSeed, "view"};
+    const RandomStream random{kScalingSeed, "view"};
     return 1 + static_cast<std::int64_t>(random.below(3000, round / 8, 999));
 }
 
@@ -60,8 +61,9 @@ bool is_counter(const control::MetricRequest& request) {
     return info != nullptr && info->shape == control::MetricShape::counter;
 }
 
-MetricReading read(const ScalingView& view, std::uint64_t index, std::int64_t most_milli) {
-    const RandomStream random{kSeed, "reading"};
+MetricReading random_reading(const ScalingView& view, std::uint64_t index,
+                             std::int64_t most_milli) {
+    const RandomStream random{kScalingSeed, "reading"};
     MetricReading reading;
     reading.available = true;
     reading.timestamp = view.now;
@@ -77,8 +79,9 @@ MetricReading read(const ScalingView& view, std::uint64_t index, std::int64_t mo
 }
 
 /// A workload with bounds kept, pods in all states, and load that comes and goes.
-ScalingView view_of(const ScalingPolicy& policy, std::int64_t replicas, std::uint64_t index) {
-    const RandomStream random{kSeed, "view"};
+ScalingView random_scaling_view(const ScalingPolicy& policy, std::int64_t replicas,
+                                std::uint64_t index) {
+    const RandomStream random{kScalingSeed, "view"};
     ScalingView view;
     view.now = Time::zero() + Duration::seconds(1000 + 15 * static_cast<std::int64_t>(index));
     view.spec_replicas = view.status_replicas = replicas;
@@ -98,33 +101,33 @@ ScalingView view_of(const ScalingPolicy& policy, std::int64_t replicas, std::uin
     }
     const std::vector<control::MetricRequest> requests = policy.metrics();
     for (std::size_t m = 0; m < requests.size(); ++m) {
-        view.metrics.push_back(read(view, index * 16 + m, load_milli(index)));
+        view.metrics.push_back(random_reading(view, index * 16 + m, load_milli(index)));
         if (is_counter(requests[m])) view.metrics.back().values_milli = {counter_milli(index)};
     }
     return view;
 }
 
-bool equal(const ScalingDecision& a, const ScalingDecision& b) {
+bool equal_decisions(const ScalingDecision& a, const ScalingDecision& b) {
     return a.desired == b.desired && a.wanted == b.wanted && a.outcome == b.outcome &&
            a.reason == b.reason;
 }
 
 TEST_CASE("Scaling policies: equal histories give equal decisions, each with a reason") {
     for (const auto& [name, entry] : Registry<ScalingPolicy>::instance().entries()) {
-        INFO(name << ", seed " << kSeed);
-        const auto one = make(entry);
-        const auto two = make(entry);
+        INFO(name << ", seed " << kScalingSeed);
+        const auto one = make_scaler(entry);
+        const auto two = make_scaler(entry);
         CHECK(one->period() > Duration::zero());
         CHECK(one->metrics() == two->metrics());
         std::int64_t replicas = 4;
         for (std::uint64_t i = 0; i < 500; ++i) {
-            const ScalingView view = view_of(*one, replicas, i);
+            const ScalingView view = random_scaling_view(*one, replicas, i);
             if (one->observes_every() > Duration::zero()) {
                 one->observe(view);
                 two->observe(view);
             }
             const auto decision = one->decide(view);
-            if (!equal(decision, two->decide(view))) FAIL("round " << i);
+            if (!equal_decisions(decision, two->decide(view))) FAIL("round " << i);
             if (decision.reason.empty()) FAIL("round " << i << " has no reason");
             replicas = decision.desired;
         }
@@ -133,14 +136,14 @@ TEST_CASE("Scaling policies: equal histories give equal decisions, each with a r
 
 TEST_CASE("Scaling policies: never leave their bounds") {
     for (const auto& [name, entry] : Registry<ScalingPolicy>::instance().entries()) {
-        INFO(name << ", seed " << kSeed);
+        INFO(name << ", seed " << kScalingSeed);
         const Parameters parameters = parameters_of(entry.specs);
         const bool bounded = parameters.given("min_replicas") && parameters.given("max_replicas");
-        const auto policy = make(entry);
+        const auto policy = make_scaler(entry);
         std::int64_t replicas = 4;
         std::int64_t changes = 0;
         for (std::uint64_t i = 0; i < 2000; ++i) {
-            const ScalingView view = view_of(*policy, replicas, i);
+            const ScalingView view = random_scaling_view(*policy, replicas, i);
             if (policy->observes_every() > Duration::zero()) policy->observe(view);
             const auto decision = policy->decide(view);
             if (decision.desired < 0) FAIL("round " << i);
@@ -159,11 +162,11 @@ TEST_CASE("Scaling policies: never leave their bounds") {
 
 TEST_CASE("Scaling policies: without metrics the present number stays") {
     for (const auto& [name, entry] : Registry<ScalingPolicy>::instance().entries()) {
-        if (name.starts_with("test-")) continue;  // they exist to misbehave
+        if (tests::for_tests(name)) continue;  // they exist to misbehave
         INFO(name);
-        const auto policy = make(entry);
+        const auto policy = make_scaler(entry);
         if (policy->metrics().empty()) continue;
-        ScalingView view = view_of(*policy, 5, 1);
+        ScalingView view = random_scaling_view(*policy, 5, 1);
         for (MetricReading& reading : view.metrics) reading = {};
         CHECK(policy->decide(view).desired == 5);
     }
@@ -173,9 +176,9 @@ TEST_CASE("Scaling policies: the autoscaler rests when usage is at its target") 
     const auto* entry = Registry<ScalingPolicy>::instance().find("hpa");
     REQUIRE(entry != nullptr);
     for (std::int64_t replicas = kMin; replicas <= kMax; ++replicas) {
-        const auto policy = make(*entry);
+        const auto policy = make_scaler(*entry);
         for (std::int64_t round = 0; round < 50; ++round) {
-            ScalingView view = view_of(*policy, replicas, 0);
+            ScalingView view = random_scaling_view(*policy, replicas, 0);
             view.now = Time::zero() + Duration::seconds(5000 + 15 * round);
             for (ScalingPod& pod : view.pods) {
                 pod.ready = true;
@@ -190,4 +193,4 @@ TEST_CASE("Scaling policies: the autoscaler rests when usage is at its target") 
 }
 
 }  // namespace
-}  // namespace headroom
+}  // namespace headroom::policies

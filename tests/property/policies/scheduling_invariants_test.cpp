@@ -6,7 +6,7 @@
 #include "sim/control/scheduling_policy.hpp"
 #include "tests/catch.hpp"
 
-namespace headroom {
+namespace headroom::policies {
 namespace {
 
 using cluster::Cluster;
@@ -19,14 +19,14 @@ using control::SchedulingPolicy;
 using control::SchedulingProfile;
 using control::ScorePlugin;
 
-constexpr std::uint64_t kSeed = 20'240'609;
+constexpr std::uint64_t kSchedulingSeed = 20'240'609;
 
 template <class Interface>
-std::unique_ptr<Interface> make(const std::string& name) {
+std::unique_ptr<Interface> make_default(const std::string& name) {
     const auto* entry = Registry<Interface>::instance().find(name);
     INFO(name);
     REQUIRE(entry != nullptr);
-    return entry->make(Parameters::defaults(entry->specs), {RandomStream{kSeed, name}});
+    return entry->make(Parameters::defaults(entry->specs), {RandomStream{kSchedulingSeed, name}});
 }
 
 /// Draws of one random case.
@@ -39,7 +39,7 @@ class Dice {
     }
 
   private:
-    RandomStream stream_{kSeed, "cases"};
+    RandomStream stream_{kSchedulingSeed, "cases"};
     std::uint64_t index_;
     std::uint64_t draw_ = 0;
 };
@@ -131,7 +131,7 @@ std::vector<NodeId> feasible_nodes(const SchedulingProfile& profile,
                                    const SchedulingContext& context) {
     std::vector<NodeId> feasible = nodes_of(*context.cluster);
     for (const std::string& name : profile.filters) {
-        const auto plugin = make<FilterPlugin>(name);
+        const auto plugin = make_default<FilterPlugin>(name);
         if (!plugin->prepare(context)) continue;
         feasible.erase(
             std::remove_if(feasible.begin(), feasible.end(),
@@ -145,7 +145,7 @@ std::vector<NodeId> feasible_nodes(const SchedulingProfile& profile,
 std::map<NodeId, std::int64_t> score_nodes(const std::string& name,
                                            const SchedulingContext& context,
                                            const std::vector<NodeId>& nodes) {
-    const auto plugin = make<ScorePlugin>(name);
+    const auto plugin = make_default<ScorePlugin>(name);
     if (!plugin->prepare(context, nodes)) return {};
     std::vector<std::int64_t> scores;
     for (const NodeId node : nodes) scores.push_back(plugin->score(context, node));
@@ -157,8 +157,8 @@ std::map<NodeId, std::int64_t> score_nodes(const std::string& name,
 
 TEST_CASE("Scheduling profiles: the filters let through only nodes that can take the pod") {
     for (const auto& [name, entry] : Registry<SchedulingPolicy>::instance().entries()) {
-        INFO(name << ", seed " << kSeed);
-        const auto profile = make<SchedulingPolicy>(name)->profile();
+        INFO(name << ", seed " << kSchedulingSeed);
+        const auto profile = make_default<SchedulingPolicy>(name)->profile();
         std::int64_t feasible = 0;
         for (std::uint64_t i = 0; i < 300; ++i) {
             Dice dice(i);
@@ -177,8 +177,8 @@ TEST_CASE("Scheduling profiles: the filters let through only nodes that can take
 
 TEST_CASE("Scheduling profiles: without spread constraints take exactly the nodes that fit") {
     for (const auto& [name, entry] : Registry<SchedulingPolicy>::instance().entries()) {
-        INFO(name << ", seed " << kSeed);
-        const auto profile = make<SchedulingPolicy>(name)->profile();
+        INFO(name << ", seed " << kSchedulingSeed);
+        const auto profile = make_default<SchedulingPolicy>(name)->profile();
         for (std::uint64_t i = 0; i < 300; ++i) {
             Dice dice(i);
             Cluster cluster;
@@ -201,7 +201,7 @@ TEST_CASE("Scheduling profiles: without spread constraints take exactly the node
 TEST_CASE(
     "Score plugins: scores are 0..100, equal for equal inputs, and blind to the nodes' order") {
     for (const auto& [name, entry] : Registry<ScorePlugin>::instance().entries()) {
-        INFO(name << ", seed " << kSeed);
+        INFO(name << ", seed " << kSchedulingSeed);
         for (std::uint64_t i = 0; i < 300; ++i) {
             Dice dice(i);
             Cluster cluster;
@@ -221,8 +221,8 @@ TEST_CASE(
 
 TEST_CASE("Device choosers: choose what can be granted, in ascending order") {
     for (const auto& [name, entry] : Registry<DeviceChooser>::instance().entries()) {
-        INFO(name << ", seed " << kSeed);
-        const auto chooser = make<DeviceChooser>(name);
+        INFO(name << ", seed " << kSchedulingSeed);
+        const auto chooser = make_default<DeviceChooser>(name);
         std::int64_t chosen = 0;
         for (std::uint64_t i = 0; i < 500; ++i) {
             Dice dice(i);
@@ -250,15 +250,16 @@ TEST_CASE("Device choosers: choose what can be granted, in ascending order") {
 TEST_CASE("Scheduling profiles: name only plugins that exist, with weights above zero") {
     for (const auto& [name, entry] : Registry<SchedulingPolicy>::instance().entries()) {
         INFO(name);
-        const auto profile = make<SchedulingPolicy>(name)->profile();
-        for (const auto& filter : profile.filters) CHECK(make<FilterPlugin>(filter) != nullptr);
+        const auto profile = make_default<SchedulingPolicy>(name)->profile();
+        for (const auto& filter : profile.filters)
+            CHECK(make_default<FilterPlugin>(filter) != nullptr);
         for (const auto& score : profile.scores) {
-            CHECK(make<ScorePlugin>(score.name) != nullptr);
+            CHECK(make_default<ScorePlugin>(score.name) != nullptr);
             CHECK(score.weight > 0);
         }
-        CHECK(make<DeviceChooser>(profile.device_chooser) != nullptr);
+        CHECK(make_default<DeviceChooser>(profile.device_chooser) != nullptr);
     }
 }
 
 }  // namespace
-}  // namespace headroom
+}  // namespace headroom::policies

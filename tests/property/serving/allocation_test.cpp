@@ -7,6 +7,7 @@
 #include "tests/catch.hpp"
 #include "tests/rig.hpp"
 
+namespace headroom::tests {
 namespace {
 
 /// Of this thread, since it began. Counted for the whole executable, looked at only here.
@@ -19,21 +20,22 @@ void* counted(std::size_t size) {
 }
 
 }  // namespace
+}  // namespace headroom::tests
 
 void* operator new(std::size_t size) {
-    return counted(size);
+    return headroom::tests::counted(size);
 }
 void* operator new[](std::size_t size) {
-    return counted(size);
+    return headroom::tests::counted(size);
 }
 // These too, so that each way to allocate meets its own way to free. (Over-aligned types have
 // operators of their own; the simulator has no such type.)
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-    ++allocations;
+    ++headroom::tests::allocations;
     return std::malloc(size > 0 ? size : 1);
 }
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-    ++allocations;
+    ++headroom::tests::allocations;
     return std::malloc(size > 0 ? size : 1);
 }
 void operator delete(void* memory) noexcept {

@@ -6,6 +6,7 @@
 
 #include "sim/control/scaling_policy.hpp"
 #include "tests/catch.hpp"
+#include "tests/property/equal_runs.hpp"
 #include "tests/rig.hpp"
 #include "tests/scale.hpp"
 
@@ -108,52 +109,6 @@ SimulationSpec several_cells(std::uint64_t seed) {
     return spec;
 }
 
-SimulationResult run(const SimulationSpec& spec, int threads, bool exact_steps) {
-    RunOptions options;
-    options.threads = threads;
-    options.exact_steps = exact_steps;
-    options.keep_rows = true;
-    options.all_decisions = true;
-    SimulationResult result = Simulation(spec).run(options);
-    for (const ServiceResult& service : result.services) {
-        INFO(service.name);
-        CHECK(imbalance(service.stats) == "");
-    }
-    return result;
-}
-
-bool equal(const serving::RequestRow& a, const serving::RequestRow& b) {
-    const auto key = [](const serving::RequestRow& r) {
-        return std::tuple(r.id, r.source, r.service, r.instance, r.preemptions, r.arrival,
-                          r.first_scheduled, r.first_token, r.finish, r.prompt_tokens,
-                          r.output_tokens, r.outcome, r.cause, r.attempts);
-    };
-    return key(a) == key(b);
-}
-
-void check_equal(const SimulationResult& a, const SimulationResult& b) {
-    CHECK(a.digest.hex() == b.digest.hex());
-    CHECK(a.end == b.end);
-    for (std::size_t i = 0; i < a.services.size(); ++i) {
-        INFO(a.services[i].name);
-        CHECK(first_difference(a.services[i].stats, b.services[i].stats) == "");
-        CHECK(a.services[i].saturated == b.services[i].saturated);
-    }
-    CHECK(first_difference(a.total, b.total) == "");
-    REQUIRE(a.rows.size() == b.rows.size());
-    for (std::size_t i = 0; i < a.rows.size(); ++i) {
-        INFO("row " << i);
-        REQUIRE(equal(a.rows[i], b.rows[i]));
-    }
-    REQUIRE(a.control.decisions.size() == b.control.decisions.size());
-    for (std::size_t i = 0; i < a.control.decisions.size(); ++i) {
-        INFO("decision " << i << ": " << a.control.decisions[i].reason);
-        REQUIRE(a.control.decisions[i].time == b.control.decisions[i].time);
-        REQUIRE(a.control.decisions[i].reason == b.control.decisions[i].reason);
-        REQUIRE(a.control.decisions[i].after == b.control.decisions[i].after);
-    }
-}
-
 }  // namespace
 
 TEST_CASE("Simulation: threads and the size of steps change no bit of several busy cells") {
@@ -164,13 +119,13 @@ TEST_CASE("Simulation: threads and the size of steps change no bit of several bu
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         INFO("seed " << seed);
         const SimulationSpec spec = several_cells(seed);
-        const SimulationResult base = run(spec, 1, false);
+        const SimulationResult base = run_and_keep(spec, 1, false);
         REQUIRE(base.cells.size() == 4);
         CHECK(base.total.requests.in_flight() == 0);
         for (const auto& [threads, exact] :
              {std::pair{2, false}, {4, false}, {1, true}, {4, true}}) {
             INFO(threads << " threads, " << (exact ? "single steps" : "macro-steps"));
-            check_equal(base, run(spec, threads, exact));
+            check_equal(base, run_and_keep(spec, threads, exact));
         }
         woken += base.control.workloads[2].scale_ups;
         lost += base.services[0].stats.attempts.of(Outcome::failed) +
@@ -188,10 +143,10 @@ TEST_CASE("Simulation: threads change no bit of a run that ends with requests in
     SimulationSpec spec = several_cells(1);
     spec.drain = false;
     spec.end = Time::zero() + Duration::milliseconds(5050);
-    const SimulationResult base = run(spec, 1, false);
+    const SimulationResult base = run_and_keep(spec, 1, false);
     CHECK(base.total.requests.in_flight() > 0);
-    check_equal(base, run(spec, 4, false));
-    check_equal(base, run(spec, 3, true));
+    check_equal(base, run_and_keep(spec, 4, false));
+    check_equal(base, run_and_keep(spec, 3, true));
 }
 
 TEST_CASE("Simulation: an unrelated service changes no other service's figures, but the digest") {
@@ -207,8 +162,8 @@ TEST_CASE("Simulation: an unrelated service changes no other service's figures, 
         beside.services.back().jitter = Distribution::exponential(0.01);
         beside.sources.push_back(grid_source(5, "stranger", 200));
         add_workload(beside, 5, 2);
-        const SimulationResult a = run(alone, 1, false);
-        const SimulationResult b = run(beside, 2, false);
+        const SimulationResult a = run_and_keep(alone, 1, false);
+        const SimulationResult b = run_and_keep(beside, 2, false);
         CHECK(b.services[5].stats.requests.arrived > 0);
         for (std::size_t i = 0; i < a.services.size(); ++i) {
             INFO(a.services[i].name);
@@ -221,8 +176,8 @@ TEST_CASE("Simulation: an unrelated service changes no other service's figures, 
 TEST_CASE("Simulation: another seed gives another digest, the same seed the same") {
     std::vector<std::string> digests;
     for (std::uint64_t seed = 1; seed <= 6; ++seed) {
-        const std::string digest = run(several_cells(seed), 1, false).digest.hex();
-        CHECK(run(several_cells(seed), 1, false).digest.hex() == digest);
+        const std::string digest = run_and_keep(several_cells(seed), 1, false).digest.hex();
+        CHECK(run_and_keep(several_cells(seed), 1, false).digest.hex() == digest);
         for (const std::string& earlier : digests) CHECK(digest != earlier);
         digests.push_back(digest);
     }

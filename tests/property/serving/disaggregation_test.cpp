@@ -14,7 +14,7 @@ using serving::Outcome;
 
 constexpr std::int64_t kLongest = 200;
 
-serving::ContentsRef random_contents(Draws& draws) {
+serving::ContentsRef mostly_equal_contents(Draws& draws) {
     auto contents = boost::intrusive_ptr<serving::TokenContents>(new serving::TokenContents);
     for (std::int64_t i = draws.below(20); i > 0; --i) {
         contents->ids.push_back(static_cast<std::uint64_t>(draws.one_in(6) ? draws.below(3) : 7));
@@ -22,15 +22,16 @@ serving::ContentsRef random_contents(Draws& draws) {
     return contents;
 }
 
-std::vector<serving::Arrival> random_arrivals(Draws& draws) {
+std::vector<serving::Arrival> random_requests(Draws& draws) {
     std::vector<serving::Arrival> arrivals;
     Duration at = Duration::zero();
     for (std::int64_t i = draws.between(1, 60); i > 0; --i) {
         if (!draws.one_in(3)) at += Duration::milliseconds(draws.below(60));
-        arrivals.push_back(arrival_at(at, draws.between(1, kLongest), draws.between(1, 80)));
+        const std::int64_t prompt = draws.between(1, kLongest);  // in one order with any compiler
+        arrivals.push_back(arrival_at(at, prompt, draws.between(1, 80)));
         arrivals.back().attributes.adapter = static_cast<std::uint16_t>(draws.below(4));
         arrivals.back().attributes.priority = static_cast<std::int32_t>(draws.below(3));
-        if (!draws.one_in(4)) arrivals.back().contents = random_contents(draws);
+        if (!draws.one_in(4)) arrivals.back().contents = mostly_equal_contents(draws);
     }
     return arrivals;
 }
@@ -66,7 +67,7 @@ serving::LlmEngineSpec random_engine(Draws& draws, serving::EngineRole role) {
     return engine;
 }
 
-serving::ServiceSpec random_service(Draws& draws, bool pools) {
+serving::ServiceSpec random_llm_service(Draws& draws, bool pools) {
     serving::ServiceSpec service;
     service.name = "llm";
     service.routing =
@@ -139,8 +140,8 @@ std::string run_case(std::uint64_t seed, Totals& totals) {
     Draws draws{RandomStream(seed, "disaggregation"), 0};
     CellRig rig;
     const bool pools = !draws.one_in(4);
-    rig.specs.push_back(random_service(draws, pools));
-    rig.sources.push_back(list_source(0, random_arrivals(draws)));
+    rig.specs.push_back(random_llm_service(draws, pools));
+    rig.sources.push_back(list_source(0, random_requests(draws)));
     rig.config.seed = seed;
     rig.start();
     Pools instances(rig, draws);

@@ -2,26 +2,12 @@
 // every request at the same time in the same way.
 #include <algorithm>
 
-#include "sim/core/random.hpp"
+#include "tests/draws.hpp"
 #include "tests/property/serving/naive_batcher.hpp"
 #include "tests/scale.hpp"
 
 namespace headroom::tests {
 namespace {
-
-/// Draws in a row from one stream.
-class Draws {
-  public:
-    explicit Draws(std::uint64_t seed) : stream_(seed, "dynamic batching") {}
-    std::int64_t below(std::int64_t n) {
-        return static_cast<std::int64_t>(stream_.below(static_cast<std::uint64_t>(n), next_++));
-    }
-    bool one_in(std::int64_t n) { return below(n) == 0; }
-
-  private:
-    RandomStream stream_;
-    std::uint64_t next_ = 0;
-};
 
 /// A coarse grid makes ties frequent; what is long against the 500 ms of an idle batcher and what
 /// is short both occur.
@@ -30,7 +16,7 @@ Duration unit_of(Draws& draws) {
     return Duration::milliseconds(kMilliseconds[draws.below(4)]);
 }
 
-serving::DynamicEngineSpec random_spec(Draws& draws, Duration unit) {
+serving::DynamicEngineSpec random_batcher(Draws& draws, Duration unit) {
     serving::DynamicEngineSpec spec;
     spec.instances = 1 + draws.below(3);
     spec.max_batch_size = 1 + draws.below(8);
@@ -97,9 +83,9 @@ TEST_CASE("DynamicBatchInstance: ends every request as the naive model of its ru
     std::int64_t batched = 0;
     const std::int64_t cases = scaled(20'000, 500);
     for (std::int64_t seed = 1; seed <= cases; ++seed) {
-        Draws draws(static_cast<std::uint64_t>(seed));
+        Draws draws{RandomStream(static_cast<std::uint64_t>(seed), "dynamic batching")};
         const Duration unit = unit_of(draws);
-        const serving::DynamicEngineSpec spec = random_spec(draws, unit);
+        const serving::DynamicEngineSpec spec = random_batcher(draws, unit);
         const std::vector<BatcherCommand> commands = random_commands(draws, unit);
         NaiveBatcher naive(spec);
         const std::vector<BatcherOutcome> expected = naive.run(commands);

@@ -75,7 +75,7 @@ PolicyChoice random_policy(Draws& draws, std::int64_t longest, bool any) {
          {"scheduling_policy", ParameterValue{std::string(priority ? "priority" : "fcfs")}}});
 }
 
-LlmEngineSpec random_spec(Draws& draws, std::int64_t longest) {
+LlmEngineSpec random_modes(Draws& draws, std::int64_t longest) {
     EngineModes modes;
     modes.stages = draws.one_in(2) ? draws.between(2, 5) : 1;
     const bool any = modes.stages > 1 && draws.one_in(2);
@@ -94,7 +94,7 @@ LlmEngineSpec random_spec(Draws& draws, std::int64_t longest) {
 Case random_case(std::uint64_t seed) {
     Draws draws{RandomStream(seed, "stepped modes"), 0};
     const std::int64_t longest = draws.between(4, 40);
-    Case c{random_spec(draws, longest), {}};
+    Case c{random_modes(draws, longest), {}};
     const std::int64_t gap = draws.between(0, 4000);
     Time now;
     std::size_t submitted = 0;
@@ -124,7 +124,7 @@ Case random_case(std::uint64_t seed) {
     return c;
 }
 
-void run(EngineRig& rig, const std::vector<Command>& commands) {
+void carry_out(EngineRig& rig, const std::vector<Command>& commands) {
     for (const Command& command : commands) {
         switch (command.kind) {
             case Command::Kind::submit:
@@ -211,13 +211,13 @@ TEST_CASE("SteppedLlmInstance: in all modes every request ends once and every bl
                                   << (c.spec.prefix_caching ? " caching" : "") << ", "
                                   << c.spec.pipeline_stages << " stages");
         EngineRig rig(c.spec);
-        run(rig, c.commands);
+        carry_out(rig, c.commands);
         check_outcomes(c, rig);
         if (c.commands.back().kind != Command::Kind::kill) check_empty(rig);
         REQUIRE(rig.stats.kv_block_time.ps() <= rig.stats.busy.ps() * c.spec.kv_blocks);
         // The same again.
         EngineRig again(c.spec);
-        run(again, c.commands);
+        carry_out(again, c.commands);
         REQUIRE(difference(rig, again) == "");
         REQUIRE(rig.stats.prefix_hit_tokens == again.stats.prefix_hit_tokens);
         preemptions += rig.stats.preemptions;
@@ -243,10 +243,10 @@ TEST_CASE("SteppedLlmInstance: one request at a time does not notice asynchronou
         const std::vector<Command> commands = one_by_one(c.commands);
         c.spec.async_scheduling = false;
         EngineRig sync(c.spec);
-        run(sync, commands);
+        carry_out(sync, commands);
         c.spec.async_scheduling = true;
         EngineRig async(c.spec);
-        run(async, commands);
+        carry_out(async, commands);
         // But a batch that is planned ahead holds its blocks while the one before it runs.
         REQUIRE(async.stats.kv_block_time.ps() >= sync.stats.kv_block_time.ps());
         async.stats.kv_block_time = sync.stats.kv_block_time;
@@ -259,7 +259,7 @@ TEST_CASE("SteppedLlmInstance: one request at a time, not cut, does not notice a
     for (std::int64_t seed = 1; seed <= scaled(150, 30); ++seed) {
         INFO("seed " << seed);
         Draws draws{RandomStream(static_cast<std::uint64_t>(seed), "alone"), 0};
-        LlmEngineSpec spec = random_spec(draws, 30);
+        LlmEngineSpec spec = random_modes(draws, 30);
         spec.async_scheduling = false;
         spec.batching = choose<serving::BatchingPolicy>("vllm-v1");
         std::vector<Command> commands;
@@ -272,10 +272,10 @@ TEST_CASE("SteppedLlmInstance: one request at a time, not cut, does not notice a
         }
         spec.pipeline_stages = 1;
         EngineRig plain(spec);
-        run(plain, commands);
+        carry_out(plain, commands);
         spec.pipeline_stages = draws.between(2, 7);
         EngineRig pipeline(spec);
-        run(pipeline, commands);
+        carry_out(pipeline, commands);
         REQUIRE(difference(plain, pipeline) == "");
     }
 }
@@ -296,11 +296,11 @@ TEST_CASE("SteppedLlmInstance: without equal contents and preemptions caching ch
         }
         c.spec.prefix_caching = false;
         EngineRig without(c.spec);
-        run(without, c.commands);
+        carry_out(without, c.commands);
         REQUIRE(without.stats.preemptions == 0);
         c.spec.prefix_caching = true;
         EngineRig with(c.spec);
-        run(with, c.commands);
+        carry_out(with, c.commands);
         REQUIRE(difference(without, with) == "");
         REQUIRE(with.stats.prefix_hit_tokens == 0);
         completed += static_cast<std::int64_t>(with.outcomes.size());

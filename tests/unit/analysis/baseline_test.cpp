@@ -5,12 +5,10 @@
 #include "tests/catch.hpp"
 #include "tests/unit/scenarios/temporary_folder.hpp"
 
-using namespace headroom::analysis;
-using headroom::scenarios::Diagnostics;
-
+namespace headroom::analysis {
 namespace {
 
-Baseline small() {
+Baseline small_baseline() {
     Baseline out;
     out.version = "1.0";
     out.scenario = "chat";
@@ -35,7 +33,7 @@ std::string differences(const Baseline& stored, const Baseline& now,
     return out;
 }
 
-Tolerances tolerances(const std::vector<std::string>& texts) {
+Tolerances tolerances_of(const std::vector<std::string>& texts) {
     Tolerances out;
     for (const std::string& text : texts) REQUIRE_FALSE(out.add(text).has_value());
     return out;
@@ -44,25 +42,25 @@ Tolerances tolerances(const std::vector<std::string>& texts) {
 }  // namespace
 
 TEST_CASE("Baseline: equal numbers do not differ, and others do beyond their tolerance") {
-    Baseline now = small();
-    CHECK(differences(small(), now) == "");
+    Baseline now = small_baseline();
+    CHECK(differences(small_baseline(), now) == "");
     now.metrics["latency.ttft_s.p99"].number = 0.414;
-    CHECK(differences(small(), now) == "");
+    CHECK(differences(small_baseline(), now) == "");
     now.metrics["latency.ttft_s.p99"].number = 0.62;
-    CHECK(differences(small(), now) ==
+    CHECK(differences(small_baseline(), now) ==
           "latency.ttft_s.p99 0.41 -> 0.62 (+51.2 %, worse; allowed 1 %)\n");
     now.metrics["latency.ttft_s.p99"].number = 0.2;
-    CHECK(differences(small(), now) ==
+    CHECK(differences(small_baseline(), now) ==
           "latency.ttft_s.p99 0.41 -> 0.2 (-51.2 %, better; allowed 1 %)\n");
 }
 
 TEST_CASE("Baseline: whole numbers may not differ at all, from nothing there is no per cent") {
-    Baseline now = small();
+    Baseline now = small_baseline();
     now.metrics["requests.completed"].number = 28799;
     now.metrics["requests.failed"].number = 3;
     now.metrics["saturated"].number = 1;
     now.metrics["slo.attainment"].number = 0.5;
-    CHECK(differences(small(), now) ==
+    CHECK(differences(small_baseline(), now) ==
           "requests.completed 28800 -> 28799 (-0.00347 %; allowed none)\n"
           "requests.failed 0 -> 3 (worse; allowed none)\n"
           "saturated 0 -> 1 (worse; allowed none)\n"
@@ -70,7 +68,7 @@ TEST_CASE("Baseline: whole numbers may not differ at all, from nothing there is 
 }
 
 TEST_CASE("Baseline: the longest name wins, the command line before the file, services included") {
-    const Tolerances some = tolerances(
+    const Tolerances some = tolerances_of(
         {"3%", "latency=5%", "latency.ttft_s=10%", "services.a.latency=20%", "cost=any"});
     CHECK(some.of("requests.completed") == 0.03);
     CHECK(some.of("latency.e2e_s.p50") == 0.05);
@@ -80,12 +78,12 @@ TEST_CASE("Baseline: the longest name wins, the command line before the file, se
     CHECK(std::isinf(*some.of("services.a.cost.total")));
     CHECK_FALSE(Tolerances().of("cost.total").has_value());
 
-    Baseline now = small();
+    Baseline now = small_baseline();
     now.metrics["latency.ttft_s.p99"].number = 0.62;
-    Baseline stored = small();
-    stored.tolerances = tolerances({"latency=60%"});
+    Baseline stored = small_baseline();
+    stored.tolerances = tolerances_of({"latency=60%"});
     CHECK(differences(stored, now) == "");
-    CHECK(differences(stored, now, tolerances({"latency.ttft_s.p99=20%"})) != "");
+    CHECK(differences(stored, now, tolerances_of({"latency.ttft_s.p99=20%"})) != "");
 }
 
 TEST_CASE("Baseline: a tolerance of no metric or no amount is refused") {
@@ -101,9 +99,9 @@ TEST_CASE("Baseline: a tolerance of no metric or no amount is refused") {
 
 TEST_CASE("Baseline: another version, seed, scenario or set of services is not compared") {
     const auto refusal = [](auto&& change) {
-        Baseline now = small();
+        Baseline now = small_baseline();
         change(now);
-        return compare_with_baseline(small(), now, {}).refusal;
+        return compare_with_baseline(small_baseline(), now, {}).refusal;
     };
     CHECK(refusal([](Baseline& b) { b.version = "1.1"; }) ==
           "expected a baseline of version 1.1, found one of 1.0: record it again with "
@@ -117,11 +115,11 @@ TEST_CASE("Baseline: another version, seed, scenario or set of services is not c
 
 TEST_CASE("Baseline: what is written is read back") {
     const headroom::scenarios::TemporaryFolder folder;
-    Baseline before = small();
-    before.tolerances = tolerances({"latency=5%", "cost=any"});
+    Baseline before = small_baseline();
+    before.tolerances = tolerances_of({"latency=5%", "cost=any"});
     before.metrics["latency.ttft_s.p99"].number = 0.1 + 0.2;
     folder.write("b.json", baseline_text(before));
-    Diagnostics diagnostics;
+    scenarios::Diagnostics diagnostics;
     const auto after = read_baseline(folder.path("b.json"), diagnostics);
     REQUIRE(after.has_value());
     CHECK(after->version == before.version);
@@ -129,7 +127,7 @@ TEST_CASE("Baseline: what is written is read back") {
     CHECK(after->digest == before.digest);
     CHECK(after->tolerances.written() == before.tolerances.written());
     CHECK(after->lines.at("cost.total") == 12);
-    CHECK(differences(*after, before, tolerances({"0%"})) == "");
+    CHECK(differences(*after, before, tolerances_of({"0%"})) == "");
     CHECK(baseline_text(*after) != "");
 }
 
@@ -137,7 +135,7 @@ TEST_CASE("Baseline: all mistakes of a file come at once") {
     const headroom::scenarios::TemporaryFolder folder;
     folder.write("b.json", R"({"version": 1, "tolerances": {"x": "5%", "latency": "5"},
         "metrics": {"cost.total": "10"}, "seed": "a", "scenario": "s", "digest": ""})");
-    Diagnostics diagnostics;
+    scenarios::Diagnostics diagnostics;
     CHECK_FALSE(read_baseline(folder.path("b.json"), diagnostics).has_value());
     CHECK(diagnostics.size() == 6);
     folder.write("no.json", "[]");
@@ -151,3 +149,5 @@ TEST_CASE("Baseline: a file's name is the scenario's, without what file systems 
     CHECK(baseline_file_name("..x") == "-.x.json");
     CHECK(baseline_file_name("") == "scenario.json");
 }
+
+}  // namespace headroom::analysis

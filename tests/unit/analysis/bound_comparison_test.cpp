@@ -5,11 +5,9 @@
 #include "analysis/report/bound_table.hpp"
 #include "analysis/results/summary.hpp"
 #include "tests/catch.hpp"
-#include "tests/unit/scenarios/temporary_folder.hpp"
+#include "tests/unit/scenarios/varied_scenario.hpp"
 
-using namespace headroom;
-using namespace headroom::analysis;
-
+namespace headroom::analysis {
 namespace {
 
 struct Compared {
@@ -25,22 +23,18 @@ struct Compared {
     }
 };
 
-Compared compare(const std::string& service, const std::string& arrivals,
-                 const std::string& top = "") {
-    const scenarios::TemporaryFolder folder;
-    folder.write("s.json", R"({"duration": "30m", "services": {"web": {)" + service + R"(}},
+Compared compared(const std::string& service, const std::string& arrivals,
+                  const std::string& top = "") {
+    const scenarios::Scenario scenario = scenarios::good_scenario(
+        scenarios::load_text(R"({"duration": "30m", "services": {"web": {)" + service + R"(}},
         "sources": {"u": {"service": "web", "arrivals": {)" +
-                               arrivals + "}}}" + top + "}");
-    const auto loaded = scenarios::load_scenario(folder.path("s.json"));
-    for (const auto& d : loaded.diagnostics) UNSCOPED_INFO(d.text());
-    REQUIRE(loaded.scenario.has_value());
-    const SimulationResult result = Simulation(loaded.scenario->spec).run({});
-    const Bound bound = make_bound(*loaded.scenario);
-    auto all =
-        compare_bound(bound, *loaded.scenario, result, build_summary(*loaded.scenario, result));
+                             arrivals + "}}}" + top + "}"));
+    const SimulationResult result = Simulation(scenario.spec).run({});
+    const Bound bound = make_bound(scenario);
+    auto all = compare_bound(bound, scenario, result, build_summary(scenario, result));
     Compared out;
     out.figures = all.front();
-    out.table = render_bound({*loaded.scenario, bound, std::move(all)}, {});
+    out.table = render_bound({scenario, bound, std::move(all)}, {});
     return out;
 }
 
@@ -52,32 +46,32 @@ bool says(const BoundComparison& c, const std::string& part) {
     return false;
 }
 
-const char* const kServer = R"("simple": {"servers": 4, "service_time": {"mean": "100ms"}})";
+const char* const kFourServers = R"("simple": {"servers": 4, "service_time": {"mean": "100ms"}})";
 
 }  // namespace
 
 TEST_CASE("compare_bound: what agrees needs no reason") {
-    const Compared c = compare(kServer, R"("process": "poisson", "rate": 20)");
+    const Compared c = compared(kFourServers, R"("process": "poisson", "rate": 20)");
     CHECK(*c.at("utilisation").analytic == Approx(0.5));
     CHECK_FALSE(c.at("utilisation").differs);
     CHECK(c.at("utilisation").reasons.empty());
 }
 
 TEST_CASE("compare_bound: swings of the rate, and queues apart, are reasons for longer waits") {
-    const Compared swings = compare(
-        kServer,
+    const Compared swings = compared(
+        kFourServers,
         R"("process": "steps", "steps": [{"at": "0s", "rate": 10}, {"at": "15m", "rate": 36}])");
     CHECK(swings.at("mean_wait_s").differs);
     CHECK(says(swings.at("mean_wait_s"), "the rate swings: from 15m on"));
     const Compared apart =
-        compare(std::string(kServer) + R"(, "replicas": 3, "routing": {"policy": "random"})",
-                R"("process": "poisson", "rate": 96)");
+        compared(std::string(kFourServers) + R"(, "replicas": 3, "routing": {"policy": "random"})",
+                 R"("process": "poisson", "rate": 96)");
     CHECK(says(apart.at("mean_wait_s"), "one queue for all 3 replicas"));
     CHECK_FALSE(says(apart.at("mean_wait_s"), "the rate swings"));
 }
 
 TEST_CASE("compare_bound: without equilibrium there is no formula, and the reason says so") {
-    const Compared c = compare(kServer, R"("process": "poisson", "rate": 60)");
+    const Compared c = compared(kFourServers, R"("process": "poisson", "rate": 60)");
     CHECK_FALSE(c.at("mean_wait_s").analytic.has_value());
     CHECK(says(c.at("mean_wait_s"), "there is no equilibrium"));
     CHECK(c.table.find("none") != std::string::npos);
@@ -85,9 +79,11 @@ TEST_CASE("compare_bound: without equilibrium there is no formula, and the reaso
 
 TEST_CASE("compare_bound: an autoscaler's replicas against the fewest that would do") {
     const Compared c =
-        compare(std::string(kServer) +
-                    R"(, "autoscaling": {"policy": "hpa", "min_replicas": 3, "max_replicas": 5})",
-                R"("process": "poisson", "rate": 20)");
+        compared(std::string(kFourServers) +
+                     R"(, "autoscaling": {"policy": "hpa", "min_replicas": 3, "max_replicas": 5})",
+                 R"("process": "poisson", "rate": 20)");
     CHECK(*c.at("replicas_mean").analytic == 1);
     CHECK(says(c.at("replicas_mean"), "min_replicas is 3"));
 }
+
+}  // namespace headroom::analysis

@@ -3,38 +3,32 @@
 #include <cmath>
 
 #include "tests/catch.hpp"
-#include "tests/unit/scenarios/temporary_folder.hpp"
+#include "tests/unit/scenarios/varied_scenario.hpp"
 
-using namespace headroom;
-using namespace headroom::analysis;
-
+namespace headroom::analysis {
 namespace {
 
-scenarios::Scenario load(const std::string& text) {
-    const scenarios::TemporaryFolder folder;
-    folder.write("s.json", text);
-    auto loaded = scenarios::load_scenario(folder.path("s.json"));
-    for (const auto& d : loaded.diagnostics) UNSCOPED_INFO(d.text());
-    REQUIRE(loaded.scenario.has_value());
-    return std::move(*loaded.scenario);
+scenarios::Scenario load_good(const std::string& text) {
+    return scenarios::good_scenario(scenarios::load_text(text));
 }
 
 /// A simple service: `service` beside its engine, `simple` within it, `top` beside the services.
-scenarios::Scenario queue(const std::string& simple, const std::string& service = "",
-                          const std::string& top = "") {
-    return load(R"({"duration": "1h", "services": {"web": {"simple": {)" + simple + "}" + service +
-                R"(}}, "sources": {"u": {"service": "web",
+scenarios::Scenario poisson_queue(const std::string& simple, const std::string& service = "",
+                                  const std::string& top = "") {
+    return load_good(R"({"duration": "1h", "services": {"web": {"simple": {)" + simple + "}" +
+                     service +
+                     R"(}}, "sources": {"u": {"service": "web",
                    "arrivals": {"process": "poisson", "rate": 30}}})" +
-                top + "}");
+                     top + "}");
 }
 
-const char* const kOne =
+const char* const kTwoServers =
     R"("servers": 2, "service_time": {"distribution": "exponential", "mean": "100ms"})";
 
 }  // namespace
 
 TEST_CASE("make_bound: a service of servers, its load, what it holds and what it needs") {
-    const Bound bound = make_bound(queue(kOne, R"(, "replicas": 2)"));
+    const Bound bound = make_bound(poisson_queue(kTwoServers, R"(, "replicas": 2)"));
     REQUIRE(bound.versions.size() == 1);
     const VersionBound& web = bound.versions[0];
     CHECK(web.name == "web");
@@ -52,19 +46,19 @@ TEST_CASE("make_bound: a service of servers, its load, what it holds and what it
 }
 
 TEST_CASE("make_bound: a rate that exactly fills replicas needs one more") {
-    const Bound bound = make_bound(
-        queue(R"("servers": 1, "service_time": {"distribution": "fixed", "mean": "100ms"})"));
+    const Bound bound = make_bound(poisson_queue(
+        R"("servers": 1, "service_time": {"distribution": "fixed", "mean": "100ms"})"));
     CHECK(*bound.versions[0].for_mean == 4);
     CHECK(std::isinf(bound.versions[0].simple->mean_wait_s));
 }
 
 TEST_CASE("make_bound: what is expected, else the SLO, says how many replicas it takes") {
-    const Bound slo = make_bound(queue(kOne, R"(, "slo": {"e2e": "400ms"})"));
+    const Bound slo = make_bound(poisson_queue(kTwoServers, R"(, "slo": {"e2e": "400ms"})"));
     REQUIRE(slo.versions[0].target.has_value());
     CHECK(slo.versions[0].target->quantile == 0.99);
     // p99 of the service time alone is 0.46 s: no number of servers does it.
     CHECK_FALSE(slo.versions[0].for_target.has_value());
-    const Bound fine = make_bound(queue(kOne, R"(, "slo": {"e2e": "500ms"})"));
+    const Bound fine = make_bound(poisson_queue(kTwoServers, R"(, "slo": {"e2e": "500ms"})"));
     REQUIRE(fine.versions[0].for_target.has_value());
     const std::int64_t n = *fine.versions[0].for_target;
     const Distribution service = Distribution::exponential(0.1);
@@ -74,7 +68,8 @@ TEST_CASE("make_bound: what is expected, else the SLO, says how many replicas it
     };
     CHECK(within(n) >= 0.99);
     CHECK(within(n - 1) < 0.99);
-    const Bound wait = make_bound(queue(kOne, "", R"(, "expect": {"requests.failed": "== 0",
+    const Bound wait =
+        make_bound(poisson_queue(kTwoServers, "", R"(, "expect": {"requests.failed": "== 0",
                                         "services.web.latency.queue_s.mean": "< 20ms"})"));
     REQUIRE(wait.versions[0].target.has_value());
     CHECK(wait.versions[0].target->kind == Target::Kind::mean_wait);
@@ -82,18 +77,20 @@ TEST_CASE("make_bound: what is expected, else the SLO, says how many replicas it
 }
 
 TEST_CASE("make_bound: a limited queue turns away by Erlang B or M/M/c/K") {
-    const Bound loss =
-        make_bound(queue(std::string(kOne) + R"(, "queue_limit": 0)", R"(, "replicas": 2)"));
+    const Bound loss = make_bound(
+        poisson_queue(std::string(kTwoServers) + R"(, "queue_limit": 0)", R"(, "replicas": 2)"));
     CHECK(loss.versions[0].simple->blocked == Approx(erlang_b(4, 3)));
     CHECK(loss.versions[0].simple->formula == "Erlang B");
-    const Bound room = make_bound(queue(std::string(kOne) + R"(, "queue_limit": 3)"));
+    const Bound room =
+        make_bound(poisson_queue(std::string(kTwoServers) + R"(, "queue_limit": 3)"));
     CHECK(room.versions[0].simple->waiting_room == 3);
     CHECK(room.versions[0].simple->formula == "M/M/c/K");
 }
 
 TEST_CASE("make_bound: an autoscaled service at its least and at its most replicas") {
-    const Bound bound = make_bound(
-        queue(kOne, R"(, "autoscaling": {"policy": "hpa", "min_replicas": 1, "max_replicas": 5})"));
+    const Bound bound = make_bound(poisson_queue(
+        kTwoServers,
+        R"(, "autoscaling": {"policy": "hpa", "min_replicas": 1, "max_replicas": 5})"));
     const VersionBound& web = bound.versions[0];
     CHECK(web.autoscaler == "hpa");
     REQUIRE(web.at.size() == 2);
@@ -104,7 +101,7 @@ TEST_CASE("make_bound: an autoscaled service at its least and at its most replic
 }
 
 TEST_CASE("make_bound: versions share the traffic by weight; speeds of replicas count") {
-    const Bound bound = make_bound(load(R"({"duration": "1h",
+    const Bound bound = make_bound(load_good(R"({"duration": "1h",
         "services": {"web": {"speed_by_rank": [1, 0.5], "replicas": 2, "versions": {
             "old": {"weight": 90, "simple": {"servers": 1}},
             "new": {"weight": 10, "simple": {"servers": 4}}}}},
@@ -117,7 +114,7 @@ TEST_CASE("make_bound: versions share the traffic by weight; speeds of replicas 
 }
 
 TEST_CASE("make_bound: a closed loop asks for what its users can") {
-    const Bound bound = make_bound(load(R"({"duration": "1h",
+    const Bound bound = make_bound(load_good(R"({"duration": "1h",
         "services": {"web": {"simple": {"servers": 2, "service_time": {"distribution": "fixed", "mean": "100ms"}}}},
         "sources": {"u": {"service": "web", "closed_loop": {"users": 11, "think_time": {"mean": "1s"}}}}})"));
     const VersionBound& web = bound.versions[0];
@@ -129,7 +126,7 @@ TEST_CASE("make_bound: a closed loop asks for what its users can") {
 }
 
 TEST_CASE("make_bound: GPUs of the pools against what the most replicas need") {
-    const Bound bound = make_bound(load(R"({"duration": "1h", "services": {"chat": {
+    const Bound bound = make_bound(load_good(R"({"duration": "1h", "services": {"chat": {
           "engine": {"profile": {"model": "llama-3.1-8b", "gpu": "h100-sxm"}},
           "slo": {"tpot": "30ms"},
           "autoscaling": {"policy": "hpa", "min_replicas": 2, "max_replicas": 12}}},
@@ -145,3 +142,5 @@ TEST_CASE("make_bound: GPUs of the pools against what the most replicas need") {
     CHECK(chat.tpot_capacity_rps <= chat.capacity_rps);
     CHECK(chat.llm->now.iteration_s < chat.llm->most.iteration_s);
 }
+
+}  // namespace headroom::analysis

@@ -1,30 +1,17 @@
 #include "analysis/results/capacity_lag.hpp"
 
 #include <algorithm>
-#include <utility>
 #include <vector>
 
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/analysis/times.hpp"
 
 namespace headroom::analysis {
-namespace {
-
-Time at(int seconds) {
-    return Time::zero() + Duration::seconds(seconds);
-}
-
-metrics::TimeSeries series(const std::vector<std::pair<int, std::int64_t>>& points) {
-    metrics::TimeSeries out;
-    for (const auto& [seconds, value] : points) out.append(at(seconds), value);
-    return out;
-}
-
-}  // namespace
 
 TEST_CASE("CapacityLag: a raise lasts until as many are ready as it asked for") {
     const CapacityLag lag =
-        capacity_lag(series({{0, 2}, {100, 4}}), series({{0, 2}, {130, 3}, {160, 4}}), at(1000));
+        capacity_lag(steps({{0, 2}, {100, 4}}), steps({{0, 2}, {130, 3}, {160, 4}}), at_s(1000));
     CHECK(lag.replicas == 2);
     CHECK(lag.mean_s() == 60.0);
     CHECK(lag.max_s() == 60.0);
@@ -32,8 +19,8 @@ TEST_CASE("CapacityLag: a raise lasts until as many are ready as it asked for") 
 
 TEST_CASE("CapacityLag: the mean weighs a raise by the replicas it asked for") {
     // 2 replicas wait from 100 to 180 and 4 from 115 to 200.
-    const CapacityLag lag = capacity_lag(series({{0, 2}, {100, 4}, {115, 8}}),
-                                         series({{0, 2}, {180, 4}, {200, 8}}), at(1000));
+    const CapacityLag lag = capacity_lag(steps({{0, 2}, {100, 4}, {115, 8}}),
+                                         steps({{0, 2}, {180, 4}, {200, 8}}), at_s(1000));
     CHECK(lag.replicas == 6);
     CHECK(lag.mean_s() == (2 * 80.0 + 4 * 85.0) / 6);
     CHECK(lag.max_s() == 85.0);
@@ -41,35 +28,35 @@ TEST_CASE("CapacityLag: the mean weighs a raise by the replicas it asked for") {
 
 TEST_CASE("CapacityLag: ends when no more are desired than are ready") {
     // 8 never come: at 150 only 3 are desired, and 3 are ready.
-    const CapacityLag gone = capacity_lag(series({{0, 2}, {100, 8}, {150, 3}}),
-                                          series({{0, 2}, {140, 3}, {150, 3}}), at(1000));
+    const CapacityLag gone = capacity_lag(steps({{0, 2}, {100, 8}, {150, 3}}),
+                                          steps({{0, 2}, {140, 3}, {150, 3}}), at_s(1000));
     CHECK(gone.max_s() == 50.0);
     // At 150 the desired number falls to 6, of which 3 are missing until 170.
-    const CapacityLag fewer = capacity_lag(series({{0, 2}, {100, 8}, {150, 6}}),
-                                           series({{0, 2}, {140, 3}, {170, 6}}), at(1000));
+    const CapacityLag fewer = capacity_lag(steps({{0, 2}, {100, 8}, {150, 6}}),
+                                           steps({{0, 2}, {140, 3}, {170, 6}}), at_s(1000));
     CHECK(fewer.max_s() == 70.0);
 }
 
 TEST_CASE("CapacityLag: a raise that is open at the end counts up to it") {
     const CapacityLag lag =
-        capacity_lag(series({{0, 1}, {100, 2}, {400, 3}}), series({{0, 1}}), at(500));
+        capacity_lag(steps({{0, 1}, {100, 2}, {400, 3}}), steps({{0, 1}}), at_s(500));
     CHECK(lag.mean_s() == 250.0);
     CHECK(lag.max_s() == 400.0);
 }
 
 TEST_CASE("CapacityLag: what a run begins with, and what is ready already, is not late") {
-    CHECK_FALSE(capacity_lag(series({{0, 4}}), series({{0, 0}, {60, 4}}), at(100)).mean_s());
-    CHECK_FALSE(capacity_lag({}, {}, at(100)).max_s());
+    CHECK_FALSE(capacity_lag(steps({{0, 4}}), steps({{0, 0}, {60, 4}}), at_s(100)).mean_s());
+    CHECK_FALSE(capacity_lag({}, {}, at_s(100)).max_s());
     // Asked to go down to 2 and up again before a pod went.
     const CapacityLag back =
-        capacity_lag(series({{0, 4}, {50, 2}, {60, 4}}), series({{0, 4}}), at(100));
+        capacity_lag(steps({{0, 4}, {50, 2}, {60, 4}}), steps({{0, 4}}), at_s(100));
     CHECK(back.replicas == 2);
     CHECK(back.mean_s() == 0.0);
 }
 
 TEST_CASE("CapacityLag: a pod that is lost later makes no raise late") {
-    const CapacityLag lag = capacity_lag(series({{0, 1}, {10, 2}}),
-                                         series({{0, 1}, {20, 2}, {50, 1}, {90, 2}}), at(100));
+    const CapacityLag lag = capacity_lag(steps({{0, 1}, {10, 2}}),
+                                         steps({{0, 1}, {20, 2}, {50, 1}, {90, 2}}), at_s(100));
     CHECK(lag.max_s() == 10.0);
 }
 
@@ -104,10 +91,10 @@ TEST_CASE("CapacityLag: is what looking at every second finds") {
         metrics::TimeSeries asked;
         metrics::TimeSeries there;
         for (int s = 0; s < kEnd; ++s) {
-            asked.append(at(s), desired[static_cast<std::size_t>(s)]);
-            there.append(at(s), ready[static_cast<std::size_t>(s)]);
+            asked.append(at_s(s), desired[static_cast<std::size_t>(s)]);
+            there.append(at_s(s), ready[static_cast<std::size_t>(s)]);
         }
-        const CapacityLag lag = capacity_lag(asked, there, at(kEnd));
+        const CapacityLag lag = capacity_lag(asked, there, at_s(kEnd));
         CHECK(lag.replicas == replicas);
         CHECK(lag.waited.to_seconds() == static_cast<double>(waited));
         CHECK(lag.longest == Duration::seconds(longest));
@@ -115,8 +102,8 @@ TEST_CASE("CapacityLag: is what looking at every second finds") {
 }
 
 TEST_CASE("CapacityLag: workloads are added up") {
-    CapacityLag lag = capacity_lag(series({{0, 1}, {10, 4}}), series({{0, 1}, {20, 4}}), at(100));
-    lag += capacity_lag(series({{0, 1}, {10, 2}}), series({{0, 1}, {60, 2}}), at(100));
+    CapacityLag lag = capacity_lag(steps({{0, 1}, {10, 4}}), steps({{0, 1}, {20, 4}}), at_s(100));
+    lag += capacity_lag(steps({{0, 1}, {10, 2}}), steps({{0, 1}, {60, 2}}), at_s(100));
     CHECK(lag.mean_s() == (3 * 10.0 + 50.0) / 4);
     CHECK(lag.max_s() == 50.0);
 }

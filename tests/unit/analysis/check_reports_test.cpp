@@ -11,18 +11,18 @@
 #include "analysis/report/junit.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom::analysis;
-using headroom::scenarios::Diagnostic;
-
+namespace headroom::analysis {
 namespace {
 
-Diagnostic message(const std::string& file, int line, const std::string& text,
-                   const std::string& pointer = "") {
+using scenarios::Diagnostic;
+
+Diagnostic message_at(const std::string& file, int line, const std::string& text,
+                      const std::string& pointer = "") {
     return {{file, line, 0}, pointer, text};
 }
 
 /// A scenario that passed, one that failed, a rule test that failed, a file with an error.
-SuiteResult example() {
+SuiteResult example_suite() {
     SuiteResult result;
     result.checks = {
         {"checks/a.json",
@@ -36,31 +36,32 @@ SuiteResult example() {
          {{.name = "slo.attainment >= 99%"},
           {.name = "replicas at 1m == 8",
            .status = CheckStatus::failed,
-           .messages = {message("checks/b.json", 7, "replicas at 1m == 8: found 2")}}}},
+           .messages = {message_at("checks/b.json", 7, "replicas at 1m == 8: found 2")}}}},
         {"checks/r.json",
          "r",
          CheckFile::Kind::rule_test,
          {{.name = "keeps its pods",
            .status = CheckStatus::failed,
            .description = "or it flaps",
-           .messages = {message("checks/r.json", 4, "replicas at 5m == 8: found \"2\" & <less>")}},
+           .messages = {message_at("checks/r.json", 4,
+                                   "replicas at 5m == 8: found \"2\" & <less>")}},
           {.name = "grows"}}},
         {"checks/c.json",
          "c",
          CheckFile::Kind::scenario,
          {{.name = "load",
            .status = CheckStatus::error,
-           .messages = {message("checks/c.json", 3, "expected a number", "/seed"),
-                        message("--set /x", 0, "expected a key")}}}}};
+           .messages = {message_at("checks/c.json", 3, "expected a number", "/seed"),
+                        message_at("--set /x", 0, "expected a key")}}}}};
     result.left_out = {{"checks/what-if", "a folder of patches"}};
     return result;
 }
 
 /// An element of XML with its attributes and what is in it.
-struct Element {
+struct XmlElement {
     std::string name;
     std::map<std::string, std::string> attributes;
-    std::vector<Element> children;
+    std::vector<XmlElement> children;
     std::string text;
 };
 
@@ -71,9 +72,9 @@ class XmlReader {
     explicit XmlReader(std::string_view text) : text_(text) {}
     bool ok = true;
 
-    Element document() {
+    XmlElement document() {
         take("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        Element root = element();
+        XmlElement root = element();
         blanks();
         if (at_ != text_.size()) ok = false;
         return root;
@@ -124,8 +125,8 @@ class XmlReader {
         }
         return out;
     }
-    Element element() {
-        Element out;
+    XmlElement element() {
+        XmlElement out;
         blanks();
         take("<");
         out.name = until(" />");
@@ -157,7 +158,7 @@ class XmlReader {
 
 using Names = std::vector<std::string>;
 
-bool has_exactly(const Element& element, const Names& attributes) {
+bool has_exactly(const XmlElement& element, const Names& attributes) {
     std::map<std::string, std::string> left = element.attributes;
     for (const std::string& name : attributes) {
         if (left.erase(name) == 0) return false;
@@ -167,10 +168,10 @@ bool has_exactly(const Element& element, const Names& attributes) {
 
 /// What Apache Ant asks for (JUnit.xsd) and Jenkins allows (junit-10.xsd): elements in their order,
 /// all attributes and no others, right counts.
-void check_against_schema(const Element& root) {
+void check_against_schema(const XmlElement& root) {
     CHECK(root.name == "testsuites");
     CHECK(has_exactly(root, {}));
-    for (const Element& suite : root.children) {
+    for (const XmlElement& suite : root.children) {
         CHECK(suite.name == "testsuite");
         CHECK(has_exactly(suite, {"id", "package", "name", "timestamp", "hostname", "tests",
                                   "failures", "errors", "time"}));
@@ -181,7 +182,7 @@ void check_against_schema(const Element& root) {
         CHECK(suite.children.back().name == "system-err");
         std::map<std::string, int> counts = {{"failure", 0}, {"error", 0}};
         for (std::size_t i = 1; i + 2 < suite.children.size(); ++i) {
-            const Element& one = suite.children[i];
+            const XmlElement& one = suite.children[i];
             CHECK(one.name == "testcase");
             CHECK(has_exactly(one, {"name", "classname", "time"}));
             CHECK_FALSE(one.attributes.at("name").empty());
@@ -201,7 +202,7 @@ void check_against_schema(const Element& root) {
 }  // namespace
 
 TEST_CASE("CheckReports: the table tells each check, and what did not hold below it") {
-    CHECK(check_table(example(), {.width = 80}, false) ==
+    CHECK(check_table(example_suite(), {.width = 80}, false) ==
           "pass   a              1 expectation, baseline\n"
           "FAIL   b              2 expectations: 1 failed\n"
           "       checks/b.json:7: replicas at 1m == 8: found 2\n"
@@ -213,20 +214,20 @@ TEST_CASE("CheckReports: the table tells each check, and what did not hold below
           "       --set /x: expected a key\n"
           "\n"
           "4 checks: 1 passed, 2 failed, 1 error; 1 file left out (-v says which)\n");
-    const std::string verbose = check_table(example(), {.width = 80}, true);
+    const std::string verbose = check_table(example_suite(), {.width = 80}, true);
     CHECK(verbose.find("left out: checks/what-if: a folder of patches\n") != std::string::npos);
 }
 
 TEST_CASE("CheckReports: of many messages the table tells the first ten, or all when asked") {
-    SuiteResult result = example();
+    SuiteResult result = example_suite();
     auto& messages = result.checks[1].cases[1].messages;
-    for (int i = 0; i < 20; ++i) messages.push_back(message("x.json", i + 1, "more"));
+    for (int i = 0; i < 20; ++i) messages.push_back(message_at("x.json", i + 1, "more"));
     CHECK(check_table(result, {}, false).find("       ... and 11 more\n") != std::string::npos);
     CHECK(check_table(result, {}, true).find("x.json:20: more\n") != std::string::npos);
 }
 
 TEST_CASE("CheckReports: JSON holds every case and every message") {
-    const nlohmann::ordered_json json = check_json(example());
+    const nlohmann::ordered_json json = check_json(example_suite());
     CHECK(json.at("status") == "error");
     CHECK(json.at("passed") == 1);
     CHECK(json.at("failed") == 2);
@@ -239,7 +240,7 @@ TEST_CASE("CheckReports: JSON holds every case and every message") {
 }
 
 TEST_CASE("CheckReports: Markdown escapes what would mean something") {
-    const std::string text = check_markdown(example());
+    const std::string text = check_markdown(example_suite());
     CHECK(text.find("### headroom check: 4 checks: 1 passed, 2 failed, 1 error\n") == 0);
     CHECK(text.find("| **failed** | b | 2 expectations: 1 failed |\n") != std::string::npos);
     CHECK(text.find("- keeps its pods: or it flaps\n"
@@ -248,14 +249,14 @@ TEST_CASE("CheckReports: Markdown escapes what would mean something") {
 }
 
 TEST_CASE("CheckReports: JUnit XML has the form that its schemas ask for") {
-    SuiteResult result = example();
+    SuiteResult result = example_suite();
     const std::string text = junit_xml(result, "2026-01-31T12:00:00Z");
     XmlReader reader(text);
-    const Element root = reader.document();
+    const XmlElement root = reader.document();
     REQUIRE(reader.ok);
     check_against_schema(root);
     REQUIRE(root.children.size() == 4);
-    const Element& failed = root.children[2].children[1];
+    const XmlElement& failed = root.children[2].children[1];
     CHECK(failed.attributes.at("classname") == "rule-test.r");
     CHECK(failed.children[0].name == "failure");
     CHECK(failed.children[0].attributes.at("message") ==
@@ -282,8 +283,9 @@ TEST_CASE("CheckReports: XML gets no character that it cannot hold") {
 }
 
 TEST_CASE("CheckReports: GitHub gets an annotation a message, escaped as its commands ask") {
-    SuiteResult result = example();
-    result.checks[1].cases[1].messages[0] = message("checks/b,c:d.json", 7, "99 % held\nnot 100 %");
+    SuiteResult result = example_suite();
+    result.checks[1].cases[1].messages[0] =
+        message_at("checks/b,c:d.json", 7, "99 % held\nnot 100 %");
     CHECK(github_annotations(result) ==
           "::error file=checks/b%2Cc%3Ad.json,line=7,title=b::99 %25 held%0Anot 100 %25\n"
           "::error file=checks/r.json,line=4,title=r%3A keeps its pods::replicas at 5m == 8: "
@@ -291,3 +293,5 @@ TEST_CASE("CheckReports: GitHub gets an annotation a message, escaped as its com
           "::error file=checks/c.json,line=3,title=c::/seed: expected a number\n"
           "::error title=c::--set /x: expected a key\n");
 }
+
+}  // namespace headroom::analysis

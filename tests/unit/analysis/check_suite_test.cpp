@@ -1,30 +1,23 @@
 #include "analysis/experiments/check_suite.hpp"
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <memory>
 
 #include "tests/catch.hpp"
+#include "tests/unit/scenarios/shipped_catalogue.hpp"
 #include "tests/unit/scenarios/temporary_folder.hpp"
 
-using namespace headroom;
-using namespace headroom::analysis;
-using scenarios::TemporaryFolder;
-
+namespace headroom::analysis {
 namespace {
 
-std::shared_ptr<const scenarios::Catalogue> catalogue() {
-    static const auto loaded = [] {
-        scenarios::Diagnostics diagnostics;
-        auto read =
-            scenarios::Catalogue::load(scenarios::Catalogue::default_directory(), diagnostics);
-        REQUIRE(read.has_value());
-        return std::make_shared<const scenarios::Catalogue>(std::move(*read));
-    }();
-    return loaded;
+using scenarios::TemporaryFolder;
+
+std::shared_ptr<const scenarios::Catalogue> shared_catalogue() {
+    static const auto shared = std::make_shared<const scenarios::Catalogue>(scenarios::shipped());
+    return shared;
 }
 
-std::string scenario(const std::string& name, const std::string& more = "") {
+std::string web_scenario(const std::string& name, const std::string& more = "") {
     return "{\n  \"name\": \"" + name + R"(", "duration": "1m",
   "services": {"web": {"simple": {"servers": 4}, "replicas": 2}},
   "sources": {"users": {"service": "web", "arrivals": {"process": "poisson", "rate": 20}}})" +
@@ -32,11 +25,11 @@ std::string scenario(const std::string& name, const std::string& more = "") {
 }
 
 std::string expecting(const std::string& name, const std::string& expect) {
-    return scenario(name, "\"expect\": {" + expect + "}");
+    return web_scenario(name, "\"expect\": {" + expect + "}");
 }
 
-SuiteResult run(const TemporaryFolder& folder, SuiteOptions options = {}) {
-    options.catalogue = catalogue();
+SuiteResult run_checks(const TemporaryFolder& folder, SuiteOptions options = {}) {
+    options.catalogue = shared_catalogue();
     return run_suite(find_check_files({folder.path("")}, options.baseline), options);
 }
 
@@ -50,7 +43,7 @@ const Check& check_of(const SuiteResult& result, const TemporaryFolder& folder,
 }
 
 /// All messages of a check, without the folder's path.
-std::string told(const Check& check, const TemporaryFolder& folder) {
+std::string messages_of(const Check& check, const TemporaryFolder& folder) {
     std::string out;
     for (const CheckCase& one : check.cases) {
         for (const auto& message : one.messages) out += message.text() + "\n";
@@ -62,11 +55,6 @@ std::string told(const Check& check, const TemporaryFolder& folder) {
     return out;
 }
 
-std::string text_of(const std::string& path) {
-    std::ifstream in(path);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
 }  // namespace
 
 TEST_CASE("CheckSuite: each expectation is a case, and a failure names its line") {
@@ -74,13 +62,13 @@ TEST_CASE("CheckSuite: each expectation is a case, and a failure names its line"
     folder.write("a.json", expecting("a",
                                      "\"requests.failed\": \"== 0\",\n"
                                      "    \"replicas at 30s\": \"== 3\""));
-    const SuiteResult result = run(folder);
+    const SuiteResult result = run_checks(folder);
     CHECK(result.worst() == CheckStatus::failed);
     const Check& check = check_of(result, folder, "a.json");
     CHECK(check.name == "a");
     REQUIRE(check.cases.size() == 2);
     CHECK(check.count(CheckStatus::failed) == 1);
-    CHECK(told(check, folder) == "a.json:6: replicas at 30s == 3: found 2\n");
+    CHECK(messages_of(check, folder) == "a.json:6: replicas at 30s == 3: found 2\n");
 }
 
 TEST_CASE("CheckSuite: an error ends its own check only") {
@@ -93,12 +81,12 @@ TEST_CASE("CheckSuite: an error ends its own check only") {
         "services": {"web": {"simple": {"servers": 1}}},
         "sources": {"replay": {"service": "web", "trace": {"file": "t.csv"}}}})");
     folder.write("t.csv", "arrival_s,prompt_tokens,output_tokens\n0,10,5\n5,10,5\n1,10,5\n");
-    const SuiteResult result = run(folder);
+    const SuiteResult result = run_checks(folder);
     CHECK(result.count(CheckStatus::error) == 4);
     CHECK(result.count(CheckStatus::passed) == 1);
     CHECK(result.worst() == CheckStatus::error);
     const auto holds = [&](const char* file, const char* part) {
-        const std::string text = told(check_of(result, folder, file), folder);
+        const std::string text = messages_of(check_of(result, folder, file), folder);
         UNSCOPED_INFO(text);
         return text.find(part) != std::string::npos;
     };
@@ -113,55 +101,56 @@ TEST_CASE("CheckSuite: an error ends its own check only") {
 
 TEST_CASE("CheckSuite: a scenario that checks nothing fails, unless that is allowed") {
     const TemporaryFolder folder;
-    folder.write("a.json", scenario("a"));
-    const SuiteResult strict = run(folder);
+    folder.write("a.json", web_scenario("a"));
+    const SuiteResult strict = run_checks(folder);
     CHECK(strict.worst() == CheckStatus::failed);
-    CHECK(told(strict.checks.at(0), folder).find("nothing is checked") != std::string::npos);
-    CHECK(run(folder, {.allow_empty = true}).worst() == CheckStatus::passed);
+    CHECK(messages_of(strict.checks.at(0), folder).find("nothing is checked") != std::string::npos);
+    CHECK(run_checks(folder, {.allow_empty = true}).worst() == CheckStatus::passed);
 }
 
 TEST_CASE("CheckSuite: --set reaches scenarios and the rules of rule tests") {
     const TemporaryFolder folder;
-    folder.write("a.json", scenario("a", R"("expect": {"replicas at 30s": "== 2"})"));
+    folder.write("a.json", web_scenario("a", R"("expect": {"replicas at 30s": "== 2"})"));
     folder.write("rules/a.json", R"({"scenario": "../b.json", "tests": {"one": {
         "series": {"cpu": "1x8"}, "expect": {"desired_replicas at 1m": "== 6"}}}})");
     folder.write("b.json", R"({"duration": "1m", "services": {"web": {"simple": {}, "pod":
         {"requests": {"cpu": "500m"}}, "autoscaling": {"policy": "hpa", "max_replicas": 6}}},
         "sources": {"users": {"service": "web", "arrivals": {"process": "poisson", "rate": 1}}},
         "expect": {"requests.failed": "== 0"}})");
-    const SuiteResult before = run(folder);
-    for (const Check& check : before.checks) INFO(told(check, folder));
+    const SuiteResult before = run_checks(folder);
+    for (const Check& check : before.checks) INFO(messages_of(check, folder));
     CHECK(before.count(CheckStatus::passed) == 3);
-    const SuiteResult after = run(
+    const SuiteResult after = run_checks(
         folder, {.sets = {"/services/web/autoscaling={\"policy\": \"hpa\", \"max_replicas\": 5}"}});
     CHECK(check_of(after, folder, "rules/a.json").status() == CheckStatus::failed);
-    CHECK(told(check_of(after, folder, "rules/a.json"), folder).find("found 5") !=
+    CHECK(messages_of(check_of(after, folder, "rules/a.json"), folder).find("found 5") !=
           std::string::npos);
 }
 
 TEST_CASE("CheckSuite: a baseline is recorded, compared and kept with its tolerances") {
     const TemporaryFolder folder;
-    folder.write("a.json", scenario("a"));
+    folder.write("a.json", web_scenario("a"));
     const std::string baselines = folder.path("baselines");
     const std::string stored = baselines + "/a.json";
     std::filesystem::create_directories(baselines);
     const SuiteOptions compare{.baseline = baselines};
 
-    const SuiteResult missing = run(folder, compare);
+    const SuiteResult missing = run_checks(folder, compare);
     CHECK(missing.worst() == CheckStatus::failed);
-    CHECK(told(missing.checks.at(0), folder).find("found none: record it") != std::string::npos);
+    CHECK(messages_of(missing.checks.at(0), folder).find("found none: record it") !=
+          std::string::npos);
 
-    CHECK(run(folder, {.baseline = baselines, .update_baseline = true}).worst() ==
+    CHECK(run_checks(folder, {.baseline = baselines, .update_baseline = true}).worst() ==
           CheckStatus::passed);
-    const std::string first = text_of(stored);
-    CHECK(run(folder, compare).worst() == CheckStatus::passed);
-    CHECK(text_of(stored) == first);
+    const std::string first = scenarios::text_of(stored);
+    CHECK(run_checks(folder, compare).worst() == CheckStatus::passed);
+    CHECK(scenarios::text_of(stored) == first);
 
     SuiteOptions slower = compare;
     slower.sets = {"/services/web/replicas=1"};
-    const SuiteResult worse = run(folder, slower);
+    const SuiteResult worse = run_checks(folder, slower);
     CHECK(worse.worst() == CheckStatus::failed);
-    const std::string text = told(worse.checks.at(0), folder);
+    const std::string text = messages_of(worse.checks.at(0), folder);
     INFO(text);
     CHECK(text.find("the scenario is not the one that was recorded") != std::string::npos);
     CHECK(text.find("latency.e2e_s.mean 0.1") != std::string::npos);
@@ -169,21 +158,21 @@ TEST_CASE("CheckSuite: a baseline is recorded, compared and kept with its tolera
     CHECK(text.find("replicas.mean 2 -> 1 (-50 %; allowed 1 %)") != std::string::npos);
     CHECK(text.find("services.web.") == std::string::npos);  // said at the top already
     REQUIRE_FALSE(slower.tolerances.add("any").has_value());
-    CHECK(run(folder, slower).worst() == CheckStatus::passed);
+    CHECK(run_checks(folder, slower).worst() == CheckStatus::passed);
 
     std::string with_tolerance = first;
     with_tolerance.insert(first.find("\"metrics\""), "\"tolerances\": {\"latency\": \"50%\"}, ");
     folder.write("baselines/a.json", with_tolerance);
-    CHECK(run(folder, {.baseline = baselines, .update_baseline = true}).worst() ==
+    CHECK(run_checks(folder, {.baseline = baselines, .update_baseline = true}).worst() ==
           CheckStatus::passed);
-    CHECK(text_of(stored).find("\"latency\": \"50%\"") != std::string::npos);
+    CHECK(scenarios::text_of(stored).find("\"latency\": \"50%\"") != std::string::npos);
 
     std::string other_version = first;
     other_version.replace(other_version.find("\"version\": \"") + 12, 1, "9");
     folder.write("baselines/a.json", other_version);
-    const SuiteResult refused = run(folder, compare);
+    const SuiteResult refused = run_checks(folder, compare);
     CHECK(refused.worst() == CheckStatus::error);
-    CHECK(told(refused.checks.at(0), folder).find("--update-baseline") != std::string::npos);
+    CHECK(messages_of(refused.checks.at(0), folder).find("--update-baseline") != std::string::npos);
 }
 
 TEST_CASE("CheckSuite: the result is the same for any number of jobs") {
@@ -202,8 +191,8 @@ TEST_CASE("CheckSuite: the result is the same for any number of jobs") {
             CHECK(done == ++calls);
             CHECK(of == 12);
         };
-        for (const Check& check : run(folder, options).checks) {
-            text += check.name + told(check, folder) + "\n";
+        for (const Check& check : run_checks(folder, options).checks) {
+            text += check.name + messages_of(check, folder) + "\n";
         }
         CHECK(calls == 12);
         return text;
@@ -216,18 +205,20 @@ TEST_CASE("CheckSuite: the result is the same for any number of jobs") {
 
 TEST_CASE("CheckSuite: a raised stop interrupts it and stores nothing") {
     const TemporaryFolder folder;
-    folder.write("a.json", scenario("a"));
-    folder.write("b.json", scenario("b"));
+    folder.write("a.json", web_scenario("a"));
+    folder.write("b.json", web_scenario("b"));
     std::atomic<bool> stop{false};
     SuiteOptions options;
     options.baseline = folder.path("stored");
     options.update_baseline = true;
     options.stop = &stop;
     options.progress = [&stop](std::size_t, std::size_t) { stop = true; };  // after the first
-    CHECK(run(folder, options).interrupted);
+    CHECK(run_checks(folder, options).interrupted);
     CHECK_FALSE(std::filesystem::exists(folder.path("stored")));
     stop = false;
     options.progress = {};
-    CHECK_FALSE(run(folder, options).interrupted);
+    CHECK_FALSE(run_checks(folder, options).interrupted);
     CHECK(std::filesystem::exists(folder.path("stored/b.json")));
 }
+
+}  // namespace headroom::analysis

@@ -8,7 +8,7 @@
 namespace headroom::analysis {
 namespace {
 
-CommandSpec spec() {
+CommandSpec go_spec() {
     return {.name = "go",
             .usage = "FILE",
             .summary = "Goes.",
@@ -27,15 +27,15 @@ CommandSpec spec() {
             .positional_name = "a file"};
 }
 
-std::string usage_error(const std::vector<std::string>& words) {
-    return error_of([&] { (void)parse_arguments(spec(), words); });
+std::string usage_error_of_go(const std::vector<std::string>& words) {
+    return error_of([&] { (void)parse_arguments(go_spec(), words); });
 }
 
 }  // namespace
 
 TEST_CASE("Arguments: options may stand anywhere, and repeat where they may") {
     const Arguments given =
-        parse_arguments(spec(), {"--set", "/a=1", "file", "--quiet", "--set=/b=-2", "-s", "3"});
+        parse_arguments(go_spec(), {"--set", "/a=1", "file", "--quiet", "--set=/b=-2", "-s", "3"});
     CHECK(given.positional == std::vector<std::string>{"file"});
     CHECK(given.values("set") == std::vector<std::string>{"/a=1", "/b=-2"});
     CHECK(given.value("seed") == "3");
@@ -44,26 +44,26 @@ TEST_CASE("Arguments: options may stand anywhere, and repeat where they may") {
 }
 
 TEST_CASE("Arguments: a value that may be left out does not swallow the file") {
-    CHECK(parse_arguments(spec(), {"--log", "file"}).value("log") == "some");
-    CHECK(parse_arguments(spec(), {"--log", "all", "file"}).value("log") == "all");
-    CHECK(parse_arguments(spec(), {"--log=all", "file"}).value("log") == "all");
-    CHECK(parse_arguments(spec(), {"file", "--log"}).value("log") == "some");
-    CHECK(parse_arguments(spec(), {"--fail", "file"}).value("fail") == "any");
-    CHECK(parse_arguments(spec(), {"--fail=a,b", "file"}).value("fail") == "a,b");
+    CHECK(parse_arguments(go_spec(), {"--log", "file"}).value("log") == "some");
+    CHECK(parse_arguments(go_spec(), {"--log", "all", "file"}).value("log") == "all");
+    CHECK(parse_arguments(go_spec(), {"--log=all", "file"}).value("log") == "all");
+    CHECK(parse_arguments(go_spec(), {"file", "--log"}).value("log") == "some");
+    CHECK(parse_arguments(go_spec(), {"--fail", "file"}).value("fail") == "any");
+    CHECK(parse_arguments(go_spec(), {"--fail=a,b", "file"}).value("fail") == "a,b");
 }
 
 TEST_CASE("Arguments: mistakes say what was expected, with the nearest name") {
-    CHECK(usage_error({"file", "--sed", "1"}) ==
+    CHECK(usage_error_of_go({"file", "--sed", "1"}) ==
           "there is no option --sed (did you mean \"--set\"?)");
-    CHECK(usage_error({"file", "--log=al"}) ==
+    CHECK(usage_error_of_go({"file", "--log=al"}) ==
           "--log: expected some or all, found \"al\" (did you mean \"all\"?)");
-    CHECK(usage_error({}) == "expected a file");
-    CHECK(usage_error({"a", "b"}) == "expected no further argument, found \"b\"");
-    CHECK(usage_error({"a", "-s", "1", "-s", "2"}) == "--seed is given twice");
-    CHECK(contains(usage_error({"a", "--seed"}), "--seed"));
-    CHECK(contains(usage_error({"a", "--quiet=1"}), "--quiet"));
-    CHECK(contains(usage_error({"a", "--se", "1"}), "--se"));  // no abbreviations
-    CHECK(usage_error({"--help"}) == "");
+    CHECK(usage_error_of_go({}) == "expected a file");
+    CHECK(usage_error_of_go({"a", "b"}) == "expected no further argument, found \"b\"");
+    CHECK(usage_error_of_go({"a", "-s", "1", "-s", "2"}) == "--seed is given twice");
+    CHECK(contains(usage_error_of_go({"a", "--seed"}), "--seed"));
+    CHECK(contains(usage_error_of_go({"a", "--quiet=1"}), "--quiet"));
+    CHECK(contains(usage_error_of_go({"a", "--se", "1"}), "--se"));  // no abbreviations
+    CHECK(usage_error_of_go({"--help"}) == "");
 }
 
 TEST_CASE("Arguments: whole numbers are held to their range") {
@@ -76,7 +76,7 @@ TEST_CASE("Arguments: whole numbers are held to their range") {
 }
 
 TEST_CASE("Arguments: the help names every option") {
-    const std::string help = help_text(spec());
+    const std::string help = help_text(go_spec());
     CHECK(help.rfind("usage: headroom go FILE\n\nGoes.\n", 0) == 0);
     for (const char* part : {"--set X", "-s, --seed N", "--log[=some|all]", "-h, --help"}) {
         CHECK(contains(help, part));

@@ -6,7 +6,7 @@
 namespace headroom::analysis {
 namespace {
 
-std::string queue(const std::string& name, int servers, const std::string& more = "") {
+std::string queue_json(const std::string& name, int servers, const std::string& more = "") {
     return R"({"name": ")" + name + R"(", "duration": "1m",
   "services": {"web": {"simple": {"servers": )" +
            std::to_string(servers) + R"(}}},
@@ -14,13 +14,13 @@ std::string queue(const std::string& name, int servers, const std::string& more 
            more + "}";
 }
 
-class Files {
+class ScenarioFiles {
   public:
-    Files() {
-        folder_.write("today.json", queue("queue", 2));
-        folder_.write("copy.json", queue("queue", 3, R"(, "seed": 9)"));
-        folder_.write("wide.json", queue("wide", 4));
-        folder_.write("below/today.json", queue("queue", 5));
+    ScenarioFiles() {
+        folder_.write("today.json", queue_json("queue", 2));
+        folder_.write("copy.json", queue_json("queue", 3, R"(, "seed": 9)"));
+        folder_.write("wide.json", queue_json("wide", 4));
+        folder_.write("below/today.json", queue_json("queue", 5));
         folder_.write("faster.json", R"({"services": {"web": {"simple": {"servers": 8}}}})");
         folder_.write("named.json", R"({"name": "with eight"})");
         folder_.write("wrong.json", "{\n \"services\": {\"web\": {\"replicsa\": 8}}\n}");
@@ -40,7 +40,7 @@ class Files {
     scenarios::TemporaryFolder folder_;
 };
 
-std::vector<std::string> names(const CompareInputs& inputs) {
+std::vector<std::string> names_of(const CompareInputs& inputs) {
     std::vector<std::string> out;
     for (const CompareInput& input : inputs.scenarios) out.push_back(input.name);
     return out;
@@ -51,11 +51,11 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("CompareInputs: sides are called by their names, else by their files") {
-    const Files files;
-    CHECK(names(files.load({"today.json", "wide.json"})) == Names{"queue", "wide"});
-    CHECK(names(files.load({"today.json", "copy.json"})) == Names{"today", "copy"});
-    CHECK(names(files.load({"today.json", "today.json"})) == Names{"today", "today (2)"});
-    CHECK(names(files.load({"today.json"}, {"faster.json", "named.json"})) ==
+    const ScenarioFiles files;
+    CHECK(names_of(files.load({"today.json", "wide.json"})) == Names{"queue", "wide"});
+    CHECK(names_of(files.load({"today.json", "copy.json"})) == Names{"today", "copy"});
+    CHECK(names_of(files.load({"today.json", "today.json"})) == Names{"today", "today (2)"});
+    CHECK(names_of(files.load({"today.json"}, {"faster.json", "named.json"})) ==
           Names{"queue", "faster", "with eight"});
     const CompareInputs same = files.load({"today.json", "below/today.json"});
     CHECK(same.scenarios.empty());
@@ -64,7 +64,7 @@ TEST_CASE("CompareInputs: sides are called by their names, else by their files")
 }
 
 TEST_CASE("CompareInputs: a what-if is the base with a patch, both with the assignments") {
-    const Files files;
+    const ScenarioFiles files;
     const CompareInputs inputs =
         files.load({"today.json"}, {"faster.json"}, {"/sources/users/arrivals/rate=6"});
     REQUIRE(inputs.scenarios.size() == 2);
@@ -81,7 +81,7 @@ TEST_CASE("CompareInputs: a what-if is the base with a patch, both with the assi
 }
 
 TEST_CASE("CompareInputs: all share the base's seed, and it is said") {
-    const Files files;
+    const ScenarioFiles files;
     const CompareInputs inputs = files.load({"today.json", "copy.json"});
     CHECK(inputs.scenarios[1].scenario.spec.seed == 1);
     REQUIRE(inputs.notes.size() == 1);
@@ -89,7 +89,7 @@ TEST_CASE("CompareInputs: all share the base's seed, and it is said") {
 }
 
 TEST_CASE("CompareInputs: mistakes of all files, each where it stands") {
-    const Files files;
+    const ScenarioFiles files;
     const CompareInputs inputs = files.load({"today.json", "nowhere.json"}, {"wrong.json"});
     CHECK(inputs.scenarios.empty());
     REQUIRE(inputs.diagnostics.size() == 2);

@@ -10,11 +10,11 @@
 namespace headroom::analysis {
 namespace {
 
-const std::vector<std::string> kAll = {"cost.total", "latency.e2e_s.p99", "replicas.mean",
-                                       "slo.attainment"};
+const std::vector<std::string> kCompared = {"cost.total", "latency.e2e_s.p99", "replicas.mean",
+                                            "slo.attainment"};
 
 Alternative one_alternative(const Replicated& a, const Replicated& b,
-                            const std::vector<std::string>& metrics = kAll) {
+                            const std::vector<std::string>& metrics = kCompared) {
     return compare({"a", a}, {{"b", b}}, {.metrics = metrics}).alternatives.front();
 }
 
@@ -192,7 +192,8 @@ TEST_CASE("Comparison: metrics that only one side has are left out or shown with
     CHECK(!shown.metrics[1].b);
     CHECK(!shown.metrics[1].difference);
     CHECK(shown.metrics[1].change == Change::none);
-    const Comparison common = compare({"a", a}, {{"b", b}}, {.metrics = kAll, .only_common = true});
+    const Comparison common =
+        compare({"a", a}, {{"b", b}}, {.metrics = kCompared, .only_common = true});
     CHECK(common.alternatives[0].metrics.size() == 1);
 }
 

@@ -27,8 +27,7 @@ std::vector<std::string> subjects(const std::vector<control::Decision>& decision
 }
 
 control::Decision wish(double seconds, std::int64_t wanted, Outcome outcome) {
-    return {
-        at_s(seconds), "hpa web", "web", outcome, 3, wanted, 3, std::to_string(wanted) + " wanted"};
+    return web_wish(seconds, wanted, std::to_string(wanted) + " wanted", outcome);
 }
 
 }  // namespace

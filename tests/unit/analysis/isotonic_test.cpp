@@ -26,10 +26,10 @@ bool never_falls(const Values& values, const std::vector<Chain>& chains) {
 }
 
 /// Rows and columns of a full table, row by row.
-struct Table {
+struct FullTable {
     std::vector<Chain> rows;
     std::vector<Chain> columns;
-    Table(std::size_t height, std::size_t width) : rows(height), columns(width) {
+    FullTable(std::size_t height, std::size_t width) : rows(height), columns(width) {
         for (std::size_t i = 0; i < height * width; ++i) {
             rows[i / width].push_back(i);
             columns[i % width].push_back(i);
@@ -50,7 +50,7 @@ TEST_CASE("Isotonic: neighbours that fall share their mean") {
 TEST_CASE("Isotonic: what does not fall comes back bit for bit") {
     const Values values = {0.1, 0.1, 0.30000000000000004, 1e300};
     CHECK(isotonic(values) == values);
-    const Table table(2, 2);
+    const FullTable table(2, 2);
     CHECK(isotonic_two_ways(values, table.rows, table.columns) == values);
 }
 
@@ -58,7 +58,7 @@ TEST_CASE("Isotonic: two orders hold at once, and equal one order where there is
     const Values values = {1, 3, 2, 4};
     CHECK(isotonic_two_ways(values, {{0, 1, 2, 3}}, {}) == isotonic(values));
     // Along the rows nothing falls; down the columns the first falls.
-    const Table table(2, 2);
+    const FullTable table(2, 2);
     const Values smoothed = isotonic_two_ways({2, 5, 1, 6}, table.rows, table.columns);
     CHECK(smoothed[0] == Approx(1.5));
     CHECK(smoothed[1] == Approx(5));
@@ -69,7 +69,7 @@ TEST_CASE("Isotonic: two orders hold at once, and equal one order where there is
 TEST_CASE("Isotonic: random tables come out monotone and no random monotone table is nearer") {
     std::mt19937_64 random(1);
     std::uniform_real_distribution<double> uniform(0, 1);
-    const Table table(5, 4);
+    const FullTable table(5, 4);
     for (int round = 0; round < 50; ++round) {
         Values values;
         for (int i = 0; i < 20; ++i) values.push_back(uniform(random));

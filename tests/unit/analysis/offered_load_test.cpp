@@ -2,10 +2,9 @@
 
 #include "tests/catch.hpp"
 #include "tests/unit/scenarios/temporary_folder.hpp"
+#include "tests/unit/scenarios/varied_scenario.hpp"
 
-using namespace headroom;
-using namespace headroom::analysis;
-
+namespace headroom::analysis {
 namespace {
 
 /// A scenario of two services, a calling b, with these sources; `top` begins with a comma.
@@ -19,10 +18,8 @@ OfferedLoads loads_of(const std::string& sources, const std::string& top = "",
         "b": {"simple": {"servers": 2}}},
         "sources": {)" + sources +
                                "}" + (top.empty() ? R"(, "duration": "1h")" : top) + "}");
-    const auto loaded = scenarios::load_scenario(folder.path("s.json"), options);
-    for (const auto& d : loaded.diagnostics) UNSCOPED_INFO(d.text());
-    REQUIRE(loaded.scenario.has_value());
-    return offered_loads(*loaded.scenario);
+    return offered_loads(
+        scenarios::good_scenario(scenarios::load_scenario(folder.path("s.json"), options)));
 }
 
 }  // namespace
@@ -106,3 +103,5 @@ TEST_CASE("offered_loads: sessions bring their turns, whose prompts grow") {
     // 100, 210 and 320 tokens.
     CHECK(loads.services[1].lengths.mean_prompt() == Approx(210).epsilon(0.01));
 }
+
+}  // namespace headroom::analysis

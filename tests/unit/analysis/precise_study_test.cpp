@@ -6,7 +6,7 @@
 namespace headroom::analysis {
 namespace {
 
-scenarios::Scenario queue(double rate) {
+scenarios::Scenario queue_at(double rate) {
     scenarios::Scenario scenario;
     scenario.spec.seed = 11;
     scenario.spec.end = Time::zero() + Duration::seconds(30);
@@ -32,8 +32,8 @@ std::vector<std::string> digests_of(const PreciseStudy& study) {
 }  // namespace
 
 TEST_CASE("PreciseStudy: as many as were asked for, those begun counted") {
-    const scenarios::Scenario a = queue(20);
-    const scenarios::Scenario b = queue(25);
+    const scenarios::Scenario a = queue_at(20);
+    const scenarios::Scenario b = queue_at(25);
     const StudyPlan plan{.count = 4, .goal = {}};
     const PreciseStudy whole = replicate_to_plan({&a, &b}, plan, {}, mean_latency);
     REQUIRE(whole.studies.size() == 2);
@@ -52,7 +52,7 @@ TEST_CASE("PreciseStudy: as many as were asked for, those begun counted") {
 }
 
 TEST_CASE("PreciseStudy: stops when precise, at the same number for any threads") {
-    const scenarios::Scenario a = queue(20);
+    const scenarios::Scenario a = queue_at(20);
     StudyPlan plan;
     plan.goal.relative = 0.02;
     plan.goal.minimum = 3;
@@ -79,7 +79,7 @@ TEST_CASE("PreciseStudy: stops when precise, at the same number for any threads"
 }
 
 TEST_CASE("PreciseStudy: an interrupted one has failed") {
-    const scenarios::Scenario a = queue(20);
+    const scenarios::Scenario a = queue_at(20);
     std::atomic<bool> stop{true};
     const PreciseStudy study =
         replicate_to_plan({&a}, {.count = 2, .goal = {}}, {.stop = &stop}, mean_latency);

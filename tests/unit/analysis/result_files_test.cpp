@@ -1,8 +1,6 @@
 // The files of a run: requests.csv, decisions.jsonl, run.json, results.h5.
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "analysis/results/decisions_jsonl.hpp"
@@ -19,11 +17,6 @@ namespace headroom::analysis {
 namespace {
 
 using scenarios::TemporaryFolder;
-
-std::string read(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::vector<serving::RequestRow> two_rows() {
     serving::RequestRow done;
@@ -53,7 +46,7 @@ TEST_CASE("requests.csv: has exact times, and nothing where nothing happened") {
     run.result.rows = two_rows();
     const TemporaryFolder folder;
     write_requests_csv(folder.path("r.csv"), run.scenario.spec, run.result);
-    CHECK(read(folder.path("r.csv")) ==
+    CHECK(scenarios::text_of(folder.path("r.csv")) ==
           "id,service,arrival_s,first_scheduled_s,first_token_s,finish_s,prompt_tokens,"
           "output_tokens,preemptions,instance,outcome\n"
           "4,chat,0.000000000001,1.000000000000,1.500000000001,3600.000000000000,512,64,1,2,"
@@ -67,7 +60,8 @@ TEST_CASE("requests.csv: ids name their source when there are several, and names
     run.scenario.spec.sources = {{"users, all", 0, {}}, {"others", 0, {}}};
     const TemporaryFolder folder;
     write_requests_csv(folder.path("r.csv"), run.scenario.spec, run.result);
-    CHECK(read(folder.path("r.csv")).find("\n\"users, all\"/4,chat,") != std::string::npos);
+    CHECK(scenarios::text_of(folder.path("r.csv")).find("\n\"users, all\"/4,chat,") !=
+          std::string::npos);
 }
 
 TEST_CASE("requests.csv: a folder that is not there is an error with its name") {
@@ -82,7 +76,7 @@ TEST_CASE("decisions.jsonl: is one object a line") {
     const HandMadeRun run = hand_made_run();
     const TemporaryFolder folder;
     write_decisions_jsonl(folder.path("d.jsonl"), run.result.control.decisions);
-    const std::string text = read(folder.path("d.jsonl"));
+    const std::string text = scenarios::text_of(folder.path("d.jsonl"));
     CHECK(std::count(text.begin(), text.end(), '\n') == 5);
     const std::size_t second = text.find('\n') + 1;
     CHECK(text.substr(second, text.find('\n', second) - second) ==
@@ -197,7 +191,7 @@ TEST_CASE("results.h5: is the same file for the same run") {
     const TemporaryFolder folder;
     write_results_h5(folder.path("a.h5"), run.scenario, run.result, false);
     write_results_h5(folder.path("b.h5"), run.scenario, run.result, false);
-    CHECK(read(folder.path("a.h5")) == read(folder.path("b.h5")));
+    CHECK(scenarios::text_of(folder.path("a.h5")) == scenarios::text_of(folder.path("b.h5")));
     CHECK_FALSE(Hdf5File::open(folder.path("a.h5")).root().has("requests"));
 }
 

@@ -1,6 +1,5 @@
 #include "analysis/results/result_folder.hpp"
 
-#include <fstream>
 #include <iterator>
 
 #include "analysis/results/text_file.hpp"
@@ -13,11 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using scenarios::TemporaryFolder;
-
-std::string read(const fs::path& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::size_t entries(const fs::path& folder) {
     return static_cast<std::size_t>(
@@ -42,7 +36,7 @@ TEST_CASE("ResultFolder: appears whole, with the folders above it") {
         CHECK(target.path().parent_path() == out.parent_path());
         target.commit();
     }
-    CHECK(read(out / kRunFile) == "1");
+    CHECK(scenarios::text_of(out / kRunFile) == "1");
     CHECK(entries(out.parent_path()) == 1);
 }
 
@@ -63,8 +57,8 @@ TEST_CASE("ResultFolder: replaces an earlier result, and keeps what is not one")
     write_text_file(out / "notes.txt", "mine");
     CHECK_FALSE(ResultFolder::problem(out));
     put_result(out, "2");
-    CHECK(read(out / kRunFile) == "2");
-    CHECK(read(out / "notes.txt") == "mine");
+    CHECK(scenarios::text_of(out / kRunFile) == "2");
+    CHECK(scenarios::text_of(out / "notes.txt") == "mine");
     CHECK_FALSE(fs::exists(out / kRequestsFile));
     CHECK(entries(scratch.path("")) == 1);
 }
@@ -73,7 +67,7 @@ TEST_CASE("ResultFolder: an empty folder may be taken, with a slash at its end t
     const TemporaryFolder scratch;
     fs::create_directory(scratch.path("out"));
     put_result(scratch.path("out/"), "1");
-    CHECK(read(scratch.path("out/run.json")) == "1");
+    CHECK(scenarios::text_of(scratch.path("out/run.json")) == "1");
 }
 
 TEST_CASE("ResultFolder: a symbolic link stays one") {
@@ -82,7 +76,7 @@ TEST_CASE("ResultFolder: a symbolic link stays one") {
     fs::create_directory_symlink(scratch.path("real"), scratch.path("link"));
     put_result(scratch.path("link"), "1");
     CHECK(fs::is_symlink(scratch.path("link")));
-    CHECK(read(scratch.path("real/run.json")) == "1");
+    CHECK(scenarios::text_of(scratch.path("real/run.json")) == "1");
 }
 
 TEST_CASE("ResultFolder: refuses a folder with other files, a file, and what cannot be made") {

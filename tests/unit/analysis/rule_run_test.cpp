@@ -3,11 +3,10 @@
 #include "tests/catch.hpp"
 #include "tests/unit/scenarios/temporary_folder.hpp"
 
-using namespace headroom;
-using namespace headroom::analysis;
-using scenarios::RuleTest;
-
+namespace headroom::analysis {
 namespace {
+
+using scenarios::RuleTest;
 
 /// Tests of an HPA with a target of 40 requests in flight a pod, 1 to 12 pods, whose only test is
 /// `test`; `more` goes into the file.
@@ -25,7 +24,7 @@ RuleTest hpa_test(const std::string& test, const std::string& more = "") {
     return std::move(*loaded.test);
 }
 
-RuleRun run(const RuleTest& test) {
+RuleRun run_first(const RuleTest& test) {
     return run_rule(test, test.cases.front());
 }
 
@@ -41,25 +40,25 @@ std::string points_of(const metrics::TimeSeries& series) {
 /// The messages of those that do not hold.
 std::string failures(const RuleTest& test) {
     std::string out;
-    for (const RuleVerdict& verdict : judge(test, test.cases.front(), run(test))) {
+    for (const RuleVerdict& verdict : judge(test, test.cases.front(), run_first(test))) {
         if (!verdict.held) out += verdict.message + "\n";
     }
     return out;
 }
 
-std::string series(const std::string& values) {
+std::string in_flight(const std::string& values) {
     return R"("series": {"requests_in_flight": ")" + values + R"("}, )";
 }
 
-constexpr const char* kAny = R"("expect": {"replicas.max": ">= 0"})";
+constexpr const char* kExpectsAny = R"("expect": {"replicas.max": ">= 0"})";
 
 }  // namespace
 
 TEST_CASE("RuleRun: a load in total is dealt to the pods that are ready") {
     const RuleTest test =
         hpa_test(R"("series": {"requests_in_flight in total": "40x3 160x8"}, "replicas": 1, )" +
-                 std::string(kAny));
-    const RuleRun result = run(test);
+                 std::string(kExpectsAny));
+    const RuleRun result = run_first(test);
     CHECK(points_of(result.desired) == "0s:1 60s:4 ");
     CHECK(points_of(result.ready) == "0s:1 60s:4 ");
     CHECK(result.ups == 1);
@@ -72,9 +71,9 @@ TEST_CASE("RuleRun: a load in total is dealt to the pods that are ready") {
 TEST_CASE("RuleRun: a new pod is pending, then not ready, then ready and scraped") {
     const RuleTest test =
         hpa_test(R"("series": {"requests_in_flight in total": "80x12"}, "replicas": 1, )" +
-                     std::string(kAny),
+                     std::string(kExpectsAny),
                  R"("pod": {"pending_time": "10s", "start_time": "40s"}, )");
-    const RuleRun result = run(test);
+    const RuleRun result = run_first(test);
     CHECK(points_of(result.desired) == "0s:2 ");
     CHECK(points_of(result.ready) == "0s:1 40s:2 ");
     // Scraped for the first time 45 s after the start; until then the one pod has it all.
@@ -83,8 +82,9 @@ TEST_CASE("RuleRun: a new pod is pending, then not ready, then ready and scraped
 }
 
 TEST_CASE("RuleRun: the stabilization window holds pods, and a reversal counts") {
-    const RuleTest test = hpa_test(series("40x3 10x12 80x4") + R"("replicas": 4, )" + kAny);
-    const RuleRun result = run(test);
+    const RuleTest test =
+        hpa_test(in_flight("40x3 10x12 80x4") + R"("replicas": 4, )" + kExpectsAny);
+    const RuleRun result = run_first(test);
     // Four were wanted for the last time at 45 s; two minutes later they go.
     CHECK(points_of(result.desired) == "0s:4 165s:1 255s:2 270s:4 285s:8 300s:12 ");
     CHECK(result.downs == 1);
@@ -93,11 +93,11 @@ TEST_CASE("RuleRun: the stabilization window holds pods, and a reversal counts")
 }
 
 TEST_CASE("RuleRun: a missing value leaves the one before, a stale one none") {
-    const RuleTest missing = hpa_test(series("80 _x20") + R"("replicas": 2, )" + kAny);
+    const RuleTest missing = hpa_test(in_flight("80 _x20") + R"("replicas": 2, )" + kExpectsAny);
     // The two new pods are never scraped: they count as idle, and four are enough.
-    CHECK(points_of(run(missing).desired) == "0s:4 ");
-    CHECK(run(missing).ticks.back().inputs == "requests_in_flight 80 (target 40 a pod)");
-    const RuleTest stale = hpa_test(series("40 stale") + R"("replicas": 2,
+    CHECK(points_of(run_first(missing).desired) == "0s:4 ");
+    CHECK(run_first(missing).ticks.back().inputs == "requests_in_flight 80 (target 40 a pod)");
+    const RuleTest stale = hpa_test(in_flight("40 stale") + R"("replicas": 2,
         "expect": {"replicas during 0s..10m": "== 2", "reason at 5m": "metrics failed"})");
     CHECK(failures(stale) == "");
 }
@@ -105,8 +105,8 @@ TEST_CASE("RuleRun: a missing value leaves the one before, a stale one none") {
 TEST_CASE("RuleRun: one pod's own series goes before that of each") {
     const RuleTest test = hpa_test(R"("series": {"requests_in_flight": "20",
         "requests_in_flight of pod 1": "100"}, "replicas": 2, )" +
-                                   std::string(kAny));
-    CHECK(run(test).ticks.front().inputs == "requests_in_flight 60 (target 40 a pod)");
+                                   std::string(kExpectsAny));
+    CHECK(run_first(test).ticks.front().inputs == "requests_in_flight 60 (target 40 a pod)");
 }
 
 TEST_CASE("RuleRun: an external metric of pods is their sum") {
@@ -142,7 +142,8 @@ TEST_CASE("RuleRun: a queue before no pod wakes the rule between its ticks") {
 }
 
 TEST_CASE("RuleRun: what does not hold is told with what the rule said then and before") {
-    const std::string text = failures(hpa_test(series("40x3 10x12") + R"("replicas": 4, "expect": {
+    const std::string text =
+        failures(hpa_test(in_flight("40x3 10x12") + R"("replicas": 4, "expect": {
         "desired_replicas during 0s..3m": "== 4", "replicas at 10s": "== 5",
         "reason at 1m": "limited", "scale_events.down": "== 0"})"));
     INFO(text);
@@ -158,6 +159,8 @@ TEST_CASE("RuleRun: what does not hold is told with what the rule said then and 
 
 TEST_CASE("RuleRun: a raised stop ends it") {
     const std::atomic<bool> stop{true};
-    const RuleTest test = hpa_test(series("40x100") + kAny);
+    const RuleTest test = hpa_test(in_flight("40x100") + kExpectsAny);
     CHECK(run_rule(test, test.cases.front(), &stop).interrupted);
 }
+
+}  // namespace headroom::analysis

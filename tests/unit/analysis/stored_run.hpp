@@ -3,22 +3,11 @@
 #pragma once
 
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "analysis/results/read_results.hpp"
+#include "tests/unit/analysis/times.hpp"
 
 namespace headroom::analysis {
-
-inline Time at_s(double seconds) {
-    return Time::from_seconds(seconds);
-}
-
-inline metrics::TimeSeries steps(const std::vector<std::pair<double, std::int64_t>>& points) {
-    metrics::TimeSeries out;
-    for (const auto& [seconds, value] : points) out.append(at_s(seconds), value);
-    return out;
-}
 
 inline control::Decision bound(double seconds, const std::string& pod, int node) {
     return {at_s(seconds),
@@ -29,6 +18,12 @@ inline control::Decision bound(double seconds, const std::string& pod, int node)
             node,
             node,
             "bound to gpu-" + std::to_string(node) + ", devices 0"};
+}
+
+/// A wish of the autoscaler of web, which has three replicas.
+inline control::Decision web_wish(double seconds, std::int64_t wanted, const std::string& reason,
+                                  control::Decision::Outcome outcome) {
+    return {at_s(seconds), "hpa web", "web", outcome, 3, wanted, 3, reason};
 }
 
 inline StoredRun stored_run() {

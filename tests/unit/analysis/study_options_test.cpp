@@ -9,7 +9,7 @@ namespace headroom::analysis {
 namespace {
 
 /// As a command that has all of these options reads them.
-Arguments given(const std::vector<std::string>& words) {
+Arguments study_arguments(const std::vector<std::string>& words) {
     CommandSpec spec;
     spec.name = "study";
     spec.options = run_study_options();
@@ -17,26 +17,26 @@ Arguments given(const std::vector<std::string>& words) {
     return parse_arguments(spec, words);
 }
 
-std::string usage_error(const std::vector<std::string>& words) {
-    return error_of([&] { (void)run_study(given(words)); });
+std::string usage_error_of_study(const std::vector<std::string>& words) {
+    return error_of([&] { (void)run_study(study_arguments(words)); });
 }
 
 }  // namespace
 
 TEST_CASE("StudyOptions: a number, or until precise") {
-    CHECK(!study_options(given({}), std::nullopt));
-    CHECK(study_options(given({}), 10)->plan.count == 10);
-    CHECK(study_options(given({"--replications", "7"}), 10)->plan.count == 7);
-    const auto automatic = study_options(given({"--replications", "auto"}), 10);
+    CHECK(!study_options(study_arguments({}), std::nullopt));
+    CHECK(study_options(study_arguments({}), 10)->plan.count == 10);
+    CHECK(study_options(study_arguments({"--replications", "7"}), 10)->plan.count == 7);
+    const auto automatic = study_options(study_arguments({"--replications", "auto"}), 10);
     CHECK(!automatic->plan.count);
     CHECK(automatic->plan.goal.relative == 0.05);
     CHECK(automatic->plan.goal.maximum == 200);
     CHECK(automatic->confidence == 0.95);
     CHECK(automatic->threads >= 1);
-    const auto precise =
-        study_options(given({"--precision", "2%", "--most-replications=30", "--confidence", "0.9",
-                             "--threads", "3", "--metric", "cost.total"}),
-                      std::nullopt);
+    const auto precise = study_options(
+        study_arguments({"--precision", "2%", "--most-replications=30", "--confidence", "0.9",
+                         "--threads", "3", "--metric", "cost.total"}),
+        std::nullopt);
     CHECK(!precise->plan.count);
     CHECK(precise->plan.goal.relative == Approx(0.02));
     CHECK(precise->plan.goal.confidence == 0.9);
@@ -46,21 +46,22 @@ TEST_CASE("StudyOptions: a number, or until precise") {
 }
 
 TEST_CASE("StudyOptions: what contradicts itself or makes no sense is refused") {
-    CHECK(usage_error({"--replications", "0"}).find("from 1 to") != std::string::npos);
-    CHECK(usage_error({"--replications", "many"}) != "");
-    CHECK(usage_error({"--replications", "3", "--precision", "2%"}) ==
+    CHECK(usage_error_of_study({"--replications", "0"}).find("from 1 to") != std::string::npos);
+    CHECK(usage_error_of_study({"--replications", "many"}) != "");
+    CHECK(usage_error_of_study({"--replications", "3", "--precision", "2%"}) ==
           "--precision: expected with --replications auto");
-    CHECK(usage_error({"--precision", "200%"}) != "");
-    CHECK(usage_error({"--replications=2", "--confidence", "100%"}) != "");
-    CHECK(usage_error({"--metric", "cost.total"}) == "--metric: expected with --replications");
-    CHECK(usage_error({"--confidence", "90%"}) ==
+    CHECK(usage_error_of_study({"--precision", "200%"}) != "");
+    CHECK(usage_error_of_study({"--replications=2", "--confidence", "100%"}) != "");
+    CHECK(usage_error_of_study({"--metric", "cost.total"}) ==
+          "--metric: expected with --replications");
+    CHECK(usage_error_of_study({"--confidence", "90%"}) ==
           "--confidence: expected with --replications or --batch-means");
-    CHECK(usage_error({"--warm-up", "never"}).find("expected auto") != std::string::npos);
-    CHECK(run_study(given({"--batch-means", "--confidence", "90%"})).confidence == 0.9);
-    const RunStudy warm_up = run_study(given({"--warm-up", "auto"}));
+    CHECK(usage_error_of_study({"--warm-up", "never"}).find("expected auto") != std::string::npos);
+    CHECK(run_study(study_arguments({"--batch-means", "--confidence", "90%"})).confidence == 0.9);
+    const RunStudy warm_up = run_study(study_arguments({"--warm-up", "auto"}));
     CHECK(warm_up.needs_rows());
     CHECK(!warm_up.replications);
-    CHECK(!run_study(given({})).wants_rows());
+    CHECK(!run_study(study_arguments({})).wants_rows());
 }
 
 TEST_CASE("StudyOptions: patterns that name nothing are all told") {

@@ -18,7 +18,8 @@ std::vector<std::string> kinds_at(const std::vector<TimelineEntry>& entries, dou
     return out;
 }
 
-const TimelineEntry& only(const std::vector<TimelineEntry>& entries, double seconds, Kind kind) {
+const TimelineEntry& only_entry(const std::vector<TimelineEntry>& entries, double seconds,
+                                Kind kind) {
     const TimelineEntry* found = nullptr;
     for (const TimelineEntry& entry : entries) {
         if (entry.time != at_s(seconds) || entry.kind != kind) continue;
@@ -29,9 +30,8 @@ const TimelineEntry& only(const std::vector<TimelineEntry>& entries, double seco
     return *found;
 }
 
-control::Decision wish(double seconds, std::int64_t wanted, const std::string& reason,
-                       Outcome outcome = Outcome::blocked) {
-    return {at_s(seconds), "hpa web", "web", outcome, 3, wanted, 3, reason};
+control::Decision blocked_wish(double seconds, std::int64_t wanted, const std::string& reason) {
+    return web_wish(seconds, wanted, reason, Outcome::blocked);
 }
 
 }  // namespace
@@ -43,16 +43,17 @@ TEST_CASE("Timeline: pods of one instant are one entry, causes come before what 
     CHECK(kinds_at(chat, 960) ==
           std::vector<std::string>{"desired", "pods_unplaced", "pods_bound"});
     CHECK(kinds_at(chat, 1800) == std::vector<std::string>{"desired", "pods_deleted", "ready"});
-    const TimelineEntry& bound = only(chat, 960, Kind::pods_bound);
+    const TimelineEntry& bound = only_entry(chat, 960, Kind::pods_bound);
     CHECK(bound.pods == std::vector<std::string>{"chat-4", "chat-5", "chat-6"});
     CHECK(bound.places[2] == "bound to gpu-6, devices 0");
-    const TimelineEntry& deleted = only(chat, 1800, Kind::pods_deleted);
+    const TimelineEntry& deleted = only_entry(chat, 1800, Kind::pods_deleted);
     CHECK(deleted.pods == std::vector<std::string>{"chat-4", "chat-7"});
     CHECK(deleted.before == 8);
     CHECK(deleted.after == 6);
-    CHECK(only(chat, 960, Kind::pods_unplaced).reason == "0/8 nodes are available");
-    CHECK(only(chat, 960, Kind::desired).inputs == "requests_in_flight 247.5 (target 40 a pod)");
-    const TimelineEntry& ready = only(chat, 1040, Kind::ready);
+    CHECK(only_entry(chat, 960, Kind::pods_unplaced).reason == "0/8 nodes are available");
+    CHECK(only_entry(chat, 960, Kind::desired).inputs ==
+          "requests_in_flight 247.5 (target 40 a pod)");
+    const TimelineEntry& ready = only_entry(chat, 1040, Kind::ready);
     CHECK(ready.before == 4);
     CHECK(ready.after == 7);
     CHECK(all.workloads[1].empty());
@@ -68,7 +69,7 @@ TEST_CASE("Timeline: what is about no workload is about the cluster") {
     const RunTimeline all = build_timeline(run);
     REQUIRE(all.cluster.size() == 1);
     CHECK(all.cluster[0].subject == "gpu-7");
-    CHECK(only(all.workloads[0], 1900, Kind::fault).reason == "killed");
+    CHECK(only_entry(all.workloads[0], 1900, Kind::fault).reason == "killed");
     CHECK(kinds_at(all.workloads[1], 1900) == std::vector<std::string>{"fault", "fault"});
 }
 
@@ -100,15 +101,15 @@ TEST_CASE("Timeline: a pod whose name is that of a workload belongs to its own")
 
 TEST_CASE("Timeline: ticks without an effect, and wishes like the one before, are left out") {
     StoredRun run = stored_run();
-    run.decisions = {wish(10, 3, "3 wanted", Outcome::unchanged),
-                     wish(20, 5, "5 wanted, 3 allowed: limit; 12.5 a pod"),
-                     wish(30, 6, "6 wanted, 3 allowed: limit; 14 a pod"),
-                     wish(40, 6, "6 wanted, 3 held: window; 14 a pod"),
-                     wish(50, 2, "2 wanted, 3 held: window; 9 a pod"),
-                     wish(60, 3, "3 wanted", Outcome::unchanged),
-                     wish(70, 2, "2 wanted, 3 held: window; 9 a pod")};
+    run.decisions = {web_wish(10, 3, "3 wanted", Outcome::unchanged),
+                     blocked_wish(20, 5, "5 wanted, 3 allowed: limit; 12.5 a pod"),
+                     blocked_wish(30, 6, "6 wanted, 3 allowed: limit; 14 a pod"),
+                     blocked_wish(40, 6, "6 wanted, 3 held: window; 14 a pod"),
+                     blocked_wish(50, 2, "2 wanted, 3 held: window; 9 a pod"),
+                     web_wish(60, 3, "3 wanted", Outcome::unchanged),
+                     blocked_wish(70, 2, "2 wanted, 3 held: window; 9 a pod")};
     // Of another number it is another wish.
-    run.decisions.push_back(wish(80, 2, "2 wanted, 4 held: window; 9 a pod"));
+    run.decisions.push_back(blocked_wish(80, 2, "2 wanted, 4 held: window; 9 a pod"));
     run.decisions.back().before = run.decisions.back().after = 4;
     std::vector<double> told;
     const RunTimeline all = build_timeline(run);
@@ -123,7 +124,7 @@ TEST_CASE("Timeline: a change that nobody accounts for is told without an actor"
     StoredRun run = stored_run();
     run.workloads[1].desired = steps({{0, 3}, {300, 5}});
     const RunTimeline all = build_timeline(run);
-    const TimelineEntry& entry = only(all.workloads[1], 300, Kind::desired);
+    const TimelineEntry& entry = only_entry(all.workloads[1], 300, Kind::desired);
     CHECK(entry.actor.empty());
     CHECK(entry.before == 3);
     CHECK(entry.after == 5);

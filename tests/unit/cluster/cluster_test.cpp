@@ -2,15 +2,12 @@
 
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/core/time_at.hpp"
 
-using namespace headroom;
-using namespace headroom::cluster;
-
+namespace headroom::cluster {
 namespace {
 
-Time at(std::int64_t s) {
-    return Time::zero() + Duration::seconds(s);
-}
+using tests::at;
 
 NodeSpec gpu_node(std::string name, int gpus = 2, SharingMode sharing = SharingMode::exclusive) {
     NodeSpec spec{.name = std::move(name),
@@ -35,8 +32,6 @@ PodSpec gpu_pod(std::int32_t count, std::vector<std::string> models = {}) {
     spec.devices = {.count = count, .models = std::move(models)};
     return spec;
 }
-
-}  // namespace
 
 TEST_CASE("Cluster: bind takes what the pod asks for and release gives it back") {
     Cluster cluster;
@@ -302,3 +297,6 @@ TEST_CASE("Cluster: conserves everything over random lives") {
         }
     }
 }
+
+}  // namespace
+}  // namespace headroom::cluster

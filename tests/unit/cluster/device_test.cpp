@@ -2,9 +2,7 @@
 
 #include "tests/catch.hpp"
 
-using namespace headroom;
-using namespace headroom::cluster;
-
+namespace headroom::cluster {
 namespace {
 
 Device make(SharingMode sharing, std::string model = "H100-SXM5-80GB",
@@ -24,8 +22,6 @@ bool layout_exists(const std::vector<std::string>& kinds) {
     std::vector<std::int32_t> starts;
     return find_layout(*table, profiles, starts);
 }
-
-}  // namespace
 
 TEST_CASE("Device: an exclusive device goes to one pod, whole") {
     Device gpu = make(SharingMode::exclusive);
@@ -170,3 +166,6 @@ TEST_CASE("SliceTable: a layout is found whatever the order of creation, or ther
     CHECK_FALSE(layout_exists({"4g", "2g", "2g"}));
     CHECK_FALSE(layout_exists({"7g", "1g"}));
 }
+
+}  // namespace
+}  // namespace headroom::cluster

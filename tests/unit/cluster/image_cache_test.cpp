@@ -1,15 +1,12 @@
 #include "sim/cluster/image_cache.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/unit/core/time_at.hpp"
 
-using namespace headroom;
-using namespace headroom::cluster;
-
+namespace headroom::cluster {
 namespace {
-Time at(std::int64_t s) {
-    return Time::zero() + Duration::seconds(s);
-}
-}  // namespace
+
+using tests::at;
 
 TEST_CASE("ImageCache: the least recently used goes first, and never what is in use") {
     ImageCache cache{Bytes{100}};
@@ -71,3 +68,6 @@ TEST_CASE("ImageCache: hits and misses are counted, and several users pin one en
     CHECK(cache.insert("a", gibibytes(9), at(6)));
     CHECK(cache.used() == gibibytes(9));
 }
+
+}  // namespace
+}  // namespace headroom::cluster

@@ -2,9 +2,7 @@
 
 #include "tests/catch.hpp"
 
-using namespace headroom;
-using namespace headroom::cluster;
-
+namespace headroom::cluster {
 namespace {
 
 const Labels kNode{{"zone", "a"}, {"cores", "16"}, {"disk", "ssd"}};
@@ -12,8 +10,6 @@ const Labels kNode{{"zone", "a"}, {"cores", "16"}, {"disk", "ssd"}};
 bool holds(std::string key, MatchOperator op, std::vector<std::string> values = {}) {
     return matches(MatchExpression{std::move(key), op, std::move(values)}, kNode);
 }
-
-}  // namespace
 
 TEST_CASE("Labels: In and NotIn compare values, and NotIn holds where the label is absent") {
     CHECK(holds("zone", MatchOperator::in, {"b", "a"}));
@@ -75,3 +71,6 @@ TEST_CASE("Labels: PreferNoSchedule taints keep nobody off a node") {
     CHECK(first_untolerated(taints, {})->key == "b");
     CHECK(first_untolerated(taints, {{.key = "b", .op = TolerationOperator::exists}}) == nullptr);
 }
+
+}  // namespace
+}  // namespace headroom::cluster

@@ -3,11 +3,10 @@
 #include "sim/cluster/components.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom;
-using namespace headroom::cluster;
-using network::FlowNetwork;
-
+namespace headroom::cluster {
 namespace {
+
+using network::FlowNetwork;
 
 constexpr std::int64_t kGigabyte = 1'000'000'000;
 
@@ -19,8 +18,6 @@ std::vector<std::string> names(const FlowNetwork& net, const Route& route) {
 
 using Names = std::vector<std::string>;
 using Numbers = std::vector<std::uint32_t>;
-
-}  // namespace
 
 TEST_CASE("Topology: the default star leads from storage over the zone to the node") {
     FlowNetwork net;
@@ -133,3 +130,6 @@ TEST_CASE("components: are numbered by their lowest member") {
         {5, 4}, {4, 1}, {2, 5}, {2, 2}};
     CHECK(components(6, chain) == Numbers{0, 1, 1, 2, 1, 1});
 }
+
+}  // namespace
+}  // namespace headroom::cluster

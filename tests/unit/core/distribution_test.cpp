@@ -1,6 +1,5 @@
 #include "sim/core/distribution.hpp"
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -10,10 +9,12 @@
 #include "sim/core/math.hpp"
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/core/bits.hpp"
 
-using namespace headroom;
-
+namespace headroom {
 namespace {
+
+using tests::bits;
 
 struct Named {
     std::string name;
@@ -48,12 +49,6 @@ double integrate(F f) {
     }
     return sum * kStep;
 }
-
-std::uint64_t bits(double x) {
-    return std::bit_cast<std::uint64_t>(x);
-}
-
-}  // namespace
 
 TEST_CASE("Distribution: mean and cv are the moments of the quantile function") {
     for (const auto& [name, d] : one_of_each()) {
@@ -220,3 +215,6 @@ TEST_CASE("Distribution: draws have the same bits for all time") {
         }
     }
 }
+
+}  // namespace
+}  // namespace headroom

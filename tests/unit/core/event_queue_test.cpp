@@ -8,8 +8,7 @@
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom;
-
+namespace headroom {
 namespace {
 
 using Queue = EventQueue<std::uint64_t>;
@@ -98,8 +97,6 @@ void compare_with_model(std::uint64_t seed, std::uint64_t steps, std::uint64_t t
     }
     REQUIRE(model.events.empty());
 }
-
-}  // namespace
 
 TEST_CASE("EventQueue: orders by time, then class, then entity, then ordinal") {
     Queue queue;
@@ -194,3 +191,6 @@ TEST_CASE("EventQueue: agrees with a sorted map over random histories") {
         compare_with_model(seed, 2000, seed % 5 == 0 ? 400 : 3 * seed);
     }
 }
+
+}  // namespace
+}  // namespace headroom

@@ -10,15 +10,12 @@
 #include "sim/core/slab.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom;
-
+namespace headroom {
 namespace {
 
 using ThingId = Id<struct ThingTag>;
 template <class T>
 using Things = Slab<T, ThingTag>;
-
-}  // namespace
 
 TEST_CASE("Id: is none by default and ordered by index, then generation") {
     static_assert(sizeof(ThingId) == 8 && std::is_trivially_copyable_v<ThingId>);
@@ -114,3 +111,6 @@ TEST_CASE("hash: names and integers have fixed hashes") {
     for (int i = 0; i < 10000; ++i) seen.insert(hash_name("service/" + std::to_string(i)));
     CHECK(seen.size() == 10000);
 }
+
+}  // namespace
+}  // namespace headroom

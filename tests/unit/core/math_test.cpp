@@ -10,10 +10,12 @@
 
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/core/bits.hpp"
 
-using namespace headroom;
-
+namespace headroom {
 namespace {
+
+using tests::bits;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -34,10 +36,6 @@ double relative(double got, long double want) {
     return static_cast<double>(std::fabs((static_cast<long double>(got) - want) / want));
 }
 
-std::uint64_t bits(double x) {
-    return std::bit_cast<std::uint64_t>(x);
-}
-
 /// The worst error over random arguments, with where it occurred for the failure's message.
 struct Worst {
     double error = 0;
@@ -50,14 +48,12 @@ struct Worst {
     }
 };
 
-constexpr std::uint64_t kDraws = 100000;
-
-}  // namespace
+constexpr std::uint64_t kRandomArguments = 100000;
 
 TEST_CASE("det_log: is within one unit of the last place") {
     const RandomStream random{1, "det_log"};
     Worst wide, near_one;
-    for (std::uint64_t i = 0; i < kDraws; ++i) {
+    for (std::uint64_t i = 0; i < kRandomArguments; ++i) {
         const double u = random.uniform(i, 0);
         const double x = std::ldexp(1 + u, static_cast<int>(random.below(2046, i, 1)) - 1022);
         wide.take(ulps(det_log(x), std::log(static_cast<long double>(x))), x);
@@ -97,7 +93,7 @@ TEST_CASE("det_log: zero, infinity, negatives, NaN and subnormals are defined") 
 TEST_CASE("det_exp: is within one unit of the last place, two where the result is subnormal") {
     const RandomStream random{2, "det_exp"};
     Worst normal, subnormal;
-    for (std::uint64_t i = 0; i < kDraws; ++i) {
+    for (std::uint64_t i = 0; i < kRandomArguments; ++i) {
         const double u = random.uniform(i, 0);
         const double wide = (2 * u - 1) * 708;
         normal.take(ulps(det_exp(wide), std::exp(static_cast<long double>(wide))), wide);
@@ -145,7 +141,7 @@ TEST_CASE("det_pow: is within one unit of the last place for large exponents too
         worst_x = x;
         worst_y = y;
     };
-    for (std::uint64_t i = 0; i < kDraws; ++i) {
+    for (std::uint64_t i = 0; i < kRandomArguments; ++i) {
         const double u = random.uniform(i, 0), v = 2 * random.uniform(i, 1) - 1;
         take(std::ldexp(1 + u, static_cast<int>(random.below(40, i, 2)) - 20), 30 * v);
         take(std::ldexp(1 + u, static_cast<int>(random.below(2000, i, 3)) - 1000), v);
@@ -180,7 +176,7 @@ TEST_CASE("det_pow: special cases are those of C's pow") {
 TEST_CASE("det_log1p and det_expm1: keep their digits next to zero") {
     const RandomStream random{5, "log1p"};
     Worst log1p, expm1;
-    for (std::uint64_t i = 0; i < kDraws; ++i) {
+    for (std::uint64_t i = 0; i < kRandomArguments; ++i) {
         const double x =
             std::ldexp(2 * random.uniform(i, 0) - 1, 2 - static_cast<int>(random.below(200, i, 1)));
         if (x > -1) log1p.take(ulps(det_log1p(x), std::log1p(static_cast<long double>(x))), x);
@@ -336,3 +332,6 @@ TEST_CASE("math: many results have the same bits for all time") {
     }
     CHECK(sum == 0x2353b1f262c5edabULL);
 }
+
+}  // namespace
+}  // namespace headroom

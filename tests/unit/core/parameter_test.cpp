@@ -6,8 +6,7 @@
 #include "sim/core/registry.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom;
-
+namespace headroom {
 namespace {
 
 ParameterSpecs all_types() {
@@ -50,8 +49,6 @@ class Polite : public Greeter {
 };
 
 REGISTER_POLICY(Greeter, Polite, "polite", "greets by name");
-
-}  // namespace
 
 TEST_CASE("Parameters: every parameter that is not set holds its default") {
     const Parameters p = Parameters::defaults(all_types());
@@ -137,3 +134,6 @@ TEST_CASE("Registry: a policy registers itself and is built by name from its par
     const auto policy = make_policy<Greeter>(choice, context);
     CHECK(policy->greet() == "hello reader " + std::to_string(context.random.below(10, 0)));
 }
+
+}  // namespace
+}  // namespace headroom

@@ -7,7 +7,8 @@
 
 #include "tests/catch.hpp"
 
-using namespace headroom;
+namespace headroom {
+namespace {
 
 TEST_CASE("RandomStream: Philox4x32-10 gives the known answers that Random123 publishes") {
     struct Vector {
@@ -50,6 +51,22 @@ TEST_CASE("RandomStream: a pair holds what two single draws return") {
         const auto [even, odd] = stream.bits2(index, 3);
         CHECK(even == stream.bits(index, 6));
         CHECK(odd == stream.bits(index, 7));
+    }
+}
+
+TEST_CASE("RandomStream: many draws at once are those drawn pair by pair") {
+    const RandomStream stream{7, "many"};
+    for (const std::uint64_t index : {0ULL, 5ULL, 0x123456789abcdef0ULL}) {
+        // Over the end of the counter's lower word too.
+        for (const std::uint64_t first : {0ULL, 7ULL, 0xfffffffcULL, 1ULL << 50}) {
+            std::array<std::uint64_t, 2 * RandomStream::kBlocks> draws{};
+            stream.fill(index, first, draws);
+            for (std::size_t i = 0; i < RandomStream::kBlocks; ++i) {
+                const auto [even, odd] = stream.bits2(index, first + i);
+                CHECK(draws[2 * i] == even);
+                CHECK(draws[2 * i + 1] == odd);
+            }
+        }
     }
 }
 
@@ -104,3 +121,6 @@ TEST_CASE("RandomStream: below reaches every number under its limit and no other
     for (const int n : seen) CHECK(std::abs(n - 1000) < 150);
     for (std::uint64_t i = 0; i < 10; ++i) CHECK(stream.below(1, i) == 0);
 }
+
+}  // namespace
+}  // namespace headroom

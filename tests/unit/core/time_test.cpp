@@ -4,7 +4,8 @@
 
 #include "tests/catch.hpp"
 
-using namespace headroom;
+namespace headroom {
+namespace {
 
 TEST_CASE("Time: whole seconds are exact in picoseconds") {
     CHECK(Duration::seconds(2).ps() == 2'000'000'000'000);
@@ -62,3 +63,6 @@ TEST_CASE("TimeIntegral: many durations add up like one long one") {
     CHECK(sum.ps() == static_cast<Int128>(300) * Duration::hours(24).ps());
     CHECK(sum.ps() > std::numeric_limits<std::int64_t>::max());
 }
+
+}  // namespace
+}  // namespace headroom

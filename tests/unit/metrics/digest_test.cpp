@@ -10,9 +10,7 @@
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom;
-using namespace headroom::metrics;
-
+namespace headroom::metrics {
 namespace {
 
 enum class Kind : std::uint8_t { arrived = 1, finished = 2 };
@@ -25,8 +23,6 @@ template <class T>
 concept Addable = requires(DigestRecord record, T value) {
     record.add(value);
 };
-
-}  // namespace
 
 TEST_CASE("Digest: an empty one is 32 zeros") {
     CHECK(Digest{}.hex() == std::string(32, '0'));
@@ -142,3 +138,6 @@ TEST_CASE("Digest: strong types enter, doubles do not") {
     static_assert(Addable<int> && Addable<bool> && Addable<Duration>);
     static_assert(!Addable<double> && !Addable<float>);
 }
+
+}  // namespace
+}  // namespace headroom::metrics

@@ -10,9 +10,7 @@
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom;
-using namespace headroom::metrics;
-
+namespace headroom::metrics {
 namespace {
 
 constexpr std::int64_t kGreatest = std::numeric_limits<std::int64_t>::max();
@@ -33,8 +31,6 @@ Histogram of(const std::vector<std::int64_t>& values) {
     for (const std::int64_t v : values) h.record(v);
     return h;
 }
-
-}  // namespace
 
 TEST_CASE("Histogram: an empty one is zero in all respects") {
     const Histogram h;
@@ -231,3 +227,6 @@ TEST_CASE("Histogram: counts what lies at or below a value") {
     CHECK(h.count_at_most(1'500'000) == 5);
     CHECK(h.count_at_most(kGreatest) == 6);
 }
+
+}  // namespace
+}  // namespace headroom::metrics

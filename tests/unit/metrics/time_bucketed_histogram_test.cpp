@@ -4,17 +4,12 @@
 
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/core/time_at.hpp"
 
-using namespace headroom;
-using namespace headroom::metrics;
-
+namespace headroom::metrics {
 namespace {
 
-Time at(std::int64_t seconds) {
-    return Time::zero() + Duration::seconds(seconds);
-}
-
-}  // namespace
+using tests::at;
 
 TEST_CASE("TimeBucketedHistogram: a value goes to the stretch that holds its time") {
     TimeBucketedHistogram h{Duration::seconds(10)};
@@ -65,3 +60,6 @@ TEST_CASE("TimeBucketedHistogram: merging is the union") {
     a.merge(b);
     CHECK(a == both);
 }
+
+}  // namespace
+}  // namespace headroom::metrics

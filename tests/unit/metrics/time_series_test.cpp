@@ -5,19 +5,14 @@
 
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/core/time_at.hpp"
 
-using namespace headroom;
-using namespace headroom::metrics;
-
+namespace headroom::metrics {
 namespace {
 
-Time at(std::int64_t seconds) {
-    return Time::zero() + Duration::seconds(seconds);
-}
+using tests::at;
 
 using Points = std::vector<TimeSeries::Point>;
-
-}  // namespace
 
 TEST_CASE("TimeWeighted: integrates the level over time") {
     TimeWeighted level;
@@ -171,3 +166,6 @@ TEST_CASE("TimeSeries: agrees with TimeWeighted about mean and extremes") {
     CHECK(series.min_during(at(0), end) == level.min());
     CHECK(series.max_during(at(0), end) == level.max());
 }
+
+}  // namespace
+}  // namespace headroom::metrics

@@ -8,51 +8,38 @@
 
 #include "scenarios/catalogue/profile.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/scenarios/has.hpp"
+#include "tests/unit/scenarios/shipped_catalogue.hpp"
 
-using namespace headroom;
-using namespace headroom::scenarios;
-using serving::DType;
-
+namespace headroom::scenarios {
 namespace {
 
-const std::filesystem::path kShipped =
-    std::filesystem::path(HEADROOM_SOURCE_DIR) / "scenarios/catalogue";
+using serving::DType;
 
-const Catalogue& shipped() {
-    static const Catalogue catalogue = [] {
-        Diagnostics problems;
-        std::optional<Catalogue> loaded = Catalogue::load(kShipped, problems);
-        for (const Diagnostic& problem : problems) std::cerr << problem.text() << '\n';
-        REQUIRE(loaded.has_value());
-        return *loaded;
-    }();
-    return catalogue;
-}
-
-nlohmann::json read(const std::filesystem::path& path) {
+nlohmann::json parsed_file(const std::filesystem::path& path) {
     std::ifstream in(path);
     return nlohmann::json::parse(in);
 }
 
 /// A copy of the shipped files that a test may spoil; gone with the object.
-class Copy {
+class SpoiledCatalogue {
   public:
-    Copy() {
+    SpoiledCatalogue() {
         std::string pattern =
             (std::filesystem::temp_directory_path() / "headroom-catalogue-XXXXXX").string();
         REQUIRE(mkdtemp(pattern.data()) != nullptr);
         folder_ = pattern;
         for (const char* file :
              {"gpus.json", "models.json", "networks.json", "instance_types.json"}) {
-            std::filesystem::copy_file(kShipped / file, folder_ / file);
+            std::filesystem::copy_file(shipped_folder() / file, folder_ / file);
         }
     }
-    Copy(const Copy&) = delete;
-    Copy& operator=(const Copy&) = delete;
-    ~Copy() { std::filesystem::remove_all(folder_); }
+    SpoiledCatalogue(const SpoiledCatalogue&) = delete;
+    SpoiledCatalogue& operator=(const SpoiledCatalogue&) = delete;
+    ~SpoiledCatalogue() { std::filesystem::remove_all(folder_); }
 
     void patch(const char* file, const nlohmann::json& merge) {
-        nlohmann::json document = read(folder_ / file);
+        nlohmann::json document = parsed_file(folder_ / file);
         document.merge_patch(merge);
         write(file, document.dump(1));
     }
@@ -69,12 +56,8 @@ class Copy {
     std::filesystem::path folder_;
 };
 
-bool has(const std::string& text, const char* part) {
-    return text.find(part) != std::string::npos;
-}
-
-void check_one(const Diagnostics& problems, const std::string& file, const std::string& pointer,
-               const char* part) {
+void check_only_problem(const Diagnostics& problems, const std::string& file,
+                        const std::string& pointer, const char* part) {
     REQUIRE(problems.size() == 1);
     CHECK(problems[0].where.file.find(file) != std::string::npos);
     CHECK(problems[0].where.line > 0);
@@ -83,17 +66,7 @@ void check_one(const Diagnostics& problems, const std::string& file, const std::
     CHECK(has(problems[0].message, part));
 }
 
-ProfileRequest request(const char* model, const char* gpu, std::int64_t tp = 1,
-                       DType dtype = DType::bf16) {
-    ProfileRequest r;
-    r.model = model;
-    r.gpu = gpu;
-    r.tp = tp;
-    r.dtype = dtype;
-    return r;
-}
-
-void refused(const ProfileRequest& r, const std::vector<const char*>& parts) {
+void check_refused(const ProfileRequest& r, const std::vector<const char*>& parts) {
     const ProfileResult result = make_profile(shipped(), r);
     CHECK_FALSE(result.profile.has_value());
     INFO(result.error);
@@ -164,23 +137,23 @@ TEST_CASE("Catalogue: allocatable follows the providers' reservation rules") {
 TEST_CASE("Catalogue: refuses a value that is missing, unknown, out of range or not finite") {
     using nlohmann::json;
     SECTION("a missing field") {
-        Copy copy;
+        SpoiledCatalogue copy;
         copy.patch("gpus.json", {{"gpus", {{"t4", {{"memory_bytes_per_s", nullptr}}}}}});
-        check_one(copy.problems(), "gpus.json", "/gpus/t4", "\"memory_bytes_per_s\"");
+        check_only_problem(copy.problems(), "gpus.json", "/gpus/t4", "\"memory_bytes_per_s\"");
     }
     SECTION("an unknown field, with the nearest known one") {
-        Copy copy;
+        SpoiledCatalogue copy;
         copy.patch("models.json", {{"models", {{"qwen3-8b", {{"tied_embedings", true}}}}}});
-        check_one(copy.problems(), "models.json", "/models/qwen3-8b/tied_embedings",
-                  "tied_embeddings");
+        check_only_problem(copy.problems(), "models.json", "/models/qwen3-8b/tied_embedings",
+                           "tied_embeddings");
     }
     SECTION("a rate of nothing") {
-        Copy copy;
+        SpoiledCatalogue copy;
         copy.patch("gpus.json", {{"gpus", {{"l4", {{"bf16_flops_per_s", 0}}}}}});
-        check_one(copy.problems(), "gpus.json", "/gpus/l4/bf16_flops_per_s", "above 0");
+        check_only_problem(copy.problems(), "gpus.json", "/gpus/l4/bf16_flops_per_s", "above 0");
     }
     SECTION("a number too large for a double") {
-        Copy copy;
+        SpoiledCatalogue copy;
         std::ifstream in(copy.folder() / "gpus.json");
         std::string text((std::istreambuf_iterator<char>(in)), {});
         const std::size_t at = text.find("\"peak_watts\": 700");
@@ -190,40 +163,41 @@ TEST_CASE("Catalogue: refuses a value that is missing, unknown, out of range or 
         CHECK(copy.problems().size() >= 1);
     }
     SECTION("a GPU that is not in gpus.json") {
-        Copy copy;
+        SpoiledCatalogue copy;
         copy.patch("instance_types.json",
                    {{"instance_types", {{"p5.48xlarge", {{"gpu", "h100-smx"}}}}}});
-        check_one(copy.problems(), "instance_types.json", "/instance_types/p5.48xlarge/gpu",
-                  "did you mean \"h100-sxm\"");
+        check_only_problem(copy.problems(), "instance_types.json",
+                           "/instance_types/p5.48xlarge/gpu", "did you mean \"h100-sxm\"");
     }
     SECTION("more allocatable than there is") {
-        Copy copy;
+        SpoiledCatalogue copy;
         copy.patch("instance_types.json",
                    {{"instance_types", {{"m7i.large", {{"allocatable_cpu_milli", 2001}}}}}});
-        check_one(copy.problems(), "instance_types.json",
-                  "/instance_types/m7i.large/allocatable_cpu_milli", "from 1 to 2000");
+        check_only_problem(copy.problems(), "instance_types.json",
+                           "/instance_types/m7i.large/allocatable_cpu_milli", "from 1 to 2000");
     }
     SECTION("a shape that is not the model of the card") {
-        Copy copy;
+        SpoiledCatalogue copy;
         copy.patch("models.json", {{"models", {{"llama-3.1-8b", {{"layers", 30}}}}}});
-        check_one(copy.problems(), "models.json", "/models/llama-3.1-8b/parameters", "within 2 %");
+        check_only_problem(copy.problems(), "models.json", "/models/llama-3.1-8b/parameters",
+                           "within 2 %");
     }
     SECTION("a price without its date") {
-        Copy copy;
+        SpoiledCatalogue copy;
         copy.patch("instance_types.json",
                    {{"instance_types", {{"m7i.large", {{"price_date", nullptr}}}}}});
-        check_one(copy.problems(), "instance_types.json", "/instance_types/m7i.large",
-                  "price_date");
+        check_only_problem(copy.problems(), "instance_types.json", "/instance_types/m7i.large",
+                           "price_date");
     }
     SECTION("a file that is not there") {
-        Copy copy;
+        SpoiledCatalogue copy;
         std::filesystem::remove(copy.folder() / "models.json");
         REQUIRE(copy.problems().size() == 1);
     }
 }
 
 TEST_CASE("Catalogue: reports the mistakes of all files in one go") {
-    Copy copy;
+    SpoiledCatalogue copy;
     copy.patch("gpus.json", {{"gpus", {{"l4", {{"name", 5}}}}}});
     copy.patch("models.json", {{"models", {{"qwen3-8b", {{"hidden", -1}, {"layers", "x"}}}}}});
     // The instance types with an L4 do not complain once more.
@@ -234,7 +208,7 @@ TEST_CASE("Catalogue: HEADROOM_CATALOGUE chooses another folder") {
     REQUIRE(setenv("HEADROOM_CATALOGUE", "/somewhere/else", 1) == 0);
     CHECK(Catalogue::default_directory() == "/somewhere/else");
     REQUIRE(unsetenv("HEADROOM_CATALOGUE") == 0);
-    CHECK(std::filesystem::equivalent(Catalogue::default_directory(), kShipped));
+    CHECK(std::filesystem::equivalent(Catalogue::default_directory(), shipped_folder()));
 }
 
 TEST_CASE("Catalogue: sizes of models agree with the public figures") {
@@ -270,7 +244,7 @@ TEST_CASE("Catalogue: sizes of models agree with the reference table") {
         return;
     }
     int compared = 0;
-    for (const nlohmann::json& row : read(table)) {
+    for (const nlohmann::json& row : parsed_file(table)) {
         std::string id = row["model"];
         for (char& c : id) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
         if (id.rfind("deepseek-v3", 0) == 0) id = "deepseek-v3";
@@ -338,22 +312,23 @@ TEST_CASE("Profile: an estimate over PCIe or of latent attention carries a warni
 }
 
 TEST_CASE("Profile: refuses what cannot be, in a sentence that helps") {
-    refused(request("lama-3.1-8b", "h100-sxm"), {"unknown model", "did you mean \"llama-3.1-8b\""});
-    refused(request("llama-3.1-8b", "h100-sx"), {"unknown GPU", "did you mean \"h100-sxm\""});
-    refused(request("llama-3.1-70b", "h100-sxm"), {"does not fit", "it needs 2 GPUs"});
-    refused(request("llama-3.1-405b", "t4"), {"no number of GPUs"});
-    refused(request("qwen2.5-7b", "h100-sxm", 8),
-            {"does not split over 8 GPUs: expected one of 1, 2, 4"});
-    refused(request("llama-3.1-8b", "a100-sxm-80", 1, DType::fp8), {"has no fp8"});
+    check_refused(request("lama-3.1-8b", "h100-sxm"),
+                  {"unknown model", "did you mean \"llama-3.1-8b\""});
+    check_refused(request("llama-3.1-8b", "h100-sx"), {"unknown GPU", "did you mean \"h100-sxm\""});
+    check_refused(request("llama-3.1-70b", "h100-sxm"), {"does not fit", "it needs 2 GPUs"});
+    check_refused(request("llama-3.1-405b", "t4"), {"no number of GPUs"});
+    check_refused(request("qwen2.5-7b", "h100-sxm", 8),
+                  {"does not split over 8 GPUs: expected one of 1, 2, 4"});
+    check_refused(request("llama-3.1-8b", "a100-sxm-80", 1, DType::fp8), {"has no fp8"});
     ProfileRequest long_context = request("llama-3.1-8b", "rtx-4090");
     long_context.max_model_len = 131'072;
-    refused(long_context, {"expected max_model_len of at most"});
+    check_refused(long_context, {"expected max_model_len of at most"});
     ProfileRequest narrow = request("llama-3.1-8b", "h100-sxm");
     narrow.limits = EngineLimits{128, 256};
-    refused(narrow, {"max_num_seqs <= max_num_batched_tokens"});
+    check_refused(narrow, {"max_num_seqs <= max_num_batched_tokens"});
     ProfileRequest no_block = request("llama-3.1-8b", "h100-sxm");
     no_block.block_size = 0;
-    refused(no_block, {"block size"});
+    check_refused(no_block, {"block size"});
 }
 
 TEST_CASE("Profile: every model runs on some number of H200s") {
@@ -368,3 +343,5 @@ TEST_CASE("Profile: every model runs on some number of H200s") {
         CHECK(runs);
     }
 }
+
+}  // namespace headroom::scenarios

@@ -6,14 +6,13 @@
 #include "scenarios/scenario.hpp"
 #include "sim/serving/latency/batch_latency.hpp"
 #include "tests/catch.hpp"
-#include "tests/unit/scenarios/temporary_folder.hpp"
+#include "tests/unit/scenarios/has.hpp"
+#include "tests/unit/scenarios/varied_scenario.hpp"
 
-using namespace headroom;
-using namespace headroom::scenarios;
-
+namespace headroom::scenarios {
 namespace {
 
-constexpr const char* kImages = R"({
+const VariedScenario kImages{R"({
   "duration": "1m",
   "services": {"images": {"dynamic_batching": {
     "profile": {"model": "resnet-50", "gpu": "l4"},
@@ -21,54 +20,37 @@ constexpr const char* kImages = R"({
   }}},
   "sources": {"users": {"service": "images", "arrivals": {"process": "poisson", "rate": 5}}},
   "node_pools": {"gpu": {"instance_type": "g6.xlarge", "count": 1}}
-})";
+})"};
 
-/// The scenario with values under "dynamic_batching" set to others.
-LoadResult load(const std::vector<std::string>& sets) {
-    const TemporaryFolder folder;
-    folder.write("s.json", kImages);
-    LoadOptions options;
-    for (const std::string& set : sets) {
-        options.sets.push_back(set[0] == '^' ? set.substr(1)
-                                             : "/services/images/dynamic_batching" + set);
+/// Assignments to the keys of "dynamic_batching"; with ^ before them, of the whole scenario.
+std::vector<std::string> at_batcher(std::vector<std::string> sets) {
+    for (std::string& set : sets) {
+        set = set[0] == '^' ? set.substr(1) : "/services/images/dynamic_batching" + set;
     }
-    return load_scenario(folder.path("s.json"), options);
+    return sets;
 }
 
-SimulationSpec good(const std::vector<std::string>& sets = {}) {
-    LoadResult result = load(sets);
-    for (const Diagnostic& d : result.diagnostics) UNSCOPED_INFO(d.text());
-    REQUIRE(result.scenario.has_value());
-    return std::move(result.scenario->spec);
+SimulationSpec good_images(std::vector<std::string> sets = {}) {
+    return kImages.good(at_batcher(std::move(sets))).spec;
 }
 
-serving::DynamicEngineSpec engine(const std::vector<std::string>& sets = {}) {
-    const SimulationSpec spec = good(sets);
+serving::DynamicEngineSpec batcher(const std::vector<std::string>& sets = {}) {
+    const SimulationSpec spec = good_images(sets);
     REQUIRE(spec.services.at(0).versions.at(0).engine.dynamic.has_value());
     return *spec.services[0].versions[0].engine.dynamic;
 }
 
 /// "pointer: message" of the only mistake, the pointer below "dynamic_batching".
-std::string mistake(const std::vector<std::string>& sets) {
-    const LoadResult result = load(sets);
-    for (const Diagnostic& d : result.diagnostics) UNSCOPED_INFO(d.text());
-    CHECK_FALSE(result.scenario.has_value());
-    REQUIRE(result.diagnostics.size() == 1);
+std::string batcher_mistake(const std::vector<std::string>& sets) {
     const std::string above = "/services/images/dynamic_batching";
-    std::string pointer = result.diagnostics[0].pointer;
-    if (pointer.rfind(above, 0) == 0) pointer = pointer.substr(above.size());
-    return pointer + ": " + result.diagnostics[0].message;
-}
-
-bool has(const std::string& text, const std::string& part) {
-    UNSCOPED_INFO(text);
-    return text.find(part) != std::string::npos;
+    const std::string found = kImages.mistake(at_batcher(sets));
+    return found.rfind(above, 0) == 0 ? found.substr(above.size()) : found;
 }
 
 }  // namespace
 
 TEST_CASE("Scenario: a dynamic batcher has Triton's defaults and the catalogue's times") {
-    const serving::DynamicEngineSpec spec = engine();
+    const serving::DynamicEngineSpec spec = batcher();
     CHECK(spec.instances == 1);
     CHECK(spec.max_batch_size == 16);
     CHECK(spec.preferred_batch_sizes == std::vector<std::int64_t>{16});
@@ -87,7 +69,7 @@ TEST_CASE("Scenario: a dynamic batcher has Triton's defaults and the catalogue's
 }
 
 TEST_CASE("Scenario: a dynamic batcher takes all of Triton's fields") {
-    const serving::DynamicEngineSpec spec = engine(
+    const serving::DynamicEngineSpec spec = batcher(
         {"/profile={\"kind\": \"linear\", \"t0\": \"2ms\", \"t1\": \"250us\"}",
          "/preferred_batch_size=[8, 4, 8]", "/max_queue_delay=500us", "/instance_group/count=2",
          "/default_queue_policy/max_queue_size=100", "/default_queue_policy/default_timeout=1s",
@@ -107,7 +89,7 @@ TEST_CASE("Scenario: a dynamic batcher takes all of Triton's fields") {
 }
 
 TEST_CASE("Scenario: the pod of a dynamic batcher asks for its GPU and loads its weights") {
-    const SimulationSpec spec = good();
+    const SimulationSpec spec = good_images();
     const control::WorkloadSpec& workload = spec.control.workloads.at(0);
     CHECK(workload.pod.devices.count == 1);
     CHECK(workload.pod.devices.models == std::vector<std::string>{"l4"});
@@ -116,21 +98,24 @@ TEST_CASE("Scenario: the pod of a dynamic batcher asks for its GPU and loads its
 }
 
 TEST_CASE("Scenario: what a dynamic batcher cannot mean is refused in its place") {
-    CHECK(has(mistake({"/preferred_batch_size=[4, 17]"}),
+    CHECK(has(batcher_mistake({"/preferred_batch_size=[4, 17]"}),
               "/preferred_batch_size/1: expected at most max_batch_size (16), found 17"));
-    CHECK(has(mistake({"/preferred_batch_size=[0]"}), "/preferred_batch_size/0: expected"));
-    CHECK(has(mistake({"/max_batch_size=0"}), "/max_batch_size: expected"));
-    CHECK(has(mistake({"/max_batch_size=null"}), "\"max_batch_size\""));
-    CHECK(has(mistake({"/profile/model=resnet50"}),
+    CHECK(has(batcher_mistake({"/preferred_batch_size=[0]"}), "/preferred_batch_size/0: expected"));
+    CHECK(has(batcher_mistake({"/max_batch_size=0"}), "/max_batch_size: expected"));
+    CHECK(has(batcher_mistake({"/max_batch_size=null"}), "\"max_batch_size\""));
+    CHECK(has(batcher_mistake({"/profile/model=resnet50"}),
               "/profile/model: expected a network of the catalogue, found \"resnet50\" (did you "
               "mean \"resnet-50\"?)"));
-    CHECK(has(mistake({"/profile/gpu=l40x"}), "/profile/gpu: expected a GPU of the catalogue"));
-    CHECK(has(mistake({"/profile/kind=measured"}), "expected kind \"estimated\""));
-    CHECK(has(mistake({"/profile={\"kind\": \"linear\", \"t0\": \"0s\"}"}), "above 0"));
-    CHECK(has(mistake({"/profile={\"kind\": \"linear\"}"}), "\"t0\""));
-    CHECK(has(mistake({"/priority_levels=2"}), "from 1 to priority_levels (2), found 0"));
-    CHECK(has(mistake({"/default_priority_level=1"}), "\"priority_levels\""));
-    CHECK(has(mistake({"^/services/images/simple={}"}), "found both"));
-    CHECK(has(mistake({"^/services/images/slo={\"ttft\": \"1s\"}"}), "has no tokens"));
-    CHECK_FALSE(load({"/profile=null"}).diagnostics.empty());
+    CHECK(has(batcher_mistake({"/profile/gpu=l40x"}),
+              "/profile/gpu: expected a GPU of the catalogue"));
+    CHECK(has(batcher_mistake({"/profile/kind=measured"}), "expected kind \"estimated\""));
+    CHECK(has(batcher_mistake({"/profile={\"kind\": \"linear\", \"t0\": \"0s\"}"}), "above 0"));
+    CHECK(has(batcher_mistake({"/profile={\"kind\": \"linear\"}"}), "\"t0\""));
+    CHECK(has(batcher_mistake({"/priority_levels=2"}), "from 1 to priority_levels (2), found 0"));
+    CHECK(has(batcher_mistake({"/default_priority_level=1"}), "\"priority_levels\""));
+    CHECK(has(batcher_mistake({"^/services/images/simple={}"}), "found both"));
+    CHECK(has(batcher_mistake({"^/services/images/slo={\"ttft\": \"1s\"}"}), "has no tokens"));
+    CHECK_FALSE(kImages.load(at_batcher({"/profile=null"})).diagnostics.empty());
 }
+
+}  // namespace headroom::scenarios

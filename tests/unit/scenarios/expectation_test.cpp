@@ -6,14 +6,12 @@
 #include "scenarios/metric_paths.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom;
-using namespace headroom::scenarios;
-
+namespace headroom::scenarios {
 namespace {
 
 const std::vector<std::string> kServices = {"chat", "reranker"};
 
-Expectation parsed(const std::string& subject, const std::string& condition) {
+Expectation expectation(const std::string& subject, const std::string& condition) {
     std::string error;
     bool in_condition = false;
     auto out = parse_expectation(subject, condition, kServices, error, in_condition);
@@ -22,7 +20,7 @@ Expectation parsed(const std::string& subject, const std::string& condition) {
     return *out;
 }
 
-std::string refused(const std::string& subject, const std::string& condition) {
+std::string refusal(const std::string& subject, const std::string& condition) {
     std::string error;
     bool in_condition = false;
     CHECK_FALSE(parse_expectation(subject, condition, kServices, error, in_condition));
@@ -30,7 +28,7 @@ std::string refused(const std::string& subject, const std::string& condition) {
 }
 
 /// Replicas: 2 until 10 min, then 8.
-class Fake final : public MetricSource {
+class FakeMetrics final : public MetricSource {
   public:
     std::map<std::string, double, std::less<>> values;
 
@@ -54,53 +52,53 @@ class Fake final : public MetricSource {
 }  // namespace
 
 TEST_CASE("Expectation: numbers, percentages and durations are bounds") {
-    CHECK(parsed("latency.ttft_s.p99", "< 2").bound == 2);
-    CHECK(parsed("latency.ttft_s.p99", "<1.5").comparison == Comparison::less);
-    CHECK(parsed("slo.attainment", ">= 95%").bound == Approx(0.95));
-    CHECK(parsed("latency.e2e_s.max", "<= 1m30s").bound == 90);
-    CHECK(parsed("latency.tpot_s.p50", "!= 250ms").bound == 0.25);
-    CHECK(parsed("requests.failed", "  ==   0 ").comparison == Comparison::equal);
-    CHECK(parsed("cost.total", "> 1e3").bound == 1000);
-    CHECK(parsed("services.chat.requests.failed", "== 0").metric ==
+    CHECK(expectation("latency.ttft_s.p99", "< 2").bound == 2);
+    CHECK(expectation("latency.ttft_s.p99", "<1.5").comparison == Comparison::less);
+    CHECK(expectation("slo.attainment", ">= 95%").bound == Approx(0.95));
+    CHECK(expectation("latency.e2e_s.max", "<= 1m30s").bound == 90);
+    CHECK(expectation("latency.tpot_s.p50", "!= 250ms").bound == 0.25);
+    CHECK(expectation("requests.failed", "  ==   0 ").comparison == Comparison::equal);
+    CHECK(expectation("cost.total", "> 1e3").bound == 1000);
+    CHECK(expectation("services.chat.requests.failed", "== 0").metric ==
           "services.chat.requests.failed");
-    CHECK(parsed("latency.ttft_s.p99", "< 2").text == "latency.ttft_s.p99 < 2");
+    CHECK(expectation("latency.ttft_s.p99", "< 2").text == "latency.ttft_s.p99 < 2");
 }
 
 TEST_CASE("Expectation: a series is looked at in a moment or over a span") {
-    const Expectation at = parsed("replicas at 10m", "== 8");
+    const Expectation at = expectation("replicas at 10m", "== 8");
     CHECK(at.when == Expectation::When::at);
     CHECK(at.from == Time::zero() + Duration::minutes(10));
-    const Expectation during = parsed("services.chat.replicas during 5m..1h30m", "<= 12");
+    const Expectation during = expectation("services.chat.replicas during 5m..1h30m", "<= 12");
     CHECK(during.when == Expectation::When::during);
     CHECK(during.to == Time::zero() + Duration::minutes(90));
 }
 
 TEST_CASE("Expectation: mistakes name what was expected and the nearest metric") {
-    CHECK(refused("latency.ttf_s.p99", "< 2").find("did you mean \"latency.ttft_s.p99\"") !=
+    CHECK(refusal("latency.ttf_s.p99", "< 2").find("did you mean \"latency.ttft_s.p99\"") !=
           std::string::npos);
-    CHECK(refused("services.chatt.requests.failed", "== 0")
+    CHECK(refusal("services.chatt.requests.failed", "== 0")
               .find("did you mean \"services.chat.requests.failed\"") != std::string::npos);
-    CHECK(refused("replicas", "== 0").find("replicas.max") != std::string::npos);
-    CHECK(refused("replicas.max at 5m", "== 0").find("leave out the time") != std::string::npos);
-    CHECK(refused("replica at 5m", "== 0").find("did you mean \"replicas\"") != std::string::npos);
-    CHECK(refused("replicas at 5", "== 0").find("expected a duration") != std::string::npos);
-    CHECK(refused("replicas during 5m", "== 0").find("5m..20m") != std::string::npos);
-    CHECK(refused("replicas during 20m..5m", "== 0").find("ends after it begins") !=
+    CHECK(refusal("replicas", "== 0").find("replicas.max") != std::string::npos);
+    CHECK(refusal("replicas.max at 5m", "== 0").find("leave out the time") != std::string::npos);
+    CHECK(refusal("replica at 5m", "== 0").find("did you mean \"replicas\"") != std::string::npos);
+    CHECK(refusal("replicas at 5", "== 0").find("expected a duration") != std::string::npos);
+    CHECK(refusal("replicas during 5m", "== 0").find("5m..20m") != std::string::npos);
+    CHECK(refusal("replicas during 20m..5m", "== 0").find("ends after it begins") !=
           std::string::npos);
-    CHECK(refused("replicas during 5m..20m", "!= 0").find("over a span") != std::string::npos);
-    CHECK(refused("replicas in 5m", "== 0").find("expected \"metric\"") != std::string::npos);
-    CHECK(refused("requests.failed", "= 0").find("did you mean \"== 0\"") != std::string::npos);
+    CHECK(refusal("replicas during 5m..20m", "!= 0").find("over a span") != std::string::npos);
+    CHECK(refusal("replicas in 5m", "== 0").find("expected \"metric\"") != std::string::npos);
+    CHECK(refusal("requests.failed", "= 0").find("did you mean \"== 0\"") != std::string::npos);
     for (const char* bad : {"", "0", "<", "< two", "< 2 3", "=< 2", "< 5 %", "< nan", "< inf"}) {
         INFO(bad);
-        CHECK(refused("requests.failed", bad).find("expected a condition") == 0);
+        CHECK(refusal("requests.failed", bad).find("expected a condition") == 0);
     }
 }
 
 TEST_CASE("Expectation: holds or fails with the number that was found") {
-    Fake source;
+    FakeMetrics source;
     source.values = {{"latency.ttft_s.p99", 2.3125}, {"slo.attainment", 0.95}};
     const auto run = [&](const std::string& subject, const std::string& condition) {
-        return evaluate(parsed(subject, condition), source);
+        return evaluate(expectation(subject, condition), source);
     };
     CHECK(run("slo.attainment", ">= 95%").held);
     CHECK_FALSE(run("slo.attainment", "> 95%").held);
@@ -122,14 +120,14 @@ TEST_CASE("Expectation: holds or fails with the number that was found") {
 }
 
 TEST_CASE("Expectation: no data is a failure, not a success") {
-    const Fake source;
+    const FakeMetrics source;
     for (const char* condition : {"< 2", ">= 0", "!= 1"}) {
-        const auto result = evaluate(parsed("latency.ttft_s.p99", condition), source);
+        const auto result = evaluate(expectation("latency.ttft_s.p99", condition), source);
         CHECK_FALSE(result.held);
         CHECK(result.message.find("there is no data") != std::string::npos);
     }
-    CHECK_FALSE(evaluate(parsed("replicas at 2h", ">= 0"), source).held);
-    CHECK_FALSE(evaluate(parsed("replicas during 5m..2h", ">= 0"), source).held);
+    CHECK_FALSE(evaluate(expectation("replicas at 2h", ">= 0"), source).held);
+    CHECK_FALSE(evaluate(expectation("replicas during 5m..2h", ">= 0"), source).held);
 }
 
 TEST_CASE("MetricPaths: every path of a service stands at the top level too, sorted and once") {
@@ -142,3 +140,5 @@ TEST_CASE("MetricPaths: every path of a service stands at the top level too, sor
     }
     CHECK(all.size() == run_metric_paths().size() + 3 * service_metric_paths().size());
 }
+
+}  // namespace headroom::scenarios

@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,13 +8,13 @@
 #include "scenarios/scenario.hpp"
 #include "sim/simulation.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/scenarios/json_pointers.hpp"
+#include "tests/unit/scenarios/varied_scenario.hpp"
 
-using namespace headroom;
-using namespace headroom::scenarios;
-
+namespace headroom::scenarios {
 namespace {
 
-std::vector<std::string> library() {
+std::vector<std::string> library_files() {
     std::vector<std::string> paths;
     for (const auto& entry : std::filesystem::directory_iterator(std::string(HEADROOM_SOURCE_DIR) +
                                                                  "/scenarios/library")) {
@@ -25,27 +25,15 @@ std::vector<std::string> library() {
 }
 
 Scenario load_good(const std::string& path) {
-    LoadResult result = load_scenario(path);
-    for (const Diagnostic& d : result.diagnostics) UNSCOPED_INFO(d.text());
-    REQUIRE(result.scenario.has_value());
-    return std::move(*result.scenario);
-}
-
-void collect_pointers(const nlohmann::json& value, const std::string& pointer,
-                      std::vector<std::string>& pointers) {
-    if (!pointer.empty()) pointers.push_back(pointer);
-    if (!value.is_structured()) return;
-    for (const auto& [key, member] : value.items()) {
-        collect_pointers(member, join_pointer(pointer, key), pointers);
-    }
+    return good_scenario(load_scenario(path));
 }
 
 }  // namespace
 
 TEST_CASE(
     "Library: every scenario loads without a warning, describes itself and expects something") {
-    REQUIRE(library().size() >= 6);
-    for (const std::string& path : library()) {
+    REQUIRE(library_files().size() >= 6);
+    for (const std::string& path : library_files()) {
         INFO(path);
         const Scenario scenario = load_good(path);
         CHECK(scenario.warnings.empty());
@@ -115,13 +103,12 @@ TEST_CASE("Library: no wrong value in any place brings the loader down") {
     auto loaded = Catalogue::load(Catalogue::default_directory(), none);
     REQUIRE(loaded.has_value());
     const auto catalogue = std::make_shared<const Catalogue>(std::move(*loaded));
-    for (const std::string& path : library()) {
+    for (const std::string& path : library_files()) {
         Diagnostics diagnostics;
         const auto document = read_json_file(path, diagnostics);
         REQUIRE(document.has_value());
-        std::vector<std::string> pointers;
-        collect_pointers(document->value(), "", pointers);
-        for (const std::string& pointer : pointers) {
+        for (const std::string& pointer : pointers_of(document->value())) {
+            if (pointer.empty()) continue;
             for (const char* value : {"null", "0", "{}", "[]", "x"}) {
                 INFO(path << ": " << pointer << " = " << value);
                 const LoadResult result =
@@ -131,3 +118,5 @@ TEST_CASE("Library: no wrong value in any place brings the loader down") {
         }
     }
 }
+
+}  // namespace headroom::scenarios

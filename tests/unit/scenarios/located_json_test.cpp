@@ -4,10 +4,10 @@
 #include "scenarios/located_json.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom::scenarios;
-using nlohmann::json;
-
+namespace headroom::scenarios {
 namespace {
+
+using nlohmann::json;
 
 std::string first_message(const std::string& text) {
     Diagnostics diagnostics;
@@ -96,3 +96,5 @@ TEST_CASE("LocatedJson: a file that is not there is a diagnostic") {
     REQUIRE(diagnostics.size() == 1);
     CHECK(diagnostics[0].text() == "no-such-file.json: expected a file, found none of that name");
 }
+
+}  // namespace headroom::scenarios

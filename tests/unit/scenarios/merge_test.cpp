@@ -8,13 +8,12 @@
 #include "tests/catch.hpp"
 #include "tests/unit/scenarios/temporary_folder.hpp"
 
-using namespace headroom;
-using namespace headroom::scenarios;
-using nlohmann::json;
-
+namespace headroom::scenarios {
 namespace {
 
-LocatedJson parsed(const std::string& text, const std::string& file) {
+using nlohmann::json;
+
+LocatedJson located(const std::string& text, const std::string& file) {
     Diagnostics diagnostics;
     auto document = parse_json(text, file, diagnostics);
     REQUIRE(document.has_value());
@@ -22,8 +21,8 @@ LocatedJson parsed(const std::string& text, const std::string& file) {
 }
 
 std::string merged(const std::string& target, const std::string& patch) {
-    LocatedJson document = parsed(target, "base.json");
-    merge_patch(document, parsed(patch, "patch.json"));
+    LocatedJson document = located(target, "base.json");
+    merge_patch(document, located(patch, "patch.json"));
     return document.value().dump();
 }
 
@@ -55,7 +54,7 @@ struct SetResult {
 
 SetResult set(const std::string& assignment, const std::string& pointer = "") {
     LocatedJson document =
-        parsed(R"({"services": {"chat": {"replicas": 2, "calls": ["a"]}}})", "f");
+        located(R"({"services": {"chat": {"replicas": 2, "calls": ["a"]}}})", "f");
     Diagnostics diagnostics;
     SetResult result;
     result.good = apply_set(document, small_format(), assignment, diagnostics);
@@ -92,8 +91,9 @@ TEST_CASE("MergePatch: does what the examples of RFC 7396, appendix A, say") {
 }
 
 TEST_CASE("MergePatch: a value is located where it was written last") {
-    LocatedJson document = parsed("{\"a\": {\"x\": 1,\n \"y\": 2}, \"b\": 3}", "base.json");
-    merge_patch(document, parsed("\n\n{\"a\": {\"y\": 5, \"z\": [7]}, \"b\": null}", "patch.json"));
+    LocatedJson document = located("{\"a\": {\"x\": 1,\n \"y\": 2}, \"b\": 3}", "base.json");
+    merge_patch(document,
+                located("\n\n{\"a\": {\"y\": 5, \"z\": [7]}, \"b\": null}", "patch.json"));
     CHECK(document.where("/a/x").file == "base.json");
     CHECK(document.where("/a/y") == Location{"patch.json", 3, 8});
     CHECK(document.where("/a/z/0").file == "patch.json");
@@ -167,3 +167,5 @@ TEST_CASE("Set: a pointer that leads nowhere is refused with the nearest one") {
     // A refused assignment changes nothing.
     CHECK_FALSE(set("/services/chatt/replicas=3").value["services"].contains("chatt"));
 }
+
+}  // namespace headroom::scenarios

@@ -2,8 +2,7 @@
 
 #include "tests/catch.hpp"
 
-using headroom::scenarios::edit_distance;
-using headroom::scenarios::nearest_name;
+namespace headroom::scenarios {
 
 TEST_CASE("nearest_name: the distance counts edits and swapped neighbours") {
     CHECK(edit_distance("", "") == 0);
@@ -33,3 +32,5 @@ TEST_CASE("nearest_name: a tie goes to the first of the list") {
     CHECK(nearest_name("cat", {"car", "bat"}) == "car");
     CHECK(nearest_name("cat", {"bat", "car"}) == "bat");
 }
+
+}  // namespace headroom::scenarios

@@ -7,6 +7,7 @@
 #include "scenarios/catalogue/launch_work.hpp"
 #include "sim/serving/latency/measured_operators.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/scenarios/has.hpp"
 #include "tests/unit/scenarios/temporary_folder.hpp"
 #include "tests/unit/serving/latency/fixtures.hpp"
 
@@ -67,10 +68,6 @@ std::vector<std::string> problems_after(const Change& change) {
     json file = to_json(synthetic_profile());
     change(file);
     return problems_of(file.dump(1));
-}
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
 }
 
 template <class Change>

@@ -7,17 +7,14 @@
 
 #include "sim/serving/latency/linear_latency.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/scenarios/shipped_catalogue.hpp"
 #include "tests/unit/serving/latency/fixtures.hpp"
 
-using namespace headroom;
-using namespace headroom::scenarios;
-using serving::DType;
-namespace fixtures = headroom::serving::tests;
-
+namespace headroom::scenarios {
 namespace {
 
-const std::filesystem::path kShipped =
-    std::filesystem::path(HEADROOM_SOURCE_DIR) / "scenarios/catalogue";
+using serving::DType;
+namespace fixtures = headroom::serving::tests;
 
 /// The shipped facts with profiles of a test's own; the files are gone with the object.
 class CatalogueWithProfiles {
@@ -29,7 +26,7 @@ class CatalogueWithProfiles {
         folder_ = pattern;
         for (const char* file :
              {"gpus.json", "models.json", "networks.json", "instance_types.json"}) {
-            std::filesystem::copy_file(kShipped / file, folder_ / file);
+            std::filesystem::copy_file(shipped_folder() / file, folder_ / file);
         }
         std::filesystem::create_directory(folder_ / "profiles");
     }
@@ -80,14 +77,6 @@ ProfileFile observed(const char* model, const char* gpu, std::int64_t tp) {
     fit.front_end = Duration::milliseconds(3);
     file.observed = fit;
     return file;
-}
-
-ProfileRequest request(const char* model, const char* gpu, std::int64_t tp = 1) {
-    ProfileRequest r;
-    r.model = model;
-    r.gpu = gpu;
-    r.tp = tp;
-    return r;
 }
 
 Duration step(const Profile& profile) {
@@ -198,3 +187,5 @@ TEST_CASE("Profile: one of a GPU or a model that the catalogue lacks is refused 
     CHECK(problems[1].pointer == "/model");
     CHECK(problems[1].message.find("did you mean \"llama-3.1-8b\"") != std::string::npos);
 }
+
+}  // namespace headroom::scenarios

@@ -6,8 +6,7 @@
 #include "scenarios/quantities.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom;
-using namespace headroom::scenarios;
+namespace headroom::scenarios {
 
 TEST_CASE("Quantities: durations are exact to the picosecond") {
     const std::vector<std::pair<std::string, Duration>> cases = {
@@ -115,3 +114,5 @@ TEST_CASE("Quantities: a formatted duration reads back as itself") {
         CHECK(parse_duration(format_duration(duration)).value->ps() == ps);
     }
 }
+
+}  // namespace headroom::scenarios

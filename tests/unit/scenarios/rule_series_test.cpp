@@ -2,8 +2,7 @@
 
 #include "tests/catch.hpp"
 
-using namespace headroom::scenarios;
-
+namespace headroom::scenarios {
 namespace {
 
 /// Values in units, "_" and "s" for missing and stale: "40 _ s".
@@ -75,3 +74,5 @@ TEST_CASE("RuleSeries: a million values are enough") {
     CHECK(refused("_x18446744073709551615", "at most 1,000,000"));
     CHECK(refused("1+1x18446744073709551615", "at most 1,000,000"));
 }
+
+}  // namespace headroom::scenarios

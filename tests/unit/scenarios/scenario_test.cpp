@@ -4,11 +4,11 @@
 
 #include "scenarios/scenario.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/scenarios/has.hpp"
 #include "tests/unit/scenarios/temporary_folder.hpp"
+#include "tests/unit/scenarios/varied_scenario.hpp"
 
-using namespace headroom;
-using namespace headroom::scenarios;
-
+namespace headroom::scenarios {
 namespace {
 
 constexpr const char* kQueue = R"({
@@ -32,27 +32,14 @@ constexpr const char* kChat = R"({
   "node_pools": {"gpu": {"instance_type": "p5.4xlarge", "count": 8}}
 })";
 
-LoadResult load(const std::string& text, const LoadOptions& options = {}) {
-    const TemporaryFolder folder;
-    folder.write("s.json", text);
-    LoadResult result = load_scenario(folder.path("s.json"), options);
-    for (Diagnostic& d : result.diagnostics) {
-        if (d.where.file == folder.path("s.json")) d.where.file = "s.json";
-    }
-    return result;
-}
-
 Scenario good(const std::string& text, const LoadOptions& options = {}) {
-    LoadResult result = load(text, options);
-    for (const Diagnostic& d : result.diagnostics) UNSCOPED_INFO(d.text());
-    REQUIRE(result.scenario.has_value());
-    return std::move(*result.scenario);
+    return good_scenario(load_text(text, options));
 }
 
 /// The messages of a scenario with assignments on top; for a single rule, its only message.
 std::vector<std::string> messages(const std::string& text, const LoadOptions& options = {}) {
     std::vector<std::string> out;
-    for (const Diagnostic& d : load(text, options).diagnostics) out.push_back(d.text());
+    for (const Diagnostic& d : load_text(text, options).diagnostics) out.push_back(d.text());
     return out;
 }
 std::string only_message(const std::string& text, std::vector<std::string> sets) {
@@ -60,10 +47,6 @@ std::string only_message(const std::string& text, std::vector<std::string> sets)
     for (const std::string& message : all) UNSCOPED_INFO(message);
     REQUIRE(all.size() == 1);
     return all.front();
-}
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
 }
 
 }  // namespace
@@ -373,3 +356,5 @@ TEST_CASE(
     CHECK(has(message("wrong.json"), "wrong.json:2: /services/web/simple/servers: expected"));
     CHECK(has(message("nowhere.json"), "nowhere.json"));
 }
+
+}  // namespace headroom::scenarios

@@ -9,12 +9,12 @@
 #include "scenarios/schema.hpp"
 #include "sim/control/scaling_policy.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/scenarios/json_pointers.hpp"
 
-using namespace headroom;
-using namespace headroom::scenarios;
-using nlohmann::json;
-
+namespace headroom::scenarios {
 namespace {
+
+using nlohmann::json;
 
 bool loader_accepts(const json& document) {
     LocatedJson located;
@@ -35,16 +35,7 @@ void check_agreement(const json& document, const std::string& what) {
     CHECK(loader_accepts(document) == !violation.has_value());
 }
 
-void collect_pointers(const json& value, const std::string& pointer,
-                      std::vector<std::string>& pointers) {
-    pointers.push_back(pointer);
-    if (!value.is_structured()) return;
-    for (const auto& [key, member] : value.items()) {
-        collect_pointers(member, join_pointer(pointer, key), pointers);
-    }
-}
-
-std::vector<json> library() {
+std::vector<json> library_documents() {
     std::vector<json> out;
     for (const char* name : {"quickstart", "three-cells", "closed-loop", "linear-replay"}) {
         Diagnostics diagnostics;
@@ -59,7 +50,7 @@ std::vector<json> library() {
 }  // namespace
 
 TEST_CASE("Schema: accepts the library, as the loader does") {
-    for (const json& document : library()) {
+    for (const json& document : library_documents()) {
         CHECK(loader_accepts(document));
         CHECK(validator().violation(document).value_or("") == "");
     }
@@ -68,10 +59,8 @@ TEST_CASE("Schema: accepts the library, as the loader does") {
 TEST_CASE("Schema: judges every value put in every place of the library as the loader does") {
     const std::vector<json> values = {true,          -1,     1.5, "x", "1s", json::object(),
                                       json::array(), nullptr};
-    for (const json& document : library()) {
-        std::vector<std::string> pointers;
-        collect_pointers(document, "", pointers);
-        for (const std::string& pointer : pointers) {
+    for (const json& document : library_documents()) {
+        for (const std::string& pointer : pointers_of(document)) {
             for (const json& value : values) {
                 json changed = document;
                 changed[json::json_pointer(pointer)] = value;
@@ -82,10 +71,8 @@ TEST_CASE("Schema: judges every value put in every place of the library as the l
 }
 
 TEST_CASE("Schema: judges missing and surplus keys of the library as the loader does") {
-    for (const json& document : library()) {
-        std::vector<std::string> pointers;
-        collect_pointers(document, "", pointers);
-        for (const std::string& pointer : pointers) {
+    for (const json& document : library_documents()) {
+        for (const std::string& pointer : pointers_of(document)) {
             const json::json_pointer at(pointer);
             json changed = document;
             if (changed[at].is_object()) {
@@ -101,7 +88,7 @@ TEST_CASE("Schema: judges missing and surplus keys of the library as the loader 
 }
 
 TEST_CASE("Schema: spellings of durations and quantities are judged as the loader does") {
-    const json base = library().front();
+    const json base = library_documents().front();
     for (const char* text :
          {"1h30m", "1.5s", "90ns", "14d", "10", "10 m", "1.s", "-1s", "", "10mm"}) {
         json changed = base;
@@ -142,3 +129,5 @@ TEST_CASE("Schema: every registered autoscaler is a branch with its parameters a
     CHECK(found > 0);
     CHECK(schema["$schema"] == "http://json-schema.org/draft-07/schema#");
 }
+
+}  // namespace headroom::scenarios

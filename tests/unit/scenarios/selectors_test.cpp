@@ -4,14 +4,13 @@
 
 #include "scenarios/scenario.hpp"
 #include "tests/catch.hpp"
-#include "tests/unit/scenarios/temporary_folder.hpp"
+#include "tests/unit/scenarios/has.hpp"
+#include "tests/unit/scenarios/varied_scenario.hpp"
 
-using namespace headroom;
-using namespace headroom::scenarios;
-
+namespace headroom::scenarios {
 namespace {
 
-constexpr const char* kCluster = R"({
+const VariedScenario kCluster{R"({
   "drain": true,
   "services": {"web": {"simple": {"servers": 2}, "replicas": 2,
                        "pod": {"requests": {"cpu": "1", "memory": "1Gi"}}}},
@@ -19,26 +18,10 @@ constexpr const char* kCluster = R"({
                         "max_requests": 100}},
   "node_pools": {"own": {"count": 2, "node": {"cpu": "16", "memory": "64Gi"},
                          "labels": {"tier": "gold"}}}
-})";
+})"};
 
-LoadResult load(std::vector<std::string> sets) {
-    const TemporaryFolder folder;
-    folder.write("s.json", kCluster);
-    return load_scenario(folder.path("s.json"), {.sets = std::move(sets)});
-}
-
-/// The only mistake, as "pointer: message".
-std::string mistake(std::vector<std::string> sets) {
-    const LoadResult result = load(std::move(sets));
-    REQUIRE(result.diagnostics.size() == 1);
-    return result.diagnostics[0].pointer + ": " + result.diagnostics[0].message;
-}
-
-SimulationResult run(std::vector<std::string> sets) {
-    LoadResult result = load(std::move(sets));
-    for (const Diagnostic& d : result.diagnostics) UNSCOPED_INFO(d.text());
-    REQUIRE(result.scenario.has_value());
-    return Simulation(result.scenario->spec).run({});
+SimulationResult run_cluster(std::vector<std::string> sets) {
+    return Simulation(kCluster.good(std::move(sets)).spec).run({});
 }
 
 /// The decisions of an actor, each as "subject: reason".
@@ -50,38 +33,34 @@ std::vector<std::string> decisions_of(const SimulationResult& result, const std:
     return found;
 }
 
-bool contains(const std::string& text, const std::string& part) {
-    UNSCOPED_INFO(text);
-    return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("Selectors: a node_selector that no node has is a mistake of the scenario") {
-    CHECK(run({R"(/services/web/pod/node_selector={"tier": "gold"})"})
+    CHECK(run_cluster({R"(/services/web/pod/node_selector={"tier": "gold"})"})
               .control.workloads[0]
               .pods_pending == 0);
-    const std::string found = mistake({R"(/services/web/pod/node_selector={"tier": "silver"})"});
+    const std::string found =
+        kCluster.mistake({R"(/services/web/pod/node_selector={"tier": "silver"})"});
     CHECK(found ==
           "/services/web/pod: expected a pod that an empty node of some node pool can hold, "
           "found web: node selector does not match");
 }
 
 TEST_CASE("Selectors: a topology key that no node has leaves the pods pending, and says so") {
-    const SimulationResult result =
-        run({"/duration=1h", R"(/services/web/pod/topology_spread=[{"topology_key": "rack"}])"});
+    const SimulationResult result = run_cluster(
+        {"/duration=1h", R"(/services/web/pod/topology_spread=[{"topology_key": "rack"}])"});
     CHECK(result.control.workloads[0].pods_pending == 2);
     const auto said = decisions_of(result, "scheduler");
     REQUIRE(said.size() == 2);
-    CHECK(contains(said[0],
-                   "web-0: 0/2 nodes are available: 2 node(s) didn't match pod topology "
-                   "spread constraints (missing required label)"));
+    CHECK(has(said[0],
+              "web-0: 0/2 nodes are available: 2 node(s) didn't match pod topology "
+              "spread constraints (missing required label)"));
     CHECK(result.total.requests.in_flight() == 100);
 }
 
 TEST_CASE("Selectors: a run that drains ends at the horizon when no pod ever serves") {
     const SimulationResult result =
-        run({R"(/services/web/pod/topology_spread=[{"topology_key": "rack"}])"});
+        run_cluster({R"(/services/web/pod/topology_spread=[{"topology_key": "rack"}])"});
     CHECK(result.status == RunStatus::finished);
     CHECK(result.end == Time::horizon_limit());
     CHECK(result.total.requests.in_flight() == 100);
@@ -92,26 +71,29 @@ TEST_CASE("Selectors: metrics of a service without pods are none, and the autosc
         "max_replicas": 4, "metrics": [{"type": "Pods", "name": "requests_in_flight",
         "target": {"type": "AverageValue", "value": "2"}}]})";
     // No pod ever runs, so that no sample ever comes.
-    const SimulationResult result = run(
+    const SimulationResult result = run_cluster(
         {"/duration=1h", hpa, R"(/services/web/pod/topology_spread=[{"topology_key": "rack"}])"});
     const auto said = decisions_of(result, "hpa web");
     REQUIRE_FALSE(said.empty());
-    CHECK(contains(said[0], "no pod has a visible sample"));
+    CHECK(has(said[0], "no pod has a visible sample"));
     CHECK(result.control.workloads[0].scale_ups == 0);
 }
 
 TEST_CASE("Selectors: a fault that meets no pod is recorded as one that did not happen") {
-    const SimulationResult result = run(
+    const SimulationResult result = run_cluster(
         {R"(/faults={"kill": {"at": "1s", "kind": "kill_instance", "target": "web", "index": 7}})"});
     CHECK(decisions_of(result, "fault") == std::vector<std::string>{"web: there is no such pod"});
 }
 
 TEST_CASE("Selectors: a container policy of vpa for a container that no pod has is named") {
-    const SimulationResult result = run({"/duration=10m", R"(/services/web/vertical_autoscaling={
+    const SimulationResult result =
+        run_cluster({"/duration=10m", R"(/services/web/vertical_autoscaling={
         "policy": "vpa", "container_policies": [{"container_name": "main", "mode": "Off"}]})"});
     const auto found =
         std::find_if(result.control.decisions.begin(), result.control.decisions.end(),
                      [](const control::Decision& d) { return d.actor == "vpa web"; });
     REQUIRE(found != result.control.decisions.end());
-    CHECK(contains(found->inputs, "no pod has the container \"main\" of container_policies"));
+    CHECK(has(found->inputs, "no pod has the container \"main\" of container_policies"));
 }
+
+}  // namespace headroom::scenarios

@@ -1,4 +1,4 @@
-/// A folder for a test's files, gone with the object.
+/// A folder for a test's files, gone with the object, and what is in a file.
 #pragma once
 
 #include <unistd.h>
@@ -6,6 +6,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 namespace headroom::scenarios {
@@ -36,5 +37,11 @@ class TemporaryFolder {
   private:
     std::filesystem::path folder_;
 };
+
+/// Byte for byte; "" where there is none.
+inline std::string text_of(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
 
 }  // namespace headroom::scenarios

@@ -3,13 +3,12 @@
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
 #include "tests/scale.hpp"
+#include "tests/unit/core/time_at.hpp"
 
 namespace headroom::serving {
 namespace {
 
-Time at(double seconds) {
-    return Time::from_seconds(seconds);
-}
+using headroom::tests::at;
 
 /// A backlog that goes through the given levels, one a second.
 template <class Level>
@@ -35,7 +34,7 @@ TEST_CASE("BacklogMeter: integrates the level") {
 }
 
 TEST_CASE("BacklogMeter: the integral is exact over every doubling of its spans") {
-    const auto cases = static_cast<std::uint64_t>(tests::scaled(20, 5));
+    const auto cases = static_cast<std::uint64_t>(headroom::tests::scaled(20, 5));
     for (std::uint64_t seed = 1; seed <= cases; ++seed) {
         INFO("seed " << seed);
         const RandomStream random{seed, "backlog"};

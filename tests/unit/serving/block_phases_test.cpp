@@ -1,14 +1,13 @@
 #include "sim/serving/block_phases.hpp"
 
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom;
-using serving::BlockPhases;
-
+namespace headroom::serving {
 namespace {
 
 /// Sequences by their computed tokens, advanced one iteration at a time.
@@ -32,8 +31,6 @@ class CountedOneByOne {
     std::vector<std::int64_t> computed_;
 };
 
-}  // namespace
-
 TEST_CASE("BlockPhases: closed forms equal the count one iteration at a time") {
     const RandomStream random{11, "block phases"};
     for (std::uint64_t seed = 0; seed < 400; ++seed) {
@@ -41,8 +38,8 @@ TEST_CASE("BlockPhases: closed forms equal the count one iteration at a time") {
         const auto below = [&](std::uint64_t n) {
             return static_cast<std::int64_t>(random.below(n, seed, draw++));
         };
-        constexpr std::int64_t kSizes[] = {1, 2, 3, 16, 20, 63, 64, 100, 128};
-        const std::int64_t block_size = kSizes[below(9)];
+        constexpr std::int64_t kSizes[] = {1, 2, 3, 8, 16, 16, 20, 24, 32, 63, 64, 72, 100, 128};
+        const std::int64_t block_size = kSizes[below(std::size(kSizes))];
         const std::int64_t sequences = 1 + below(6);
         BlockPhases phases(block_size);
         phases.advance(below(1000));
@@ -80,6 +77,28 @@ TEST_CASE("BlockPhases: closed forms equal the count one iteration at a time") {
     }
 }
 
+TEST_CASE("BlockPhases: counts stay exact however many sequences share a phase") {
+    for (const std::int64_t size : {16, 64}) {
+        BlockPhases one(size);
+        (void)one.join(size - 3);
+        const BlockPhases::Taken expected = one.taken(5 * size + 7);
+        BlockPhases many(size);
+        std::int64_t phase = 0;
+        for (std::int64_t n = 1; n <= 40'000; ++n) {
+            phase = many.join(size - 3);
+            const bool telling = n < 3 || n == 8191 || n == 8192 || n == 32'768 || n == 40'000;
+            if (!telling) continue;
+            INFO("block size " << size << ", " << n << " sequences");
+            CHECK(many.due_after(3) == n);
+            CHECK(many.taken(5 * size + 7).count == n * expected.count);
+            CHECK(many.taken(5 * size + 7).sum_j == n * expected.sum_j);
+            CHECK(many.taken(5 * size + 7).sum_j2 == n * expected.sum_j2);
+        }
+        many.leave(phase);
+        CHECK(many.due_after(3) == 39'999);
+    }
+}
+
 TEST_CASE("BlockPhases: blocks for a number of tokens, for any block size") {
     for (const std::int64_t size : {1, 7, 16, 64, 100}) {
         const BlockPhases phases(size);
@@ -101,3 +120,6 @@ TEST_CASE("BlockPhases: without room no iteration fits, with enough all do") {
     CHECK(phases.due() == 1);
     CHECK(phases.iterations_within(0, 1, 100) == 0);
 }
+
+}  // namespace
+}  // namespace headroom::serving

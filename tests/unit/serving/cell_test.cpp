@@ -4,6 +4,8 @@
 
 #include "tests/catch.hpp"
 #include "tests/rig.hpp"
+#include "tests/unit/core/time_at.hpp"
+#include "tests/unit/serving/service_rig.hpp"
 
 namespace headroom::tests {
 namespace {
@@ -11,18 +13,10 @@ namespace {
 using serving::Cause;
 using serving::Notification;
 using serving::Outcome;
-using Kind = serving::Notification::Kind;
 
-Time at(double seconds) {
-    return Time::from_seconds(seconds);
-}
-
-CellRig rig_of(const std::vector<double>& times, double service_time = 1.0) {
-    CellRig rig;
-    rig.specs.push_back(simple_service("service", 1, Distribution::fixed(service_time)));
-    std::vector<serving::Arrival> arrivals;
-    for (const double time : times) arrivals.push_back(arrival_at(Duration::from_seconds(time)));
-    rig.sources.push_back(list_source(0, arrivals));
+/// A server of so many seconds a request, started.
+CellRig one_server(const std::vector<double>& times, double service_time = 1.0) {
+    CellRig rig = rig_of(simple_service("service", 1, Distribution::fixed(service_time)), times);
     rig.start();
     return rig;
 }
@@ -30,13 +24,13 @@ CellRig rig_of(const std::vector<double>& times, double service_time = 1.0) {
 }  // namespace
 
 TEST_CASE("Cell: says once that a request waits, until an endpoint has come and gone") {
-    CellRig rig = rig_of({1, 2, 3, 10});
+    CellRig rig = one_server({1, 2, 3, 10});
     CHECK(rig.cell->may_notify());
     rig.run(at(5));
     CHECK_FALSE(rig.cell->may_notify());  // it has said so
     auto told = rig.cell->take_notifications();
     REQUIRE(told.size() == 1);
-    CHECK(told[0].kind == Kind::request_waits);
+    CHECK(told[0].kind == Notification::Kind::request_waits);
     CHECK(told[0].time == at(1));
     CHECK(told[0].instance.service == 0);
     CHECK_FALSE(rig.cell->has_notifications());
@@ -50,13 +44,13 @@ TEST_CASE("Cell: says once that a request waits, until an endpoint has come and 
     rig.run_to_the_end();
     told = rig.cell->take_notifications();
     REQUIRE(told.size() == 1);
-    CHECK(told[0].kind == Kind::request_waits);
+    CHECK(told[0].kind == Notification::Kind::request_waits);
     CHECK(told[0].time == at(10));
 }
 
 TEST_CASE(
     "Cell: says when an instance has as many requests as it was told, which then takes no more") {
-    CellRig rig = rig_of({1, 2, 3, 3, 3, 4}, 10.0);
+    CellRig rig = one_server({1, 2, 3, 3, 3, 4}, 10.0);
     rig.add(at(0), 0, 0);
     CHECK_FALSE(rig.cell->may_notify());
     rig.cell->add_instance(at(0), {0, 1}, 0, serving::kNominalSpeed, 2);
@@ -67,7 +61,7 @@ TEST_CASE(
     CHECK(rig.cell->arrived() == 4);
     const auto told = rig.cell->take_notifications();
     REQUIRE(told.size() == 1);
-    CHECK(told[0].kind == Kind::in_flight_reached);
+    CHECK(told[0].kind == Notification::Kind::in_flight_reached);
     CHECK(told[0].time == at(3));
     CHECK(told[0].instance.ordinal == 1);
     CHECK(rig.cell->run_until(at(9), 100));
@@ -81,13 +75,13 @@ TEST_CASE(
 }
 
 TEST_CASE("Cell: an instance that is added to a queue gets no more of it than it was told") {
-    CellRig rig = rig_of({1, 1, 1, 1, 1}, 10.0);
+    CellRig rig = one_server({1, 1, 1, 1, 1}, 10.0);
     rig.run(at(2));
     CHECK(rig.cell->take_notifications().size() == 1);  // a request waits
     rig.cell->add_instance(at(2), {0, 0}, 0, serving::kNominalSpeed, 3);
     const auto told = rig.cell->take_notifications();
     REQUIRE(told.size() == 1);
-    CHECK(told[0].kind == Kind::in_flight_reached);
+    CHECK(told[0].kind == Notification::Kind::in_flight_reached);
     CHECK(rig.cell->instance_load(at(2), {0, 0}).in_flight == 3);
     CHECK(rig.cell->service_load(at(2), 0).gateway_queue == 2);
     rig.cell->kill_instance(at(2), {0, 0});
@@ -96,7 +90,7 @@ TEST_CASE("Cell: an instance that is added to a queue gets no more of it than it
 }
 
 TEST_CASE("Cell: a gateway's limit below the number that an instance is told is never passed") {
-    CellRig rig = rig_of({1, 1, 1, 1, 1}, 10.0);
+    CellRig rig = one_server({1, 1, 1, 1, 1}, 10.0);
     rig.specs[0].gateway.max_in_flight_per_instance = 2;
     rig.cell->add_instance(at(0), {0, 0}, 0, serving::kNominalSpeed, 3);
     rig.run_to_the_end();
@@ -105,7 +99,7 @@ TEST_CASE("Cell: a gateway's limit below the number that an instance is told is 
 }
 
 TEST_CASE("Cell: stops at the event that left a notification") {
-    CellRig rig = rig_of({1, 2, 3});
+    CellRig rig = one_server({1, 2, 3});
     CHECK_FALSE(rig.cell->run_until(at(5), 100));
     CHECK(rig.cell->arrived() == 1);
     CHECK(rig.cell->take_notifications().size() == 1);
@@ -114,7 +108,7 @@ TEST_CASE("Cell: stops at the event that left a notification") {
 }
 
 TEST_CASE("Cell: runs as many events as it was asked for") {
-    CellRig rig = rig_of({1, 2, 3});
+    CellRig rig = one_server({1, 2, 3});
     rig.add(at(0), 0, 0);
     CHECK_FALSE(rig.cell->run_until(at(9), 2));
     CHECK(rig.cell->run_until(at(9), 4));
@@ -122,7 +116,7 @@ TEST_CASE("Cell: runs as many events as it was asked for") {
 }
 
 TEST_CASE("Cell: a drained instance is reported when its last attempt ends") {
-    CellRig rig = rig_of({0, 1}, 4.0);
+    CellRig rig = one_server({0, 1}, 4.0);
     rig.add(at(0), 0, 3);
     rig.run(at(2));
     rig.cell->drain_instance(at(2), {0, 3});
@@ -132,7 +126,7 @@ TEST_CASE("Cell: a drained instance is reported when its last attempt ends") {
     rig.run_to_the_end();
     const auto told = rig.cell->take_notifications();
     REQUIRE(told.size() == 1);
-    CHECK(told[0].kind == Kind::drained);
+    CHECK(told[0].kind == Notification::Kind::drained);
     CHECK(told[0].time == at(8));
     CHECK(told[0].instance == serving::InstanceKey{0, 3});
     rig.cell->finish(at(20));
@@ -140,13 +134,13 @@ TEST_CASE("Cell: a drained instance is reported when its last attempt ends") {
 }
 
 TEST_CASE("Cell: an idle instance is drained at once, with a notification") {
-    CellRig rig = rig_of({0});
+    CellRig rig = one_server({0});
     rig.add(at(0), 0, 0);
     rig.run(at(5));
     rig.cell->drain_instance(at(5), {0, 0});
     const auto told = rig.cell->take_notifications();
     REQUIRE(told.size() == 1);
-    CHECK(told[0].kind == Kind::drained);
+    CHECK(told[0].kind == Notification::Kind::drained);
     CHECK(told[0].time == at(5));
 }
 
@@ -162,12 +156,12 @@ TEST_CASE("Cell: a draining instance whose last request times out is drained") {
     rig.run_to_the_end();
     const auto told = rig.cell->take_notifications();
     REQUIRE(told.size() == 1);
-    CHECK(told[0].kind == Kind::drained);
+    CHECK(told[0].kind == Notification::Kind::drained);
     CHECK(told[0].time == at(3));
 }
 
 TEST_CASE("Cell: a killed instance leaves no drain behind") {
-    CellRig rig = rig_of({0}, 4.0);
+    CellRig rig = one_server({0}, 4.0);
     rig.add(at(0), 0, 0);
     rig.run(at(1));
     rig.cell->drain_instance(at(1), {0, 0});

@@ -8,7 +8,7 @@ namespace {
 
 using serving::AttemptId;
 using serving::DynamicEngineSpec;
-using Kind = BatcherOutcome::Kind;
+using OutcomeKind = BatcherOutcome::Kind;
 
 Time at_ms(std::int64_t ms) {
     return Time::zero() + Duration::milliseconds(ms);
@@ -26,10 +26,10 @@ DynamicEngineSpec batcher(std::int64_t max_batch_size, std::int64_t delay_ms = 0
 
 /// A request that started and completed, in milliseconds.
 BatcherOutcome served(std::uint32_t attempt, std::int64_t start, std::int64_t end) {
-    return {attempt, Kind::completed, at_ms(end), at_ms(start)};
+    return {attempt, OutcomeKind::completed, at_ms(end), at_ms(start)};
 }
 BatcherOutcome timed_out(std::uint32_t attempt, std::int64_t end) {
-    return {attempt, Kind::timed_out, at_ms(end)};
+    return {attempt, OutcomeKind::timed_out, at_ms(end)};
 }
 
 /// Requests `first` to `last` arrive at one time.
@@ -160,7 +160,7 @@ TEST_CASE(
     CHECK(rig.submit(at_ms(3), 3) == serving::Cause::instance_queue_full);
     CHECK_FALSE(rig.submit(at_ms(13), 4));  // the queue is empty again
     rig.run(Time::max());
-    CHECK(rig.outcomes == std::vector<BatcherOutcome>{{3, Kind::refused, at_ms(3)},
+    CHECK(rig.outcomes == std::vector<BatcherOutcome>{{3, OutcomeKind::refused, at_ms(3)},
                                                       served(0, 0, 12),
                                                       served(1, 12, 26),
                                                       served(2, 12, 26),

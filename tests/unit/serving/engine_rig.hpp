@@ -12,21 +12,11 @@
 #include "sim/serving/stepped_llm_instance.hpp"
 #include "tests/catch.hpp"
 #include "tests/rig.hpp"
+#include "tests/unit/serving/token_contents.hpp"
 
 namespace headroom::tests {
 
-/// Names of the contents of a request's tokens; `covered` < 0: all that the ids are for.
-inline serving::ContentsRef contents_of(std::vector<std::uint64_t> ids,
-                                        std::int64_t tokens_per_id = 16,
-                                        std::int64_t covered = -1) {
-    auto contents = boost::intrusive_ptr<serving::TokenContents>(new serving::TokenContents);
-    contents->ids = std::move(ids);
-    contents->tokens_per_id = tokens_per_id;
-    if (covered >= 0) contents->covered = covered;
-    return contents;
-}
-
-/// Likewise, an id for each block of an engine() below.
+/// Contents of a request's tokens with an id for each block of an engine() below.
 inline serving::ContentsRef ids(std::vector<std::uint64_t> names) {
     return contents_of(std::move(names), 4);
 }
@@ -152,7 +142,7 @@ class EngineRig final : private serving::InstanceHost {
 constexpr Duration ticks(std::int64_t n) {
     return Duration::microseconds(10) * n;
 }
-constexpr Time at(std::int64_t n) {
+constexpr Time at_tick(std::int64_t n) {
     return Time::zero() + ticks(n);
 }
 /// An iteration in ticks: P prompt tokens, D decoding sequences over K tokens of context, and A the

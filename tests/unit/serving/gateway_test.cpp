@@ -4,11 +4,12 @@
 
 #include "tests/catch.hpp"
 #include "tests/rig.hpp"
+#include "tests/unit/core/time_at.hpp"
+#include "tests/unit/serving/service_rig.hpp"
 
 namespace headroom::tests {
 namespace {
 
-using serving::Arrival;
 using serving::Cause;
 using serving::Outcome;
 using serving::RequestRow;
@@ -16,26 +17,8 @@ using serving::RequestRow;
 Duration s(double seconds) {
     return Duration::from_seconds(seconds);
 }
-Time at(double seconds) {
-    return Time::from_seconds(seconds);
-}
-
-std::vector<Arrival> arrivals_at(const std::vector<double>& times) {
-    std::vector<Arrival> arrivals;
-    for (const double time : times) arrivals.push_back(arrival_at(s(time)));
-    return arrivals;
-}
-
 serving::ServiceSpec fixed_service(double seconds, std::int64_t servers = 1) {
     return simple_service("service", servers, Distribution::fixed(seconds));
-}
-
-/// A rig with one service and requests at these times, started, still without an instance.
-CellRig rig_of(serving::ServiceSpec service, const std::vector<double>& times) {
-    CellRig rig;
-    rig.specs.push_back(std::move(service));
-    rig.sources.push_back(list_source(0, arrivals_at(times)));
-    return rig;
 }
 
 /// Ends the run and checks that each service's books balance.

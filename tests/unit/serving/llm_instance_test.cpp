@@ -11,58 +11,29 @@
 
 #include "tests/catch.hpp"
 #include "tests/rig.hpp"
+#include "tests/unit/serving/reference_engine.hpp"
 
 namespace headroom::tests {
 namespace {
 
-using serving::Arrival;
 using serving::Cause;
 using serving::Outcome;
 using serving::RequestRow;
-using serving::ServiceStats;
 
 constexpr Duration ns(std::int64_t n) {
     return Duration::nanoseconds(n);
-}
-
-/// One iteration: P prompt tokens, D decoding sequences that attend to K tokens, and 2 A = the sum
-/// over chunks of n (2 before + n).
-Duration iteration(std::int64_t p, std::int64_t d, std::int64_t k, std::int64_t doubled_a = 0) {
-    return ns(6'500'000 + 40'000 * p + 30'000 * d + 90 * k + 3 * doubled_a);
 }
 
 PolicyChoice v1(const std::vector<std::pair<std::string, ParameterValue>>& values = {}) {
     return choose<serving::BatchingPolicy>("vllm-v1", values);
 }
 
-struct Ran {
-    std::vector<RequestRow> rows;
-    ServiceStats stats;
-};
-
-/// Runs requests through one instance to their end.
-Ran run(const serving::ServiceSpec& service, std::vector<Arrival> arrivals, bool exact_steps) {
-    CellRig rig;
-    rig.config.exact_steps = exact_steps;
-    rig.specs.push_back(service);
-    rig.sources.push_back(list_source(0, std::move(arrivals)));
-    rig.start();
-    rig.add(Time::zero(), 0, 0);
-    rig.run_to_the_end();
-    rig.cell->finish(rig.cell->last_activity());
-    return {rig.rows(), rig.cell->stats(0)};
-}
-
-Time after(Duration d) {
-    return Time::zero() + d;
-}
-
 }  // namespace
 
 TEST_CASE("LlmInstance: one request takes its prefill, then one iteration a token") {
     const bool exact = GENERATE(false, true);
-    const Ran ran =
-        run(llm_service("llm", v1(), 100), {arrival_at(Duration::seconds(1), 100, 3)}, exact);
+    const EngineRun ran = run_engine(llm_service("llm", v1(), 100),
+                                     {arrival_at(Duration::seconds(1), 100, 3)}, exact);
     const RequestRow& row = ran.rows.at(0);
     // Prefill: 6.5 ms + 100 * 40 us + 6 ns * 100 * 50 = 10.53 ms.
     CHECK(row.first_scheduled.ps() == 1'000'000'000'000);
@@ -90,10 +61,10 @@ TEST_CASE("LlmInstance: one request takes its prefill, then one iteration a toke
 
 TEST_CASE("LlmInstance: a second request joins at the next iteration boundary") {
     const bool exact = GENERATE(false, true);
-    const Ran ran =
-        run(llm_service("llm", v1(), 100),
-            {arrival_at(Duration::zero(), 100, 4), arrival_at(Duration::milliseconds(15), 50, 3)},
-            exact);
+    const EngineRun ran = run_engine(
+        llm_service("llm", v1(), 100),
+        {arrival_at(Duration::zero(), 100, 4), arrival_at(Duration::milliseconds(15), 50, 3)},
+        exact);
     const Time prefilled = after(iteration(100, 0, 0, 100 * 100));
     const Time joins = prefilled + iteration(0, 1, 100);
     CHECK(joins.ps() == 17'069'000'000);
@@ -113,16 +84,18 @@ TEST_CASE("LlmInstance: a second request joins at the next iteration boundary") 
 TEST_CASE("LlmInstance: an arrival exactly at a boundary is in the batch that forms there") {
     const bool exact = GENERATE(false, true);
     const Duration boundary = iteration(100, 0, 0, 100 * 100);
-    const Ran ran = run(llm_service("llm", v1(), 100),
-                        {arrival_at(Duration::zero(), 100, 5), arrival_at(boundary, 10, 1)}, exact);
+    const EngineRun ran =
+        run_engine(llm_service("llm", v1(), 100),
+                   {arrival_at(Duration::zero(), 100, 5), arrival_at(boundary, 10, 1)}, exact);
     CHECK(ran.rows.at(1).first_scheduled == after(boundary));
     CHECK(ran.rows.at(1).first_token == after(boundary) + iteration(10, 1, 100, 10 * 10));
 }
 
 TEST_CASE("LlmInstance: a prompt longer than the budget is computed in chunks") {
     const bool exact = GENERATE(false, true);
-    const Ran ran = run(llm_service("llm", v1({{"max_num_batched_tokens", whole(64)}}), 100),
-                        {arrival_at(Duration::zero(), 100, 2)}, exact);
+    const EngineRun ran =
+        run_engine(llm_service("llm", v1({{"max_num_batched_tokens", whole(64)}}), 100),
+                   {arrival_at(Duration::zero(), 100, 2)}, exact);
     // 64 tokens, then 36 that attend to them as well.
     const Duration chunks = iteration(64, 0, 0, 64 * 64) + iteration(36, 0, 0, 36 * (2 * 64 + 36));
     CHECK(chunks.ps() == 17'030'000'000);
@@ -132,10 +105,11 @@ TEST_CASE("LlmInstance: a prompt longer than the budget is computed in chunks") 
 
 TEST_CASE("LlmInstance: decoding sequences take their share of the budget before a chunk does") {
     const bool exact = GENERATE(false, true);
-    const Ran ran = run(llm_service("llm", v1({{"max_num_batched_tokens", whole(64)}}), 100),
-                        {arrival_at(Duration::zero(), 30, 9), arrival_at(Duration::zero(), 34, 9),
-                         arrival_at(Duration::milliseconds(1), 100, 1)},
-                        exact);
+    const EngineRun ran =
+        run_engine(llm_service("llm", v1({{"max_num_batched_tokens", whole(64)}}), 100),
+                   {arrival_at(Duration::zero(), 30, 9), arrival_at(Duration::zero(), 34, 9),
+                    arrival_at(Duration::milliseconds(1), 100, 1)},
+                   exact);
     // 30 + 34 fill the first iteration; then 62 tokens are left beside two decodes.
     const Duration first = iteration(64, 0, 0, 30 * 30 + 34 * 34);
     const Duration second = iteration(62, 2, 30 + 34, 62 * 62);
@@ -150,7 +124,7 @@ TEST_CASE("LlmInstance: preempts the last admitted request when KV blocks run ou
     const bool exact = GENERATE(false, true);
     auto service = llm_service("llm", v1(), 5);
     service.versions[0].engine.llm->block_size = 4;
-    const Ran ran = run(
+    const EngineRun ran = run_engine(
         service, {arrival_at(Duration::zero(), 8, 8), arrival_at(Duration::zero(), 4, 8)}, exact);
     // 2 + 1 blocks; the first decode takes one each, so all 5 are in use. At the fifth both need
     // one more: the second request goes and its 2 blocks serve the first one to its end.
@@ -176,7 +150,7 @@ TEST_CASE("LlmInstance: preempts the last admitted request when KV blocks run ou
 
 TEST_CASE("LlmInstance: runs at most max_num_seqs requests, the others in order of arrival") {
     const bool exact = GENERATE(false, true);
-    const Ran ran = run(
+    const EngineRun ran = run_engine(
         llm_service("llm", v1({{"max_num_seqs", whole(2)}}), 100),
         {arrival_at(Duration::zero(), 10, 4), arrival_at(Duration::zero(), 20, 2),
          arrival_at(Duration::milliseconds(1), 5, 9), arrival_at(Duration::milliseconds(2), 6, 1)},
@@ -191,9 +165,9 @@ TEST_CASE("LlmInstance: runs at most max_num_seqs requests, the others in order 
 
 TEST_CASE("LlmInstance: an output of one token ends with the prefill and has no gaps") {
     const bool exact = GENERATE(false, true);
-    const Ran ran =
-        run(llm_service("llm", v1(), 100),
-            {arrival_at(Duration::zero(), 16, 1), arrival_at(Duration::zero(), 1, 1)}, exact);
+    const EngineRun ran = run_engine(
+        llm_service("llm", v1(), 100),
+        {arrival_at(Duration::zero(), 16, 1), arrival_at(Duration::zero(), 1, 1)}, exact);
     const Time end = after(iteration(17, 0, 0, 16 * 16 + 1));
     for (const RequestRow& row : ran.rows) {
         CHECK(row.first_token == end);
@@ -209,9 +183,9 @@ TEST_CASE("LlmInstance: max_model_len cuts an output") {
     const bool exact = GENERATE(false, true);
     auto service = llm_service("llm", v1(), 100);
     service.versions[0].engine.llm->max_model_len = 20;
-    const Ran ran =
-        run(service, {arrival_at(Duration::zero(), 15, 100), arrival_at(Duration::zero(), 19, 100)},
-            exact);
+    const EngineRun ran = run_engine(
+        service, {arrival_at(Duration::zero(), 15, 100), arrival_at(Duration::zero(), 19, 100)},
+        exact);
     CHECK(ran.rows.at(0).output_tokens == 5);
     CHECK(ran.rows.at(1).output_tokens == 1);
     CHECK(ran.rows.at(0).outcome == Outcome::completed);
@@ -224,7 +198,8 @@ TEST_CASE("LlmInstance: a request that could never run is rejected with its caus
                                   std::int64_t output) {
         auto service = llm_service("llm", std::move(policy), kv_blocks);
         service.versions[0].engine.llm->max_model_len = 1000;
-        const Ran ran = run(service, {arrival_at(Duration::zero(), prompt, output)}, exact);
+        const EngineRun ran =
+            run_engine(service, {arrival_at(Duration::zero(), prompt, output)}, exact);
         const RequestRow& row = ran.rows.at(0);
         const bool rejected = row.outcome == Outcome::rejected;
         CHECK(rejected == (row.cause != Cause::none));
@@ -269,10 +244,10 @@ TEST_CASE("LlmInstance: a request that times out leaves its room at the end of t
     const bool exact = GENERATE(false, true);
     auto service = llm_service("llm", v1({{"max_num_seqs", whole(1)}}), 100);
     service.gateway.timeout = Duration::milliseconds(20);
-    const Ran ran =
-        run(service,
-            {arrival_at(Duration::zero(), 100, 50), arrival_at(Duration::milliseconds(19), 10, 1)},
-            exact);
+    const EngineRun ran = run_engine(
+        service,
+        {arrival_at(Duration::zero(), 100, 50), arrival_at(Duration::milliseconds(19), 10, 1)},
+        exact);
     // Boundaries at 10.53, 17.069 and 23.60809 ms: at 20 ms it has two tokens.
     CHECK(ran.rows.at(0).outcome == Outcome::timed_out);
     CHECK(ran.rows.at(0).cause == Cause::timeout);
@@ -373,9 +348,9 @@ bool aborts(const std::string& deed) {
         if (std::freopen("/dev/null", "w", stderr) == nullptr) _exit(1);
         const auto policy =
             choose<serving::BatchingPolicy>("test-naughty", {{"deed", ParameterValue{deed}}});
-        static_cast<void>(
-            run(llm_service("llm", policy, 100),
-                {arrival_at(Duration::zero(), 10, 1), arrival_at(Duration::zero(), 10, 1)}, false));
+        static_cast<void>(run_engine(
+            llm_service("llm", policy, 100),
+            {arrival_at(Duration::zero(), 10, 1), arrival_at(Duration::zero(), 10, 1)}, false));
         _exit(0);
     }
     int status = 0;

@@ -5,13 +5,11 @@
 #include "sim/serving/cell.hpp"
 #include "tests/catch.hpp"
 #include "tests/rig.hpp"
+#include "tests/unit/core/time_at.hpp"
+#include "tests/unit/serving/service_rig.hpp"
 
 namespace headroom::tests {
 namespace {
-
-Time at(double seconds) {
-    return Time::from_seconds(seconds);
-}
 
 struct Look {
     Time time;
@@ -55,15 +53,11 @@ class Onlooker final : public serving::RoutingPolicy {
 REGISTER_POLICY(serving::RoutingPolicy, Onlooker, "test-onlooker", "for tests");
 
 /// One server of `service_time` a request, requests at `times`, looks every `interval` seconds.
-CellRig rig_of(const std::vector<double>& times, double service_time, double interval) {
+CellRig watched_server(const std::vector<double>& times, double service_time, double interval) {
     looks().clear();
-    CellRig rig;
-    rig.specs.push_back(simple_service("service", 1, Distribution::fixed(service_time)));
+    CellRig rig = rig_of(simple_service("service", 1, Distribution::fixed(service_time)), times);
     rig.specs[0].routing = choose<serving::RoutingPolicy>(
         "test-onlooker", {{"interval", ParameterValue{Duration::from_seconds(interval)}}});
-    std::vector<serving::Arrival> arrivals;
-    for (const double time : times) arrivals.push_back(arrival_at(Duration::from_seconds(time)));
-    rig.sources.push_back(list_source(0, arrivals));
     rig.start();
     return rig;
 }
@@ -80,7 +74,7 @@ using Times = std::vector<double>;
 
 TEST_CASE(
     "Cell: a router looks at the multiples of its interval, until the last request has ended") {
-    CellRig rig = rig_of({0.5, 1.25, 4.0}, 1.0, 1.0);
+    CellRig rig = watched_server({0.5, 1.25, 4.0}, 1.0, 1.0);
     CHECK(rig.cell->idle() == false);
     rig.add(at(0), 0, 0);
     rig.run_to_the_end();
@@ -91,7 +85,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Cell: a look sees what the events before its instant left") {
-    CellRig rig = rig_of({0.5, 0.6, 1.0, 2.0}, 1.5, 1.0);
+    CellRig rig = watched_server({0.5, 0.6, 1.0, 2.0}, 1.5, 1.0);
     rig.add(at(0), 0, 0);
     rig.run_to_the_end();
     REQUIRE(looks().size() >= 4);
@@ -103,7 +97,7 @@ TEST_CASE("Cell: a look sees what the events before its instant left") {
 }
 
 TEST_CASE("Cell: looks pause while there is no endpoint and go on at a multiple") {
-    CellRig rig = rig_of({0.25, 7.5}, 0.5, 1.0);
+    CellRig rig = watched_server({0.25, 7.5}, 0.5, 1.0);
     rig.run(at(0.125));
     rig.add(at(0.125), 0, 0);
     rig.run(at(2.5));
@@ -122,7 +116,7 @@ TEST_CASE("Cell: looks pause while there is no endpoint and go on at a multiple"
 }
 
 TEST_CASE("Cell: an endpoint that comes while its own instant is running is looked at next time") {
-    CellRig rig = rig_of({2.0, 3.5}, 0.25, 1.0);
+    CellRig rig = watched_server({2.0, 3.5}, 0.25, 1.0);
     rig.run(at(2.5));
     REQUIRE(rig.cell->take_notifications().size() == 1);  // the request of 2 s met no endpoint
     rig.add(at(2.0), 0, 0);                               // the answer, at the same time
@@ -131,7 +125,7 @@ TEST_CASE("Cell: an endpoint that comes while its own instant is running is look
 }
 
 TEST_CASE("Cell: full endpoints and back again make no look more") {
-    CellRig rig = rig_of({0.125, 0.25, 0.375, 0.5, 0.625}, 0.25, 0.5);
+    CellRig rig = watched_server({0.125, 0.25, 0.375, 0.5, 0.625}, 0.25, 0.5);
     rig.specs[0].gateway.max_in_flight_per_instance = 1;
     rig.add(at(0), 0, 0);
     rig.run_to_the_end();
@@ -142,7 +136,7 @@ TEST_CASE("Cell: full endpoints and back again make no look more") {
 }
 
 TEST_CASE("Cell: an endpoint added after the last request keeps no looks going") {
-    CellRig rig = rig_of({0}, 0.5, 1.0);
+    CellRig rig = watched_server({0}, 0.5, 1.0);
     rig.add(at(0), 0, 0);
     rig.run_to_the_end();
     const std::size_t before = looks().size();
@@ -154,7 +148,7 @@ TEST_CASE("Cell: an endpoint added after the last request keeps no looks going")
 }
 
 TEST_CASE("Cell: a router that never looks costs no event") {
-    CellRig rig = rig_of({5}, 0.5, 0.0);
+    CellRig rig = watched_server({5}, 0.5, 0.0);
     rig.add(at(0), 0, 0);
     CHECK(rig.cell->next_key().time == at(5));
     rig.run_to_the_end();
@@ -163,7 +157,7 @@ TEST_CASE("Cell: a router that never looks costs no event") {
 
 TEST_CASE("Cell: looking changes no outcome") {
     const auto digest_with = [](double interval) {
-        CellRig rig = rig_of({0.1, 0.2, 0.3, 1.0, 1.5, 2.0}, 0.4, interval);
+        CellRig rig = watched_server({0.1, 0.2, 0.3, 1.0, 1.5, 2.0}, 0.4, interval);
         rig.add(at(0), 0, 0);
         rig.run_to_the_end();
         rig.cell->finish(at(10));

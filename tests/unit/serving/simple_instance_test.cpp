@@ -2,6 +2,7 @@
 
 #include "tests/catch.hpp"
 #include "tests/rig.hpp"
+#include "tests/unit/core/time_at.hpp"
 
 namespace headroom::tests {
 namespace {
@@ -10,10 +11,6 @@ using serving::AttemptId;
 using serving::AttemptReport;
 using serving::Cause;
 using serving::kNominalSpeed;
-
-Time at(double seconds) {
-    return Time::from_seconds(seconds);
-}
 
 struct Completed {
     std::uint32_t attempt = 0;

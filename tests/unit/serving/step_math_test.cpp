@@ -59,7 +59,7 @@ TEST_CASE("MacroStep: the closed forms of a known step are what one counts by ha
 }
 
 TEST_CASE("MacroStep: offset and duration equal adding up, over random steps") {
-    const auto cases = static_cast<std::uint64_t>(tests::scaled(300, 30));
+    const auto cases = static_cast<std::uint64_t>(headroom::tests::scaled(300, 30));
     for (std::uint64_t i = 0; i < cases; ++i) {
         const MacroStep step = random_step(i);
         INFO("case " << i);
@@ -77,7 +77,7 @@ TEST_CASE("MacroStep: offset and duration equal adding up, over random steps") {
 }
 
 TEST_CASE("MacroStep: iterations_within finds every boundary exactly, over random steps") {
-    const auto cases = static_cast<std::uint64_t>(tests::scaled(300, 30));
+    const auto cases = static_cast<std::uint64_t>(headroom::tests::scaled(300, 30));
     for (std::uint64_t i = 0; i < cases; ++i) {
         const MacroStep step = random_step(i);
         INFO("case " << i);
@@ -97,7 +97,7 @@ TEST_CASE("MacroStep: iterations_within finds every boundary exactly, over rando
 
 TEST_CASE("MacroStep: offset_sum equals adding up offsets, over random sets of iterations") {
     const RandomStream random{12, "iterations"};
-    const auto cases = static_cast<std::uint64_t>(tests::scaled(2000, 200));
+    const auto cases = static_cast<std::uint64_t>(headroom::tests::scaled(2000, 200));
     bool equal = true;
     for (std::uint64_t i = 0; i < cases; ++i) {
         const MacroStep step = random_step(i);

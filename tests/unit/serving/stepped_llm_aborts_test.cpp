@@ -27,13 +27,13 @@ std::string name_of(const EngineModes& modes) {
 TEST_CASE("SteppedLlmInstance: an aborted sequence stays in the batches that are planned") {
     const bool async = GENERATE(false, true);
     EngineRig rig(engine({.async = async}));
-    rig.submit(at(0), 4, 10);
-    rig.submit(at(0), 4, 10);
+    rig.submit(at_tick(0), 4, 10);
+    rig.submit(at_tick(0), 4, 10);
     // 1832, 3312: in the second batch. Its room is free at the end of it.
-    rig.abort(at(2000), 0);
-    CHECK(rig.load(at(2000)).running == 1);
-    CHECK(rig.load(at(2001)).kv_used_blocks == 4);
-    CHECK(rig.load(at(3313)).kv_used_blocks == 2);
+    rig.abort(at_tick(2000), 0);
+    CHECK(rig.load(at_tick(2000)).running == 1);
+    CHECK(rig.load(at_tick(2001)).kv_used_blocks == 4);
+    CHECK(rig.load(at_tick(3313)).kv_used_blocks == 2);
     rig.run_to_the_end();
     std::int64_t end = 3312 + (async ? t(0, 2, 10) : t(0, 1, 5));
     for (std::int64_t context = 6; context < 13; ++context) end += t(0, 1, context);
@@ -47,9 +47,9 @@ TEST_CASE("SteppedLlmInstance: an aborted sequence stays in the batches that are
 TEST_CASE("SteppedLlmInstance: what is aborted at the end of a batch is not in the next plan") {
     const bool async = GENERATE(false, true);
     EngineRig rig(engine({.async = async}));
-    rig.submit(at(0), 4, 10);
-    rig.submit(at(0), 4, 5);
-    rig.abort(at(3312), 0);
+    rig.submit(at_tick(0), 4, 10);
+    rig.submit(at_tick(0), 4, 5);
+    rig.abort(at_tick(3312), 0);
     rig.run_to_the_end();
     const std::int64_t planned = async ? t(0, 2, 10) : t(0, 1, 5);
     CHECK(came(rig, 1).end == 3312 + planned + t(0, 1, 6) + t(0, 1, 7));
@@ -59,11 +59,11 @@ TEST_CASE("SteppedLlmInstance: what is aborted at the end of a batch is not in t
 
 TEST_CASE("SteppedLlmInstance: a newcomer gets nothing of the batch of one that was aborted") {
     EngineRig rig(engine({.async = true}));
-    rig.submit(at(0), 4, 10);
-    rig.abort(at(100), 0);
-    rig.submit(at(200), 4, 1);
+    rig.submit(at_tick(0), 4, 10);
+    rig.abort(at_tick(100), 0);
+    rig.submit(at_tick(200), 4, 1);
     // Two batches are in flight for nobody: 1416 and 2656. After the first the newcomer is planned.
-    rig.submit(at(1500), 4, 2);
+    rig.submit(at_tick(1500), 4, 2);
     rig.run_to_the_end();
     CHECK(scheduled(rig, 1) == 1416);
     CHECK(came(rig, 1) == Came{2656 + 1416, 2656 + 1416});
@@ -75,10 +75,10 @@ TEST_CASE("SteppedLlmInstance: a newcomer gets nothing of the batch of one that 
 
 TEST_CASE("SteppedLlmInstance: in a pipeline an aborted sequence leaves its batch to run through") {
     EngineRig rig(engine({.stages = 2}, 1000, {{"max_num_batched_tokens", whole(8)}}));
-    rig.submit(at(0), 8, 3);
-    rig.submit(at(0), 8, 3);
-    rig.submit(at(0), 8, 1);
-    rig.abort(at(50), 0);
+    rig.submit(at_tick(0), 8, 3);
+    rig.submit(at_tick(0), 8, 3);
+    rig.submit(at_tick(0), 8, 1);
+    rig.abort(at_tick(50), 0);
     rig.run_to_the_end();
     // 0-932-1864 for nobody, then the second 932-1864-2796, and the third, planned at 1864.
     CHECK(came(rig, 1).first == 2796);
@@ -92,10 +92,10 @@ TEST_CASE("SteppedLlmInstance: aborting what waits, runs or was preempted leaves
         INFO(name_of(modes));
         // Too few blocks for all of them, so that some are preempted while in flight.
         EngineRig rig(engine(modes, 9, {{"max_num_batched_tokens", whole(8)}}));
-        for (int i = 0; i < 6; ++i) rig.submit(at(100 * i), 7, 12, ids({1, 2, 3, 4, 5}));
+        for (int i = 0; i < 6; ++i) rig.submit(at_tick(100 * i), 7, 12, ids({1, 2, 3, 4, 5}));
         for (std::size_t i = 0; i < 6; ++i) {
-            rig.abort(at(1000 + 2500 * static_cast<std::int64_t>(i)), 5 - i);
-            rig.submit(at(1100 + 2500 * static_cast<std::int64_t>(i)), 5, 9);
+            rig.abort(at_tick(1000 + 2500 * static_cast<std::int64_t>(i)), 5 - i);
+            rig.submit(at_tick(1100 + 2500 * static_cast<std::int64_t>(i)), 5, 9);
         }
         rig.run_to_the_end();
         for (const EngineRig::Outcome& o : rig.outcomes) {
@@ -110,11 +110,11 @@ TEST_CASE("SteppedLlmInstance: aborting everything in flight leaves an engine th
     for (const EngineModes& modes : kModes) {
         INFO(name_of(modes));
         EngineRig rig(engine(modes, 20, {{"max_num_batched_tokens", whole(8)}}));
-        for (int i = 0; i < 4; ++i) rig.submit(at(0), 8, 4);
-        for (std::size_t i = 0; i < 4; ++i) CHECK(rig.abort(at(10), i));
+        for (int i = 0; i < 4; ++i) rig.submit(at_tick(0), 8, 4);
+        for (std::size_t i = 0; i < 4; ++i) CHECK(rig.abort(at_tick(10), i));
         rig.run_to_the_end();
         check_empty(rig);
-        const std::size_t later = rig.submit(at(100'000), 8, 2);
+        const std::size_t later = rig.submit(at_tick(100'000), 8, 2);
         rig.run_to_the_end();
         CHECK(came(rig, later) == Came{101'864, 101'864 + t(0, 1, 8)});
         CHECK(rig.load(rig.now()).output_tokens == 2);
@@ -127,8 +127,8 @@ TEST_CASE("SteppedLlmInstance: slots of what was aborted are used again") {
         INFO(name_of(modes));
         EngineRig rig(engine(modes));
         for (std::int64_t i = 0; i < 100; ++i) {
-            const std::size_t request = rig.submit(at(500 * i), 4, 20);
-            rig.abort(at(500 * i + 499), request);
+            const std::size_t request = rig.submit(at_tick(500 * i), 4, 20);
+            rig.abort(at_tick(500 * i + 499), request);
             CHECK(rig.outcomes[request].slot < 12);
         }
         rig.run_to_the_end();
@@ -140,10 +140,10 @@ TEST_CASE("SteppedLlmInstance: a kill loses all that runs or waits, once each") 
     for (const EngineModes& modes : kModes) {
         INFO(name_of(modes));
         EngineRig rig(engine(modes, 1000, {{"max_num_seqs", whole(2)}}));
-        for (int i = 0; i < 5; ++i) rig.submit(at(i), 8, 20);
-        rig.abort(at(3000), 0);
-        rig.abort(at(3000), 4);
-        CHECK(rig.kill(at(3001)) == Requests{1, 2, 3});
+        for (int i = 0; i < 5; ++i) rig.submit(at_tick(i), 8, 20);
+        rig.abort(at_tick(3000), 0);
+        rig.abort(at_tick(3000), 4);
+        CHECK(rig.kill(at_tick(3001)) == Requests{1, 2, 3});
         CHECK(rig.stats.busy.ps() == ticks(3001).ps());
     }
 }
@@ -152,9 +152,9 @@ TEST_CASE("SteppedLlmInstance: batches in flight keep their speed, later ones ha
     for (const EngineModes& modes : kModes) {
         INFO(name_of(modes));
         EngineRig rig(engine(modes));
-        rig.submit(at(0), 8, 1);
-        rig.set_speed(at(100), serving::kNominalSpeed / 2);
-        rig.submit(at(10'000), 8, 2);
+        rig.submit(at_tick(0), 8, 1);
+        rig.set_speed(at_tick(100), serving::kNominalSpeed / 2);
+        rig.submit(at_tick(10'000), 8, 2);
         rig.run_to_the_end();
         CHECK(came(rig, 0).end == 1864);
         CHECK(came(rig, 1) == Came{10'000 + 2 * 1864, 10'000 + 2 * 1864 + 2 * t(0, 1, 8)});

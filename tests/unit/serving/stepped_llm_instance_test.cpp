@@ -21,7 +21,7 @@ using serving::LlmEngineSpec;
 TEST_CASE("SteppedLlmInstance: alone, a request takes as long with asynchronous scheduling") {
     const bool async = GENERATE(false, true);
     EngineRig rig(engine({.async = async}));
-    rig.submit(at(0), 4, 3);
+    rig.submit(at_tick(0), 4, 3);
     rig.run_to_the_end();
     const std::int64_t first = t(4, 0, 0, 16);
     CHECK(first == 1416);
@@ -40,8 +40,8 @@ TEST_CASE(
     "SteppedLlmInstance: what arrives during a batch is in the third after it, if asynchronous") {
     // The prompt ends at 1416, decodes at 2656, 3906, 5166, 6436.
     EngineRig rig(engine({.async = true}));
-    rig.submit(at(0), 4, 10);
-    rig.submit(at(1500), 8, 2);
+    rig.submit(at_tick(0), 4, 10);
+    rig.submit(at_tick(1500), 8, 2);
     rig.run_to_the_end();
     // Planned at 2656, when the third batch begins, it runs as the fourth.
     CHECK(scheduled(rig, 1) == 2656);
@@ -50,8 +50,8 @@ TEST_CASE(
     check_empty(rig);
 
     EngineRig sync(engine({}));
-    sync.submit(at(0), 4, 10);
-    sync.submit(at(1500), 8, 2);
+    sync.submit(at_tick(0), 4, 10);
+    sync.submit(at_tick(1500), 8, 2);
     sync.run_to_the_end();
     CHECK(scheduled(sync, 1) == 2656);
     CHECK(came(sync, 1).first == 2656 + t(8, 1, 5, 64));
@@ -59,9 +59,9 @@ TEST_CASE(
 
 TEST_CASE("SteppedLlmInstance: what arrives right after an idle start waits for two batches") {
     EngineRig rig(engine({.async = true}));
-    rig.submit(at(10'000), 4, 10);
-    rig.submit(at(10'001), 8, 1);
-    rig.submit(at(10'000 + 1416), 4, 1);  // at the first batch's end: seen at once
+    rig.submit(at_tick(10'000), 4, 10);
+    rig.submit(at_tick(10'001), 8, 1);
+    rig.submit(at_tick(10'000 + 1416), 4, 1);  // at the first batch's end: seen at once
     rig.run_to_the_end();
     CHECK(scheduled(rig, 0) == 10'000);
     CHECK(scheduled(rig, 1) == 11'416);
@@ -77,8 +77,8 @@ TEST_CASE(
     // The only batch is the last of its request: the next plan is empty, and the arrival during it
     // is looked at when it ends.
     EngineRig rig(engine({.async = true}));
-    rig.submit(at(0), 4, 1);
-    rig.submit(at(7), 4, 2);
+    rig.submit(at_tick(0), 4, 1);
+    rig.submit(at_tick(7), 4, 2);
     rig.run_to_the_end();
     CHECK(came(rig, 0) == Came{1416, 1416});
     CHECK(scheduled(rig, 1) == 1416);
@@ -91,9 +91,9 @@ TEST_CASE(
     "SteppedLlmInstance: a slot that a batch frees is used two batches later, if asynchronous") {
     const bool async = GENERATE(false, true);
     EngineRig rig(engine({.async = async}, 1000, {{"max_num_seqs", whole(2)}}));
-    rig.submit(at(0), 4, 10);
-    rig.submit(at(0), 4, 2);
-    rig.submit(at(0), 4, 1);
+    rig.submit(at_tick(0), 4, 10);
+    rig.submit(at_tick(0), 4, 2);
+    rig.submit(at_tick(0), 4, 1);
     rig.run_to_the_end();
     const std::int64_t second = t(8, 0, 0, 32) + t(0, 2, 8);
     CHECK(came(rig, 1) == Came{1832, second});
@@ -111,7 +111,7 @@ TEST_CASE(
 TEST_CASE(
     "SteppedLlmInstance: chunks and the first decode are planned while the chunk before runs") {
     EngineRig rig(engine({.async = true}, 1000, {{"max_num_batched_tokens", whole(8)}}));
-    rig.submit(at(0), 16, 2);
+    rig.submit(at_tick(0), 16, 2);
     rig.run_to_the_end();
     const std::int64_t first = t(8, 0, 0, 64) + t(8, 0, 0, 8 * (2 * 8 + 8));
     CHECK(came(rig, 0) == Came{first, first + t(0, 1, 16)});
@@ -124,7 +124,7 @@ TEST_CASE(
     LlmEngineSpec spec = engine({.async = true});
     spec.max_model_len = 8;
     EngineRig rig(spec);
-    rig.submit(at(0), 4, 100);
+    rig.submit(at_tick(0), 4, 100);
     rig.run_to_the_end();
     CHECK(rig.outcomes[0].report.output_tokens == 4);
     CHECK(came(rig, 0).end == 1416 + 1240 + 1250 + 1260);
@@ -135,8 +135,8 @@ TEST_CASE(
 TEST_CASE("SteppedLlmInstance: a token in flight counts for the sequence preempted meanwhile") {
     // Both want a third block when 8 tokens are computed and a batch is in flight: 5 blocks.
     EngineRig rig(engine({.async = true}, 5));
-    rig.submit(at(0), 4, 8);
-    rig.submit(at(0), 4, 8);
+    rig.submit(at_tick(0), 4, 8);
+    rig.submit(at_tick(0), 4, 8);
     rig.run_to_the_end();
     // Two together, then one: 1832, 3312, 4812, 6332, 7872; 9152, 10442, 11742.
     CHECK(came(rig, 0) == Came{1832, 11'742});
@@ -152,8 +152,8 @@ TEST_CASE("SteppedLlmInstance: a token in flight counts for the sequence preempt
 TEST_CASE("SteppedLlmInstance: a preempted sequence can finish by its token in flight") {
     // As before, but the second needs no third block: its last token is in flight when it goes.
     EngineRig rig(engine({.async = true}, 4));
-    rig.submit(at(0), 4, 8);
-    rig.submit(at(0), 4, 5);
+    rig.submit(at_tick(0), 4, 8);
+    rig.submit(at_tick(0), 4, 5);
     rig.run_to_the_end();
     CHECK(rig.outcomes[1].report.preemptions == 1);
     CHECK(came(rig, 1) == Came{1832, 7872});
@@ -166,8 +166,8 @@ TEST_CASE("SteppedLlmInstance: a preempted sequence can finish by its token in f
 
 TEST_CASE("SteppedLlmInstance: two stages work on two micro-batches") {
     EngineRig rig(engine({.stages = 2}, 1000, {{"max_num_batched_tokens", whole(8)}}));
-    rig.submit(at(0), 8, 3);
-    rig.submit(at(0), 8, 3);
+    rig.submit(at_tick(0), 8, 3);
+    rig.submit(at_tick(0), 8, 3);
     rig.run_to_the_end();
     // t(8, 0, 0, 64) = 1864, 932 a stage. A: 0-932-1864. B: 932-1864-2796.
     // t(0, 1, 8) = 1280, 640 a stage. A: 1864-2504, then from 2796: 3436. B: 2796-3436-4076.
@@ -182,13 +182,13 @@ TEST_CASE("SteppedLlmInstance: two stages work on two micro-batches") {
 
 TEST_CASE("SteppedLlmInstance: chunks of a prompt follow each other through the stages at once") {
     EngineRig two(engine({.stages = 2}, 1000, {{"max_num_batched_tokens", whole(8)}}));
-    two.submit(at(0), 16, 1);
+    two.submit(at_tick(0), 16, 1);
     two.run_to_the_end();
     // 932 a stage, then t(8, 0, 0, 192) / 2 = 996: 0-932-1864, 932-1928-2924.
     CHECK(came(two, 0) == Came{2924, 2924});
 
     EngineRig four(engine({.stages = 4}, 1000, {{"max_num_batched_tokens", whole(8)}}));
-    four.submit(at(0), 32, 2);
+    four.submit(at_tick(0), 32, 2);
     four.run_to_the_end();
     // 466, 498, 530 and 562 a stage: each chunk is the slower one and waits for nothing after the
     // first stage: 466 + 498 + 530 + 4 * 562. Then one token, alone.
@@ -199,8 +199,8 @@ TEST_CASE("SteppedLlmInstance: chunks of a prompt follow each other through the 
 TEST_CASE("SteppedLlmInstance: a request with a token in flight waits, and so does what arrives") {
     // vLLM waits for its oldest batch once there was nothing to plan, though a stage is free.
     EngineRig rig(engine({.stages = 2}));
-    rig.submit(at(0), 8, 2);
-    rig.submit(at(100), 8, 1);
+    rig.submit(at_tick(0), 8, 2);
+    rig.submit(at_tick(100), 8, 1);
     rig.run_to_the_end();
     CHECK(scheduled(rig, 1) == 1864);
     const std::int64_t both = t(8, 1, 8, 64);
@@ -214,9 +214,9 @@ TEST_CASE(
     const std::string policy = GENERATE("sarathi", "vllm-v0", "orca");
     INFO(policy);
     EngineRig rig(engine({.stages = 2}, 3000, {}, policy));
-    rig.submit(at(0), 8, 1);
-    rig.submit(at(100), 8, 1);
-    rig.submit(at(200), 8, 1);
+    rig.submit(at_tick(0), 8, 1);
+    rig.submit(at_tick(100), 8, 1);
+    rig.submit(at_tick(200), 8, 1);
     rig.run_to_the_end();
     CHECK(scheduled(rig, 1) == 100);
     CHECK(came(rig, 0).end == 1864);
@@ -230,8 +230,8 @@ TEST_CASE(
 TEST_CASE("SteppedLlmInstance: a plan without work takes a place in the queue of batches") {
     // Four stages; two chunks of one prompt are in flight, and an empty plan behind them.
     EngineRig rig(engine({.stages = 4}, 1000, {{"max_num_batched_tokens", whole(8)}}));
-    rig.submit(at(0), 16, 1);
-    for (int i = 0; i < 4; ++i) rig.submit(at(10), 8, 1);
+    rig.submit(at_tick(0), 16, 1);
+    for (int i = 0; i < 4; ++i) rig.submit(at_tick(10), 8, 1);
     rig.run_to_the_end();
     // 466 a stage and 498 a stage: the first chunk ends at 1864, the second at 466 + 4 * 498 =
     // 2458.
@@ -253,9 +253,9 @@ TEST_CASE("SteppedLlmInstance: a plan without work takes a place in the queue of
 
 TEST_CASE("SteppedLlmInstance: equal prompts that arrive together share within one step") {
     EngineRig rig(engine({.caching = true}));
-    rig.submit(at(0), 12, 1, ids({1, 2, 3}));
-    rig.submit(at(0), 12, 1, ids({1, 2, 3}));
-    CHECK(rig.load(at(1)).kv_used_blocks == 4);
+    rig.submit(at_tick(0), 12, 1, ids({1, 2, 3}));
+    rig.submit(at_tick(0), 12, 1, ids({1, 2, 3}));
+    CHECK(rig.load(at_tick(1)).kv_used_blocks == 4);
     rig.run_to_the_end();
     // The second computes a whole block anew, over 8 tokens of context.
     const std::int64_t end = t(12 + 4, 0, 0, 12 * 12 + 4 * (2 * 8 + 4));
@@ -271,11 +271,11 @@ TEST_CASE("SteppedLlmInstance: equal prompts that arrive together share within o
 
 TEST_CASE("SteppedLlmInstance: a hit counts as context, not as prompt") {
     EngineRig rig(engine({.caching = true}));
-    rig.submit(at(0), 12, 1, ids({1, 2, 3}));
-    rig.submit(at(10'000), 12, 1, ids({1, 2, 3}));
-    rig.submit(at(20'000), 13, 1, ids({1, 2, 3, 4}));
-    rig.submit(at(30'000), 12, 1, ids({9, 2, 3}));
-    rig.submit(at(40'000), 12, 1);
+    rig.submit(at_tick(0), 12, 1, ids({1, 2, 3}));
+    rig.submit(at_tick(10'000), 12, 1, ids({1, 2, 3}));
+    rig.submit(at_tick(20'000), 13, 1, ids({1, 2, 3, 4}));
+    rig.submit(at_tick(30'000), 12, 1, ids({9, 2, 3}));
+    rig.submit(at_tick(40'000), 12, 1);
     rig.run_to_the_end();
     CHECK(came(rig, 0).end == t(12, 0, 0, 144));
     // Fully cached: a whole block is computed over 8 tokens. With one token more, this one only.
@@ -291,9 +291,9 @@ TEST_CASE("SteppedLlmInstance: a hit counts as context, not as prompt") {
 
 TEST_CASE("SteppedLlmInstance: hits leave more of the budget to chunks of other prompts") {
     EngineRig rig(engine({.caching = true}, 1000, {{"max_num_batched_tokens", whole(12)}}));
-    rig.submit(at(0), 12, 1, ids({1, 2, 3}));
-    rig.submit(at(10'000), 14, 1, ids({1, 2, 3, 4}));
-    rig.submit(at(10'000), 20, 1, ids({1, 2, 5, 6, 7}));
+    rig.submit(at_tick(0), 12, 1, ids({1, 2, 3}));
+    rig.submit(at_tick(10'000), 14, 1, ids({1, 2, 3, 4}));
+    rig.submit(at_tick(10'000), 20, 1, ids({1, 2, 5, 6, 7}));
     rig.run_to_the_end();
     // 2 tokens over 12, and 10 of the other's 12 over 8; then its last 2 over 18.
     const std::int64_t first = 10'000 + t(12, 0, 0, 2 * (24 + 2) + 10 * (16 + 10));
@@ -305,9 +305,9 @@ TEST_CASE("SteppedLlmInstance: hits leave more of the budget to chunks of other 
 TEST_CASE("SteppedLlmInstance: outputs are found too, once their block is full") {
     const bool async = GENERATE(false, true);
     EngineRig rig(engine({.async = async, .caching = true}));
-    rig.submit(at(0), 4, 5, ids({1, 2, 3}));
-    rig.submit(at(20'000), 9, 1, ids({1, 2, 8}));
-    rig.submit(at(30'000), 13, 1, ids({1, 2, 3, 4}));
+    rig.submit(at_tick(0), 4, 5, ids({1, 2, 3}));
+    rig.submit(at_tick(20'000), 9, 1, ids({1, 2, 8}));
+    rig.submit(at_tick(30'000), 13, 1, ids({1, 2, 3, 4}));
     rig.run_to_the_end();
     CHECK(came(rig, 1).end == 20'000 + t(1, 0, 0, 2 * 8 + 1));
     // Of the ninth token no keys were computed.
@@ -318,8 +318,8 @@ TEST_CASE("SteppedLlmInstance: outputs are found too, once their block is full")
 TEST_CASE("SteppedLlmInstance: a decode's block is found from the step on that fills it") {
     // The decode over 7 tokens fills the second block; it runs from 5166 to 6436.
     EngineRig rig(engine({.caching = true}));
-    rig.submit(at(0), 4, 20, ids({1, 2, 3, 4, 5, 6}));
-    rig.submit(at(4000), 9, 1, ids({1, 2, 9}));
+    rig.submit(at_tick(0), 4, 20, ids({1, 2, 3, 4, 5, 6}));
+    rig.submit(at_tick(4000), 9, 1, ids({1, 2, 9}));
     rig.run_to_the_end();
     CHECK(came(rig, 1).end == 5166 + t(1, 1, 7, 2 * 8 + 1));
     check_empty(rig);
@@ -329,16 +329,16 @@ TEST_CASE("SteppedLlmInstance: asynchronously only once the tokens of the block 
     // The same decode is planned at 3906, when its token is not yet known.
     const EngineModes modes{.async = true, .caching = true};
     EngineRig early(engine(modes));
-    early.submit(at(0), 4, 20, ids({1, 2, 3, 4, 5, 6}));
-    early.submit(at(3000), 9, 1, ids({1, 2, 9}));
+    early.submit(at_tick(0), 4, 20, ids({1, 2, 3, 4, 5, 6}));
+    early.submit(at_tick(3000), 9, 1, ids({1, 2, 9}));
     early.run_to_the_end();
     CHECK(scheduled(early, 1) == 3906);
     CHECK(came(early, 1).end == 5166 + t(5, 1, 7, 5 * (2 * 4 + 5)));
     check_empty(early);
     // A step later the eighth token is known, and the block is found.
     EngineRig late(engine(modes));
-    late.submit(at(0), 4, 20, ids({1, 2, 3, 4, 5, 6}));
-    late.submit(at(4000), 9, 1, ids({1, 2, 9}));
+    late.submit(at_tick(0), 4, 20, ids({1, 2, 3, 4, 5, 6}));
+    late.submit(at_tick(4000), 9, 1, ids({1, 2, 9}));
     late.run_to_the_end();
     CHECK(scheduled(late, 1) == 5166);
     CHECK(came(late, 1).end == 6436 + t(1, 1, 8, 2 * 8 + 1));
@@ -347,8 +347,8 @@ TEST_CASE("SteppedLlmInstance: asynchronously only once the tokens of the block 
 
 TEST_CASE("SteppedLlmInstance: a preempted sequence finds its own blocks, and may just decode") {
     EngineRig rig(engine({.caching = true}, 5));
-    rig.submit(at(0), 4, 8);
-    rig.submit(at(0), 4, 8);
+    rig.submit(at_tick(0), 4, 8);
+    rig.submit(at_tick(0), 4, 8);
     rig.run_to_the_end();
     CHECK(came(rig, 0) == Came{1832, 11'742});
     CHECK(rig.outcomes[1].report.preemptions == 1);
@@ -362,8 +362,8 @@ TEST_CASE("SteppedLlmInstance: a preempted sequence finds its own blocks, and ma
 
 TEST_CASE("SteppedLlmInstance: looking up the blocked head counts each time") {
     EngineRig rig(engine({.caching = true}, 3));
-    rig.submit(at(0), 8, 3);
-    rig.submit(at(0), 8, 1);
+    rig.submit(at_tick(0), 8, 3);
+    rig.submit(at_tick(0), 8, 1);
     rig.run_to_the_end();
     // In three steps it is looked up in vain, in the fourth it is admitted.
     CHECK(scheduled(rig, 1) == t(8, 0, 0, 64) + t(0, 1, 8) + t(0, 1, 9));
@@ -374,9 +374,9 @@ TEST_CASE("SteppedLlmInstance: looking up the blocked head counts each time") {
 TEST_CASE("SteppedLlmInstance: a hit that nobody uses needs a free block like any other") {
     // Blocks of the first request are cached. The second holds 3 of the 6 until 4000 and more.
     EngineRig rig(engine({.caching = true}, 6));
-    rig.submit(at(0), 12, 1, ids({1, 2, 3}));
-    rig.submit(at(3000), 9, 3);
-    rig.submit(at(3001), 16, 1, ids({1, 2, 3, 4}));
+    rig.submit(at_tick(0), 12, 1, ids({1, 2, 3}));
+    rig.submit(at_tick(3000), 9, 3);
+    rig.submit(at_tick(3001), 16, 1, ids({1, 2, 3, 4}));
     rig.run_to_the_end();
     // It wants 3 cached blocks and one more, and 3 are free.
     const std::int64_t freed = 3000 + t(9, 0, 0, 81) + t(0, 1, 9) + t(0, 1, 10);

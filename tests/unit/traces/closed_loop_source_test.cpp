@@ -4,15 +4,14 @@
 #include <vector>
 
 #include "tests/catch.hpp"
+#include "tests/unit/core/time_at.hpp"
 
 namespace headroom::traces {
 namespace {
 
-Time at(double s) {
-    return Time::from_seconds(s);
-}
+using tests::at;
 
-ClosedLoopConfig config(std::uint32_t users) {
+ClosedLoopConfig closed_loop_of(std::uint32_t users) {
     return {.name = "users",
             .seed = 9,
             .users = users,
@@ -22,7 +21,7 @@ ClosedLoopConfig config(std::uint32_t users) {
 }
 
 TEST_CASE("ClosedLoopSource: users start along the ramp, the lowest first") {
-    ClosedLoopConfig c = config(4);
+    ClosedLoopConfig c = closed_loop_of(4);
     c.ramp = Duration::seconds(8);
     ClosedLoopSource source(std::move(c));
     for (std::uint32_t user = 0; user < 4; ++user) {
@@ -34,7 +33,7 @@ TEST_CASE("ClosedLoopSource: users start along the ramp, the lowest first") {
 }
 
 TEST_CASE("ClosedLoopSource: a user thinks, and ties go to the lowest user") {
-    ClosedLoopSource source(config(3));
+    ClosedLoopSource source(closed_loop_of(3));
     for (int i = 0; i < 3; ++i) (void)source.take();
     source.completed({at(5), 2});
     source.completed({at(5), 0});
@@ -48,7 +47,7 @@ TEST_CASE("ClosedLoopSource: a user thinks, and ties go to the lowest user") {
 }
 
 TEST_CASE("ClosedLoopSource: a failure makes its user pause") {
-    ClosedLoopConfig c = config(1);
+    ClosedLoopConfig c = closed_loop_of(1);
     c.think = Distribution::fixed(0);
     c.failure_pause = Duration::seconds(3);
     ClosedLoopSource source(std::move(c));
@@ -61,7 +60,7 @@ TEST_CASE("ClosedLoopSource: a failure makes its user pause") {
 }
 
 TEST_CASE("ClosedLoopSource: ends at its end and after its limit") {
-    ClosedLoopConfig c = config(1);
+    ClosedLoopConfig c = closed_loop_of(1);
     c.end = at(4);
     ClosedLoopSource timed(std::move(c));
     (void)timed.take();
@@ -70,7 +69,7 @@ TEST_CASE("ClosedLoopSource: ends at its end and after its limit") {
     (void)timed.take();
     timed.completed({at(3), 0});
     CHECK_FALSE(timed.peek().has_value());
-    ClosedLoopConfig d = config(5);
+    ClosedLoopConfig d = closed_loop_of(5);
     d.limit = 3;
     ClosedLoopSource limited(std::move(d));
     for (int i = 0; i < 3; ++i) (void)limited.take();
@@ -105,7 +104,7 @@ std::map<std::uint32_t, std::vector<std::int64_t>> drive(ClosedLoopSource& sourc
 }
 
 TEST_CASE("ClosedLoopSource: without think time all users are always in flight") {
-    ClosedLoopConfig c = config(7);
+    ClosedLoopConfig c = closed_loop_of(7);
     c.think = Distribution::fixed(0);
     ClosedLoopSource source(std::move(c));
     for (int i = 0; i < 7; ++i) (void)source.take();
@@ -119,7 +118,7 @@ TEST_CASE("ClosedLoopSource: without think time all users are always in flight")
 
 TEST_CASE("ClosedLoopSource: a user's draws do not depend on how fast the system is") {
     const auto make = [] {
-        ClosedLoopConfig c = config(5);
+        ClosedLoopConfig c = closed_loop_of(5);
         c.think = Distribution::exponential(3);
         c.prompt = LengthModel(Distribution::lognormal(6, 1));
         return ClosedLoopSource(std::move(c));

@@ -3,13 +3,12 @@
 #include <cmath>
 
 #include "tests/catch.hpp"
+#include "tests/unit/core/time_at.hpp"
 
 namespace headroom::traces {
 namespace {
 
-Time at(double s) {
-    return Time::from_seconds(s);
-}
+using tests::at;
 
 TEST_CASE("RateProfile: the sine in turns is right to the last digits") {
     for (int i = -1000; i <= 1000; ++i) {

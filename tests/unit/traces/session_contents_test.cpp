@@ -13,8 +13,8 @@ namespace {
 
 using Ids = std::vector<std::uint64_t>;
 
-SessionConfig config(std::int64_t system_prompt, std::uint64_t seed = 4,
-                     const std::string& name = "talk") {
+SessionConfig talk_with(std::int64_t system_prompt, std::uint64_t seed = 4,
+                        const std::string& name = "talk") {
     return {.name = name,
             .seed = seed,
             .arrivals = process("constant", rate(1)),
@@ -52,7 +52,7 @@ std::size_t common(const serving::Arrival& a, const serving::Arrival& b) {
 }
 
 TEST_CASE("SessionSource: a turn's prompt and output are a prefix of the next turn's prompt") {
-    for (const auto& turns : sessions(config(100), 5)) {
+    for (const auto& turns : sessions(talk_with(100), 5)) {
         REQUIRE(turns.size() == 3);
         for (std::size_t t = 0; t < turns.size(); ++t) {
             const std::int64_t length = 110 + 25 + 35 * static_cast<std::int64_t>(t);
@@ -66,7 +66,7 @@ TEST_CASE("SessionSource: a turn's prompt and output are a prefix of the next tu
 
 TEST_CASE("SessionSource: sessions share whole pieces of the system prompt, and nothing else") {
     // 100 tokens are six pieces and a quarter: the seventh holds words of the session.
-    const auto all = sessions(config(100), 50);
+    const auto all = sessions(talk_with(100), 50);
     std::set<std::uint64_t> own;
     std::size_t pieces = 0;
     for (const auto& turns : all) {
@@ -75,12 +75,12 @@ TEST_CASE("SessionSource: sessions share whole pieces of the system prompt, and 
         pieces += ids(turns[2]).size() - 6;
     }
     CHECK(own.size() == pieces);
-    CHECK(common(sessions(config(96), 2)[0][0], sessions(config(96), 2)[1][0]) == 6);
-    CHECK(common(sessions(config(15), 2)[0][0], sessions(config(15), 2)[1][0]) == 0);
+    CHECK(common(sessions(talk_with(96), 2)[0][0], sessions(talk_with(96), 2)[1][0]) == 6);
+    CHECK(common(sessions(talk_with(15), 2)[0][0], sessions(talk_with(15), 2)[1][0]) == 0);
 }
 
 TEST_CASE("SessionSource: each session draws one of the system prompts") {
-    SessionConfig c = config(64);
+    SessionConfig c = talk_with(64);
     c.system_prompts = 4;
     std::map<std::uint64_t, int> drawn;
     for (const auto& turns : sessions(std::move(c), 400)) {
@@ -94,12 +94,13 @@ TEST_CASE("SessionSource: each session draws one of the system prompts") {
 
 TEST_CASE("SessionSource: contents are those of its name and seed, and shift no other draw") {
     const auto first = [](SessionConfig c) { return sessions(std::move(c), 1)[0][0]; };
-    const serving::Arrival a = first(config(64));
-    CHECK(common(a, first(config(64))) == ids(a).size());
-    for (const serving::Arrival& other : {first(config(64, 5)), first(config(64, 4, "other"))}) {
+    const serving::Arrival a = first(talk_with(64));
+    CHECK(common(a, first(talk_with(64))) == ids(a).size());
+    for (const serving::Arrival& other :
+         {first(talk_with(64, 5)), first(talk_with(64, 4, "other"))}) {
         CHECK(common(a, other) == 0);
     }
-    SessionConfig without = config(64);
+    SessionConfig without = talk_with(64);
     without.prefix_contents = false;
     const serving::Arrival b = first(std::move(without));
     CHECK(b.contents == nullptr);
@@ -111,13 +112,13 @@ TEST_CASE("SessionSource: contents are those of its name and seed, and shift no 
 }
 
 TEST_CASE("SessionSource: a first turn that is cut to the context has contents for what is left") {
-    SessionConfig c = config(1000);
+    SessionConfig c = talk_with(1000);
     c.max_context = 50;
     const serving::Arrival a = sessions(std::move(c), 1)[0][0];
     CHECK(a.prompt == Tokens{49});
     CHECK(a.contents->covered_tokens() == 50);
     CHECK(ids(a).size() == 4);
-    CHECK(common(a, sessions(config(1000), 1)[0][0]) == 3);
+    CHECK(common(a, sessions(talk_with(1000), 1)[0][0]) == 3);
 }
 
 TEST_CASE("Sources: kinds say whether their requests may tell contents") {

@@ -2,16 +2,15 @@
 
 #include <map>
 
+#include "tests/unit/core/time_at.hpp"
 #include "tests/unit/traces/sources_for_tests.hpp"
 
 namespace headroom::traces {
 namespace {
 
-Time at(double s) {
-    return Time::from_seconds(s);
-}
+using tests::at;
 
-SessionConfig config(double sessions_per_second) {
+SessionConfig talks_at(double sessions_per_second) {
     return {.name = "talk",
             .seed = 4,
             .arrivals = process("constant", rate(sessions_per_second)),
@@ -24,7 +23,7 @@ SessionConfig config(double sessions_per_second) {
 }
 
 TEST_CASE("SessionSource: a prompt is all that was said before and what the user adds") {
-    SessionConfig c = config(0.01);
+    SessionConfig c = talks_at(0.01);
     c.limit = 1;
     SessionSource source(std::move(c));
     for (int turn = 0; turn < 3; ++turn) {
@@ -41,7 +40,7 @@ TEST_CASE("SessionSource: a prompt is all that was said before and what the user
 }
 
 TEST_CASE("SessionSource: a turn of an older session comes before a new session of the same time") {
-    SessionSource source(config(0.1));  // at 0, 10, 20, ...
+    SessionSource source(talks_at(0.1));  // at 0, 10, 20, ...
     const serving::Arrival first = source.take();
     source.completed({at(5), first.user});
     CHECK(source.peek() == at(10));
@@ -50,19 +49,19 @@ TEST_CASE("SessionSource: a turn of an older session comes before a new session 
 }
 
 TEST_CASE("SessionSource: a session ends with a failure and before it outgrows the context") {
-    SessionSource failing(config(0.001));
+    SessionSource failing(talks_at(0.001));
     const serving::Arrival a = failing.take();
     failing.completed({at(1), a.user, serving::Outcome::timed_out});
     CHECK(failing.peek() == at(1000));
     CHECK(failing.active_sessions() == 0);
 
-    SessionConfig c = config(0.001);
+    SessionConfig c = talks_at(0.001);
     c.max_context = 1219;  // the second turn needs 1120 + 100
     SessionSource full(std::move(c));
     full.completed({at(1), full.take().user});
     CHECK(full.peek() == at(1000));
 
-    SessionConfig tight = config(0.001);
+    SessionConfig tight = talks_at(0.001);
     tight.max_context = 50;  // even the first turn does not fit: it is cut
     SessionSource cut(std::move(tight));
     const serving::Arrival b = cut.take();
@@ -71,7 +70,7 @@ TEST_CASE("SessionSource: a session ends with a failure and before it outgrows t
 }
 
 TEST_CASE("SessionSource: geometric turns have their mean, and slots are used again") {
-    SessionConfig c = config(100);
+    SessionConfig c = talks_at(100);
     c.geometric_turns = true;
     c.mean_turns = 4;
     c.think = Distribution::exponential(0.001);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/catch.hpp"
+#include "tests/unit/traces/read_trace.hpp"
 #include "tests/unit/traces/temporary_file.hpp"
 #include "traces/readers/trace_reader.hpp"
 #include "traces/trace_writer.hpp"
@@ -15,29 +16,7 @@ namespace {
 
 using serving::ContentsRef;
 
-const std::string kHeader = "arrival_s,prompt_tokens,output_tokens,hash_ids\n";
-
-struct Result {
-    std::vector<serving::Arrival> arrivals;
-    std::string error;  ///< without the path
-    bool opened = false;
-};
-
-Result read_file(const std::string& path, const TraceOptions& options = {}) {
-    Result result;
-    const auto trace = open_trace(path, options, result.error);
-    result.opened = trace != nullptr;
-    if (trace != nullptr) {
-        while (trace->peek()) result.arrivals.push_back(trace->take());
-        result.error = trace->error();
-    }
-    if (result.error.rfind(path, 0) == 0) result.error.erase(0, path.size());
-    return result;
-}
-
-Result read(const std::string& content, const TraceOptions& options = {}) {
-    return read_file(TemporaryFile(content).path(), options);
-}
+const std::string kHeaderWithIds = "arrival_s,prompt_tokens,output_tokens,hash_ids\n";
 
 /// The ids as in the file, of every row up to the first bad one.
 std::vector<std::vector<std::uint64_t>> raw_ids(const std::string& content) {
@@ -63,7 +42,7 @@ TEST_CASE("Trace contents: a Mooncake id names 512 tokens of the prompt, and cov
                                 mooncake(7, 3, 9, "[4.0]");
     CHECK(raw_ids(content) == std::vector<std::vector<std::uint64_t>>{
                                   {0, 1}, {0, 1, 2}, {18446744073709551615ULL}, {4}});
-    const Result result = read(content);
+    const TraceRead result = read_trace(content);
     CHECK(result.error.empty());
     REQUIRE(result.arrivals.size() == 4);
     const ContentsRef first = result.arrivals[0].contents, second = result.arrivals[1].contents;
@@ -79,10 +58,11 @@ TEST_CASE("Trace contents: a Mooncake id names 512 tokens of the prompt, and cov
 }
 
 TEST_CASE("Trace contents: older Mooncake exports without a list are read, and tell nothing") {
-    const Result result = read(R"({"timestamp": 0, "input_length": 9, "output_length": 9})"
-                               "\n" +
-                               mooncake(1, 9, 9, "null") + mooncake(2, 9, 9, "[5]") +
-                               R"({"timestamp": 3, "input_length": 9, "output_length": 9})");
+    const TraceRead result =
+        read_trace(R"({"timestamp": 0, "input_length": 9, "output_length": 9})"
+                   "\n" +
+                   mooncake(1, 9, 9, "null") + mooncake(2, 9, 9, "[5]") +
+                   R"({"timestamp": 3, "input_length": 9, "output_length": 9})");
     CHECK(result.error.empty());
     REQUIRE(result.arrivals.size() == 4);
     CHECK(result.arrivals[0].contents == nullptr);
@@ -93,7 +73,7 @@ TEST_CASE("Trace contents: older Mooncake exports without a list are read, and t
 
 TEST_CASE("Trace contents: a Mooncake list that does not fit is an error of its line") {
     const auto error = [](int prompt, const std::string& ids) {
-        return read(mooncake(0, 9, 9, "[1]") + mooncake(1, prompt, 9, ids)).error;
+        return read_trace(mooncake(0, 9, 9, "[1]") + mooncake(1, prompt, 9, ids)).error;
     };
     CHECK(error(1024, "[1]") ==
           ":2: hash_ids has 1 id; expected 2, one for every 512 tokens of the prompt (1024)");
@@ -120,9 +100,9 @@ TEST_CASE("Trace contents: a Mooncake list that does not fit is an error of its 
 }
 
 TEST_CASE("Trace contents: a CSV lists ids and ranges, 16 tokens each of prompt and output") {
-    CHECK(raw_ids(kHeader + "0,40,8,7 100-101\n1,17,16,\" 3\t 3  0-0 \"\n") ==
+    CHECK(raw_ids(kHeaderWithIds + "0,40,8,7 100-101\n1,17,16,\" 3\t 3  0-0 \"\n") ==
           std::vector<std::vector<std::uint64_t>>{{7, 100, 101}, {3, 3, 0}});
-    const Result result = read(kHeader + "0,40,8,7 100-101\n1,40,9,7-10\n2,1,1,\n");
+    const TraceRead result = read_trace(kHeaderWithIds + "0,40,8,7 100-101\n1,40,9,7-10\n2,1,1,\n");
     CHECK(result.error.empty());
     REQUIRE(result.arrivals.size() == 3);
     REQUIRE(result.arrivals[1].contents != nullptr);
@@ -133,7 +113,7 @@ TEST_CASE("Trace contents: a CSV lists ids and ranges, 16 tokens each of prompt 
 }
 
 TEST_CASE("Trace contents: a CSV may say how many tokens an id names and how many it covers") {
-    const Result result = read(
+    const TraceRead result = read_trace(
         "tokens_per_id,arrived_at,num_prefill_tokens,num_decode_tokens,covered_tokens,"
         "hash_ids\n"
         "512,0,600,100,600,1 2\n"
@@ -153,7 +133,7 @@ TEST_CASE("Trace contents: a CSV may say how many tokens an id names and how man
 
 TEST_CASE("Trace contents: a bad field of a CSV is an error of its line") {
     const auto error = [](const std::string& row) {
-        return read(
+        return read_trace(
                    "arrival_s,prompt_tokens,output_tokens,tokens_per_id,covered_tokens,hash_ids\n"
                    "0,40,8,,,1-3\n" +
                    row + "\n")
@@ -181,45 +161,49 @@ TEST_CASE("Trace contents: a bad field of a CSV is an error of its line") {
     CHECK(error("1,40,8,x,,1-3").find(":3: tokens_per_id is 'x'") == 0);
     CHECK(error("1,40,8,,49,1-4") ==
           ":3: covered_tokens is 49; expected at most those of prompt and output, 48");
-    CHECK(read("arrival_s,prompt_tokens,output_tokens,tokens_per_id\n0,1,1,1\n").error ==
+    CHECK(read_trace("arrival_s,prompt_tokens,output_tokens,tokens_per_id\n0,1,1,1\n").error ==
           ":1: found the column tokens_per_id without hash_ids; expected both or none");
 }
 
 TEST_CASE("Trace contents: sources share them exactly where they read the same trace") {
     const std::string content = mooncake(0, 600, 9, "[0, 1]") + mooncake(9, 600, 9, "[0, 2]");
-    const auto first_id = [](const Result& result) {
+    const auto first_id = [](const TraceRead& result) {
         REQUIRE(!result.arrivals.empty());
         return result.arrivals[0].contents->ids[0];
     };
-    const std::uint64_t id = first_id(read(content));
-    CHECK(first_id(read_file(TemporaryFile(gzipped(content), "copy.gz").path())) == id);
+    const std::uint64_t id = first_id(read_trace(content));
+    CHECK(first_id(read_trace_file(TemporaryFile(gzipped(content), "copy.gz").path())) == id);
     // Options change times only; a part of the trace is the same trace.
-    CHECK(first_id(read(content, {.rate_scale = 3, .delay = Duration::seconds(9)})) == id);
-    CHECK(first_id(read(content, {.start = Duration::milliseconds(1)})) == id);
-    CHECK(first_id(read(content, {.limit = 1})) == id);
-    CHECK(first_id(read(mooncake(0, 601, 9, "[0, 1]"))) != id);
-    CHECK(first_id(read(kHeader + "0,5,5,0\n")) != id);
-    CHECK(first_id(read(kHeader + "0,5,5,0\n")) != first_id(read(kHeader + "0,5,6,0\n")));
+    CHECK(first_id(read_trace(content, {.rate_scale = 3, .delay = Duration::seconds(9)})) == id);
+    CHECK(first_id(read_trace(content, {.start = Duration::milliseconds(1)})) == id);
+    CHECK(first_id(read_trace(content, {.limit = 1})) == id);
+    CHECK(first_id(read_trace(mooncake(0, 601, 9, "[0, 1]"))) != id);
+    CHECK(first_id(read_trace(kHeaderWithIds + "0,5,5,0\n")) != id);
+    CHECK(first_id(read_trace(kHeaderWithIds + "0,5,5,0\n")) !=
+          first_id(read_trace(kHeaderWithIds + "0,5,6,0\n")));
 }
 
 TEST_CASE("Trace contents: where they are demanded, a request without is an error") {
     const TraceOptions demanding{.require_contents = true};
-    CHECK(read(mooncake(0, 9, 9, "[1]") + mooncake(1, 9, 9, "[1]"), demanding).arrivals.size() ==
-          2);
-    const Result later = read(mooncake(0, 9, 9, "[1]") + mooncake(1, 9, 9, "null"), demanding);
+    CHECK(read_trace(mooncake(0, 9, 9, "[1]") + mooncake(1, 9, 9, "[1]"), demanding)
+              .arrivals.size() == 2);
+    const TraceRead later =
+        read_trace(mooncake(0, 9, 9, "[1]") + mooncake(1, 9, 9, "null"), demanding);
     CHECK(later.opened);
     CHECK(later.arrivals.size() == 1);
     CHECK(later.error == ":2: no hash_ids; expected every request to say what its tokens are");
-    CHECK_FALSE(read(mooncake(0, 9, 9, "null"), demanding).opened);
-    CHECK(read(kHeader + "0,9,9,1-2\n1,9,9,\n", demanding).error.find(":3: no hash_ids") == 0);
-    CHECK(read("TIMESTAMP,ContextTokens,GeneratedTokens\n2024-01-01 00:00:00,1,2\n", demanding)
-              .error ==
-          ":1: rows that do not say what their tokens are (format azure-llm); expected hash_ids: "
-          "those of mooncake, or that column in a csv");
-    CHECK_FALSE(read("arrival_s,prompt_tokens,output_tokens\n0,1,1\n", demanding).opened);
+    CHECK_FALSE(read_trace(mooncake(0, 9, 9, "null"), demanding).opened);
+    CHECK(read_trace(kHeaderWithIds + "0,9,9,1-2\n1,9,9,\n", demanding)
+              .error.find(":3: no hash_ids") == 0);
+    CHECK(
+        read_trace("TIMESTAMP,ContextTokens,GeneratedTokens\n2024-01-01 00:00:00,1,2\n", demanding)
+            .error ==
+        ":1: rows that do not say what their tokens are (format azure-llm); expected hash_ids: "
+        "those of mooncake, or that column in a csv");
+    CHECK_FALSE(read_trace("arrival_s,prompt_tokens,output_tokens\n0,1,1\n", demanding).opened);
     // Rows that are not used need none.
     const TraceOptions from_second{.start = Duration::seconds(1), .require_contents = true};
-    CHECK(read(kHeader + "0,9,9,\n1,9,9,1-2\n", from_second).error.empty());
+    CHECK(read_trace(kHeaderWithIds + "0,9,9,\n1,9,9,1-2\n", from_second).error.empty());
 }
 
 TEST_CASE("TraceReader: says whether a file may tell contents") {
@@ -231,7 +215,7 @@ TEST_CASE("TraceReader: says whether a file may tell contents") {
         return trace->tells_contents();
     };
     CHECK(tells(mooncake(0, 9, 9, "[1]")));
-    CHECK(tells(kHeader + "0,9,9,\n"));
+    CHECK(tells(kHeaderWithIds + "0,9,9,\n"));
     CHECK_FALSE(tells("arrival_s,prompt_tokens,output_tokens\n0,1,1\n"));
     CHECK_FALSE(tells("TIMESTAMP,ContextTokens,GeneratedTokens\n2024-01-01 00:00:00,1,2\n"));
 }
@@ -270,7 +254,7 @@ TEST_CASE("TraceWriter: contents survive the way through a file") {
     CHECK(text.find(",,,\n") != std::string::npos);
     CHECK(raw_ids(text) == std::vector<std::vector<std::uint64_t>>{
                                {4, 5}, {7, 8, 9, 3}, {kGreatest, 0}, {}, {5, 5}, {6}, {6, 7}});
-    const Result result = read(text);
+    const TraceRead result = read_trace(text);
     CHECK(result.error.empty());
     REQUIRE(result.arrivals.size() == written.size());
     std::map<std::int64_t, std::uint64_t> shifts;
@@ -294,7 +278,7 @@ TEST_CASE("TraceWriter: contents survive the way through a file") {
     for (const serving::Arrival& arrival : result.arrivals) {
         TraceWriter::append(again, arrival, false, true);
     }
-    CHECK(read(again).arrivals.size() == written.size());
+    CHECK(read_trace(again).arrivals.size() == written.size());
     CHECK(raw_ids(again)[0][0] + 1 == raw_ids(again)[0][1]);
 }
 

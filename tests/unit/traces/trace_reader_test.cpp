@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "tests/catch.hpp"
+#include "tests/unit/core/time_at.hpp"
+#include "tests/unit/traces/read_trace.hpp"
 #include "tests/unit/traces/temporary_file.hpp"
 #include "traces/readers/trace_summary.hpp"
 #include "traces/scaled_source.hpp"
@@ -11,46 +13,20 @@
 namespace headroom::traces {
 namespace {
 
+using tests::at;
+
 const std::string kHeader = "arrival_s,prompt_tokens,output_tokens\n";
-
-struct Result {
-    std::vector<serving::Arrival> arrivals;
-    std::string error;  ///< without the path
-    bool opened = false;
-};
-
-/// Everything up to the end or the error.
-Result read(const std::string& content, const TraceOptions& options = {}) {
-    const TemporaryFile file(content);
-    Result result;
-    const auto trace = open_trace(file.path(), options, result.error);
-    result.opened = trace != nullptr;
-    if (trace != nullptr) {
-        while (trace->peek()) {
-            const Time next = *trace->peek();
-            result.arrivals.push_back(trace->take());
-            CHECK(result.arrivals.back().time == next);
-        }
-        result.error = trace->error();
-    }
-    if (result.error.rfind(file.path(), 0) == 0) result.error.erase(0, file.path().size());
-    return result;
-}
 
 /// The error of a second row that is bad, after a good first one.
 std::string error_of_row(const std::string& row) {
-    const Result result = read(kHeader + "1.5,10,20\n" + row + "\n3,1,1\n");
+    const TraceRead result = read_trace(kHeader + "1.5,10,20\n" + row + "\n3,1,1\n");
     CHECK(result.opened);
     CHECK(result.arrivals.size() == 1);
     return result.error;
 }
 
-Time at(double seconds) {
-    return Time::from_seconds(seconds);
-}
-
 TEST_CASE("TraceReader: columns come in any order, others are ignored, quotes are taken off") {
-    const Result result = read(
+    const TraceRead result = read_trace(
         "\xef\xbb\xbfid,output_tokens,note,prompt_tokens,arrival_s,priority,tenant,session,"
         "adapter\r\n"
         "a,20,\"x, y\",10,0.25,-3,7,4294967295,2\r\n"
@@ -67,13 +43,14 @@ TEST_CASE("TraceReader: columns come in any order, others are ignored, quotes ar
 }
 
 TEST_CASE("TraceReader: knows the names of processed traces, too") {
-    const Result result = read("arrived_at,num_prefill_tokens,num_decode_tokens\n0.1,3,4\n");
+    const TraceRead result =
+        read_trace("arrived_at,num_prefill_tokens,num_decode_tokens\n0.1,3,4\n");
     REQUIRE(result.arrivals.size() == 1);
     CHECK(result.arrivals[0].prompt == Tokens{3});
 }
 
 TEST_CASE("TraceReader: Azure times count from the first request, over midnight and leap days") {
-    const Result result = read(
+    const TraceRead result = read_trace(
         "TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
         "2024-02-28 23:59:59.9799600,4808,10\r\n"
         "2024-02-29 00:00:00,1,2\r\n"
@@ -90,21 +67,21 @@ TEST_CASE("TraceReader: a timestamp that is none is refused") {
     for (const char* time : {"2023-02-29 00:00:00", "2023-13-01 00:00:00", "2023-01-01",
                              "2023-01-01 24:00:00", "2023-01-01 00:00:00.", "yesterday",
                              "2023-01-01 00:00:00.0000000000001", "2023/01/01 00:00:00"}) {
-        const Result result =
-            read("TIMESTAMP,ContextTokens,GeneratedTokens\n" + std::string(time) + ",1,1\n");
+        const TraceRead result =
+            read_trace("TIMESTAMP,ContextTokens,GeneratedTokens\n" + std::string(time) + ",1,1\n");
         CHECK(result.error == ":2: TIMESTAMP is '" + std::string(time) +
                                   "'; expected YYYY-MM-DD HH:MM:SS.fffffff in UTC");
     }
 }
 
 TEST_CASE("TraceReader: Mooncake lines are read in any order of their keys") {
-    const Result result =
-        read(R"({"timestamp": 0, "input_length": 6758, "output_length": 500})"
-             "\n"
-             R"({"hash_ids": [7], "y": [[{"timestamp": 5}]], "output_length": 1, )"
-             R"("x": {"input_length": 9, "hash_ids": [1, 2]}, )"
-             R"("input_length": 2.0, "timestamp": 3000})"
-             "\n");
+    const TraceRead result =
+        read_trace(R"({"timestamp": 0, "input_length": 6758, "output_length": 500})"
+                   "\n"
+                   R"({"hash_ids": [7], "y": [[{"timestamp": 5}]], "output_length": 1, )"
+                   R"("x": {"input_length": 9, "hash_ids": [1, 2]}, )"
+                   R"("input_length": 2.0, "timestamp": 3000})"
+                   "\n");
     CHECK(result.error.empty());
     REQUIRE(result.arrivals.size() == 2);
     CHECK(result.arrivals[0].prompt == Tokens{6758});
@@ -116,7 +93,9 @@ TEST_CASE("TraceReader: Mooncake lines are read in any order of their keys") {
 TEST_CASE("TraceReader: a bad JSON line says what is wrong with it") {
     const std::string good = R"({"timestamp": 1, "input_length": 1, "output_length": 1})"
                              "\n";
-    const auto error = [&](const std::string& line) { return read(good + line + "\n").error; };
+    const auto error = [&](const std::string& line) {
+        return read_trace(good + line + "\n").error;
+    };
     const auto has = [](const std::string& text, const std::string& part) {
         CAPTURE(text, part);
         CHECK(text.rfind(":2: ", 0) == 0);
@@ -161,63 +140,63 @@ TEST_CASE("TraceReader: a bad row ends the stream with file, line, what was foun
 }
 
 TEST_CASE("TraceReader: an output of no tokens counts as the one that prefill yields") {
-    const Result result = read(kHeader + "0,5,0\n");
+    const TraceRead result = read_trace(kHeader + "0,5,0\n");
     REQUIRE(result.arrivals.size() == 1);
     CHECK(result.arrivals[0].output == Tokens{1});
 }
 
 TEST_CASE("TraceReader: a file that cannot be a trace is refused while opening") {
-    CHECK(read("").error == ": no requests (the file is empty)");
-    CHECK(read(kHeader).error == ": no requests");
-    CHECK_FALSE(read(kHeader + "x,1,1\n").opened);
-    CHECK(read(kHeader + "5,1,1\n", {.start = Duration::seconds(6)}).error ==
+    CHECK(read_trace("").error == ": no requests (the file is empty)");
+    CHECK(read_trace(kHeader).error == ": no requests");
+    CHECK_FALSE(read_trace(kHeader + "x,1,1\n").opened);
+    CHECK(read_trace(kHeader + "5,1,1\n", {.start = Duration::seconds(6)}).error ==
           ": no requests between start, window, limit and end");
     std::string error;
     CHECK(open_trace("no-such.csv", {}, error) == nullptr);
     CHECK(error == "no-such.csv: cannot open: No such file or directory");
-    CHECK(read(kHeader + "5,1,1\n", {.rate_scale = 0}).error.find("rate_scale") !=
+    CHECK(read_trace(kHeader + "5,1,1\n", {.rate_scale = 0}).error.find("rate_scale") !=
           std::string::npos);
-    CHECK(read(gzipped(many_rows(5000)).substr(0, 3000)).error ==
+    CHECK(read_trace(gzipped(many_rows(5000)).substr(0, 3000)).error ==
           ": truncated or corrupt gzip file: it ends inside the compressed data");
 }
 
 TEST_CASE("TraceReader: an unknown header names what was found, what is needed and what is near") {
-    const std::string error = read("arrival_ms,prompt_token,output_tokens\n1,2,3\n").error;
+    const std::string error = read_trace("arrival_ms,prompt_token,output_tokens\n1,2,3\n").error;
     CHECK(error.find(":1: found the columns 'arrival_ms,prompt_token,output_tokens'; expected "
                      "arrival_s or arrived_at, prompt_tokens or num_prefill_tokens and "
                      "output_tokens or num_decode_tokens") == 0);
     CHECK(error.find("the nearest to 'arrival_ms' is arrival_s") != std::string::npos);
     CHECK(error.find("the nearest to 'prompt_token' is prompt_tokens") != std::string::npos);
     CHECK(error.find("azure-llm") != std::string::npos);
-    CHECK(read("arrival_s,arrived_at,prompt_tokens,output_tokens\n").error ==
+    CHECK(read_trace("arrival_s,arrived_at,prompt_tokens,output_tokens\n").error ==
           ":1: two columns mean arrival_s or arrived_at; expected one");
 }
 
 TEST_CASE("TraceReader: a format may be given by name") {
-    CHECK(read(kHeader + "1,1,1\n", {.format = "csv"}).arrivals.size() == 1);
-    CHECK(read(kHeader + "1,1,1\n", {.format = "azure-llm"}).error ==
+    CHECK(read_trace(kHeader + "1,1,1\n", {.format = "csv"}).arrivals.size() == 1);
+    CHECK(read_trace(kHeader + "1,1,1\n", {.format = "azure-llm"}).error ==
           ":1: the header is 'arrival_s,prompt_tokens,output_tokens'; expected "
           "'TIMESTAMP,ContextTokens,GeneratedTokens'");
-    CHECK(read(kHeader + "1,1,1\n", {.format = "moncake"}).error ==
+    CHECK(read_trace(kHeader + "1,1,1\n", {.format = "moncake"}).error ==
           ": the format 'moncake' is not known; expected one of: azure-llm csv mooncake; the "
           "nearest is 'mooncake'");
 }
 
 TEST_CASE("TraceReader: options cut, scale and delay in that order") {
     const std::string rows = kHeader + "1,1,1\n2,2,2\n3,3,3\n5,5,5\n8,8,8\n";
-    const Result result = read(rows, {.rate_scale = 2,
-                                      .start = Duration::seconds(2),
-                                      .window = Duration::seconds(6),
-                                      .delay = Duration::seconds(10)});
+    const TraceRead result = read_trace(rows, {.rate_scale = 2,
+                                               .start = Duration::seconds(2),
+                                               .window = Duration::seconds(6),
+                                               .delay = Duration::seconds(10)});
     REQUIRE(result.arrivals.size() == 3);
     CHECK(result.arrivals[0].time == at(10));
     CHECK(result.arrivals[1].time == at(10.5));
     CHECK(result.arrivals[2].time == at(11.5));
-    CHECK(read(rows, {.limit = 2}).arrivals.size() == 2);
-    CHECK(read(rows, {.time_scale = 3}).arrivals[1].time == at(6));
-    CHECK(read(rows, {.end = at(5)}).arrivals.size() == 3);
-    CHECK(read(rows, {.time_scale = 1e6, .end = at(5e6)}).arrivals.size() == 4 - 1);
-    CHECK(read(kHeader + "0,1,1\n9,1,1\n", {.time_scale = 1e6}).error ==
+    CHECK(read_trace(rows, {.limit = 2}).arrivals.size() == 2);
+    CHECK(read_trace(rows, {.time_scale = 3}).arrivals[1].time == at(6));
+    CHECK(read_trace(rows, {.end = at(5)}).arrivals.size() == 3);
+    CHECK(read_trace(rows, {.time_scale = 1e6, .end = at(5e6)}).arrivals.size() == 4 - 1);
+    CHECK(read_trace(kHeader + "0,1,1\n9,1,1\n", {.time_scale = 1e6}).error ==
           ":3: an arrival more than 100 days after the start once scaled and delayed; expected at "
           "most 100 days");
 }

@@ -3,17 +3,15 @@
 #include "analysis/calibration/interpolation_error.hpp"
 #include "tests/catch.hpp"
 #include "tests/unit/analysis/calibration/synthetic_measurement.hpp"
+#include "tests/unit/scenarios/shipped_catalogue.hpp"
 
 namespace headroom::analysis {
 namespace {
 
 using nlohmann::json;
-using tests::find_point;
-using tests::set_time;
-using tests::synthetic_measurement;
 
-FitResult fit(const json& file) {
-    const tests::ReadBack read = tests::read_back(file);
+FitResult fitted(const json& file) {
+    const ReadBack read = read_back(file);
     for (const std::string& problem : read.problems) UNSCOPED_INFO(problem);
     REQUIRE(read.measurement);
     return fit_profile(*read.measurement, "h100-sxm");
@@ -27,21 +25,10 @@ const OperatorReport& report_of(const FitResult& result, const std::string& op,
     throw std::out_of_range(op);
 }
 
-const scenarios::Catalogue& shipped() {
-    static const scenarios::Catalogue catalogue = [] {
-        scenarios::Diagnostics problems;
-        auto loaded = scenarios::Catalogue::load(
-            std::filesystem::path(HEADROOM_SOURCE_DIR) / "scenarios/catalogue", problems);
-        REQUIRE(loaded);
-        return *loaded;
-    }();
-    return catalogue;
-}
-
 }  // namespace
 
 TEST_CASE("FitProfile: every measured point is in the profile as it was measured") {
-    const FitResult result = fit(synthetic_measurement());
+    const FitResult result = fitted(synthetic_measurement());
     const serving::OperatorTables law = serving::tests::synthetic_tables();
     const serving::OperatorTables& tables = *result.profile.tables;
     const std::vector<MeasuredPoint> expected = points_of(law);
@@ -64,12 +51,12 @@ TEST_CASE("FitProfile: every measured point is in the profile as it was measured
 }
 
 TEST_CASE("FitProfile: memory-bound operators get back the law's floor and rate") {
-    const FitResult result = fit(synthetic_measurement());
+    const FitResult result = fitted(synthetic_measurement());
     const serving::OperatorTables& tables = *result.profile.tables;
     for (const auto* memory_bound :
          {&tables.norm, &tables.rotary, &tables.activation, &tables.sampling}) {
-        CHECK(memory_bound->floor_s == Approx(tests::kMemoryFloor).epsilon(1e-6));
-        CHECK(memory_bound->bytes_per_s == Approx(tests::kMemoryRate).epsilon(1e-6));
+        CHECK(memory_bound->floor_s == Approx(kMemoryFloor).epsilon(1e-6));
+        CHECK(memory_bound->bytes_per_s == Approx(kMemoryRate).epsilon(1e-6));
     }
     const OperatorReport& report = report_of(result, "swiglu");
     REQUIRE(report.errors);
@@ -85,7 +72,7 @@ TEST_CASE("FitProfile: a rate above the read bandwidth is held to it, a floor be
         const double bytes = 6.0 * 4096.0 * static_cast<double>(tokens);
         set_time(point, bytes / 3.05e12);
     }
-    const FitResult steep = fit(file);
+    const FitResult steep = fitted(file);
     CHECK(steep.profile.tables->activation.bytes_per_s == Approx(3.0e12));
     CHECK(report_of(steep, "swiglu").errors->worst > 0.01);
     for (json& point : file["points"]) {
@@ -94,7 +81,7 @@ TEST_CASE("FitProfile: a rate above the read bandwidth is held to it, a floor be
         const double bytes = 6.0 * 4096.0 * tokens;
         set_time(point, bytes / 1e12 * (tokens < 100 ? 0.9 : 1.0));  // no launch cost at all
     }
-    CHECK(fit(file).profile.tables->activation.floor_s == 0);
+    CHECK(fitted(file).profile.tables->activation.floor_s == 0);
 }
 
 TEST_CASE("FitProfile: the profile takes the faster of own and cudnn at every prompt") {
@@ -109,7 +96,7 @@ TEST_CASE("FitProfile: the profile takes the faster of own and cudnn at every pr
         added.push_back(other);
     }
     for (const json& point : added) file["points"].push_back(point);
-    const FitResult result = fit(file);
+    const FitResult result = fitted(file);
     const serving::OperatorTables law = serving::tests::synthetic_tables();
     const auto& columns = result.profile.tables->prefill_attention;
     REQUIRE(columns.size() == 8);
@@ -133,7 +120,7 @@ TEST_CASE("FitProfile: times that fall are smoothed, with a warning, and the pro
         point,
         1.5 *
             find_point(file, "gemm", {{"m", 1024}, {"n", 8192}, {"k", 8192}})["t_s"].get<double>());
-    const FitResult result = fit(file);
+    const FitResult result = fitted(file);
     REQUIRE(result.warnings.size() == 1);
     CHECK(result.warnings[0].find("from m 512 to 1024") != std::string::npos);
     const scenarios::TemporaryFolder folder;
@@ -148,10 +135,10 @@ TEST_CASE("FitProfile: times that fall are smoothed, with a warning, and the pro
 TEST_CASE("FitProfile: whole networks become batch times") {
     json file = synthetic_measurement();
     for (const std::int64_t batch : {8, 1, 64}) {
-        file["points"].push_back(tests::point_json("resnet50", "bf16", "cudnn", {{"batch", batch}},
-                                                   1e-4 * static_cast<double>(batch)));
+        file["points"].push_back(point_json("resnet50", "bf16", "cudnn", {{"batch", batch}},
+                                            1e-4 * static_cast<double>(batch)));
     }
-    const FitResult result = fit(file);
+    const FitResult result = fitted(file);
     const serving::BatchTimes& times = result.profile.tables->batch_times.at("resnet50");
     CHECK(times.batch == std::vector<std::int64_t>{1, 8, 64});
     CHECK(times.t_s == std::vector<double>{1e-4 * 1, 1e-4 * 8, 1e-4 * 64});
@@ -160,7 +147,7 @@ TEST_CASE("FitProfile: whole networks become batch times") {
 
 TEST_CASE("FitProfile: the error band grows with what interpolation cannot know, and with spread") {
     json file = synthetic_measurement();
-    const FitResult smooth_law = fit(file);
+    const FitResult smooth_law = fitted(file);
     CHECK(smooth_law.profile.error_band == kLeastErrorBand);
     CHECK(report_of(smooth_law, "gemm").spread == Approx(0.015));
     CHECK(report_of(smooth_law, "gemm").errors->mean > 0);
@@ -172,7 +159,7 @@ TEST_CASE("FitProfile: the error band grows with what interpolation cannot know,
         const bool odd_k = is_odd_power(point["shape"]["k"]);
         if (odd_n != odd_k) set_time(point, 1.4 * point["t_s"].get<double>());
     }
-    const FitResult stepped = fit(file);
+    const FitResult stepped = fitted(file);
     const OperatorReport& gemm = report_of(stepped, "gemm");
     CHECK(gemm.errors->median > 0.2);
     CHECK(stepped.profile.error_band >= gemm.errors->median + gemm.spread);
@@ -205,9 +192,9 @@ TEST_CASE("FitProfile: errors are summarised by their sizes") {
 }
 
 TEST_CASE("FitProfile: the device's name finds the GPU of the catalogue") {
-    CHECK(gpu_of_device(shipped(), "NVIDIA H100 80GB HBM3").id == "h100-sxm");
-    CHECK(gpu_of_device(shipped(), "NVIDIA H200").id == "h200-sxm");
-    const GpuChoice near = gpu_of_device(shipped(), "NVIDIA H100 PCI");
+    CHECK(gpu_of_device(scenarios::shipped(), "NVIDIA H100 80GB HBM3").id == "h100-sxm");
+    CHECK(gpu_of_device(scenarios::shipped(), "NVIDIA H200").id == "h200-sxm");
+    const GpuChoice near = gpu_of_device(scenarios::shipped(), "NVIDIA H100 PCI");
     CHECK(near.id.empty());
     CHECK(near.error ==
           "the catalogue has no GPU of the name \"NVIDIA H100 PCI\" (did you mean \"NVIDIA H100 "

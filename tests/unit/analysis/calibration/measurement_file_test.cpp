@@ -1,7 +1,6 @@
 // The benchmark's file and its command line, neither of which needs a GPU.
 #include <cmath>
 #include <cstddef>
-#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -15,25 +14,27 @@
 #include "analysis/calibration/kernels/gpu_state.hpp"
 #include "analysis/calibration/kernels/measurement_file.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/analysis/error_of.hpp"
 
 namespace headroom::kernels {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+using analysis::contains;
+using analysis::error_of;
 
 /// A folder of its own, removed at the end.
-class Folder {
+class MeasurementFolder {
   public:
-    explicit Folder(const std::string& name)
+    explicit MeasurementFolder(const std::string& name)
         : path_(fs::temp_directory_path() / ("headroom-measurement-" + name)) {
         fs::remove_all(path_);
         fs::create_directories(path_);
     }
-    ~Folder() { fs::remove_all(path_); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
+    ~MeasurementFolder() { fs::remove_all(path_); }
+    MeasurementFolder(const MeasurementFolder&) = delete;
+    MeasurementFolder& operator=(const MeasurementFolder&) = delete;
     [[nodiscard]] std::string file(const std::string& name) const { return path_ / name; }
     [[nodiscard]] std::size_t entries() const {
         return static_cast<std::size_t>(
@@ -44,7 +45,7 @@ class Folder {
     fs::path path_;
 };
 
-Json read(const std::string& path) {
+Json parsed_file(const std::string& path) {
     std::ifstream in(path);
     return Json::parse(in);
 }
@@ -94,29 +95,14 @@ CheckRecord some_check() {
             .tolerance = 0.01};
 }
 
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
-/// What the action throws; empty: nothing.
-template <class Action>
-std::string message_of(const Action& action) {
-    try {
-        action();
-    } catch (const std::exception& error) {
-        return error.what();
-    }
-    return "";
-}
-
 std::string usage_error(const std::vector<std::string>& words) {
-    return message_of([&] { static_cast<void>(parse_arguments(words)); });
+    return error_of([&] { static_cast<void>(parse_arguments(words)); });
 }
 
 }  // namespace
 
 TEST_CASE("MeasurementFile: writes every member of the format under its name") {
-    const Folder folder("members");
+    const MeasurementFolder folder("members");
     MeasurementFile file(folder.file("m.json"), some_head());
     file.set_ceilings(
         {.read_bytes_per_s = 3.0e12, .bf16_flop_per_s = 7.9e14, .fp8_flop_per_s = 1.5e15});
@@ -143,28 +129,28 @@ TEST_CASE("MeasurementFile: writes every member of the format under its name") {
                  "tflops": 41.0, "gbs": 2580.0, "pct_ceiling": 86.0}],
      "power": [{"op": "gemm", "dtype": "bf16", "watts": 640.0}],
      "drift": [{"at_s": 60.0, "t_s": 1.39e-3}]})");
-    CHECK(read(folder.file("m.json")) == expected);
+    CHECK(parsed_file(folder.file("m.json")) == expected);
     CHECK(folder.entries() == 1);  // the temporary file is gone
 }
 
 TEST_CASE("MeasurementFile: is whole and not complete while it grows") {
-    const Folder folder("grows");
+    const MeasurementFolder folder("grows");
     MeasurementFile file(folder.file("m.json"), some_head());
     file.save_if_due(0);
-    CHECK(read(folder.file("m.json")).at("points").empty());
-    CHECK(read(folder.file("m.json")).at("complete") == false);
+    CHECK(parsed_file(folder.file("m.json")).at("points").empty());
+    CHECK(parsed_file(folder.file("m.json")).at("complete") == false);
 
     file.add(some_point());
     file.save_if_due(MeasurementFile::kSavedEveryS - 0.1);
-    CHECK(read(folder.file("m.json")).at("points").empty());
+    CHECK(parsed_file(folder.file("m.json")).at("points").empty());
     file.save_if_due(MeasurementFile::kSavedEveryS);
-    CHECK(read(folder.file("m.json")).at("points").size() == 1);
-    CHECK(read(folder.file("m.json")).at("complete") == false);
+    CHECK(parsed_file(folder.file("m.json")).at("points").size() == 1);
+    CHECK(parsed_file(folder.file("m.json")).at("complete") == false);
 
     file.environment().throttling = "sw_power_cap";
     file.finish();
-    CHECK(read(folder.file("m.json")).at("complete") == true);
-    CHECK(read(folder.file("m.json")).at("environment").at("throttling") == "sw_power_cap");
+    CHECK(parsed_file(folder.file("m.json")).at("complete") == true);
+    CHECK(parsed_file(folder.file("m.json")).at("environment").at("throttling") == "sw_power_cap");
 }
 
 TEST_CASE("MeasurementFile: times are written to six digits") {
@@ -179,14 +165,14 @@ TEST_CASE("MeasurementFile: times are written to six digits") {
 
 TEST_CASE("MeasurementFile: refuses what cannot be a measurement") {
     MeasurementFile file("unused.json", some_head());
-    for (const double wrong : {0.0, -1e-6, kInfinity, std::nan("")}) {
+    for (const double wrong : {0.0, -1e-6, std::numeric_limits<double>::infinity(), std::nan("")}) {
         PointRecord point = some_point();
         point.median_s = wrong;
         CHECK_THROWS_AS(file.add(point), std::invalid_argument);
     }
     PointRecord point = some_point();
-    point.pct_ceiling = kInfinity;
-    CHECK(contains(message_of([&] { file.add(point); }), "gemm m=16 n=4096 k=4096"));
+    point.pct_ceiling = std::numeric_limits<double>::infinity();
+    CHECK(contains(error_of([&] { file.add(point); }), "gemm m=16 n=4096 k=4096"));
     CHECK_THROWS_AS(file.add(DriftRecord{.at_s = 1, .median_s = 0}), std::invalid_argument);
     CHECK_THROWS_AS(file.add(PowerRecord{.op = "gemm", .dtype = "bf16", .watts = std::nan("")}),
                     std::invalid_argument);
@@ -199,18 +185,18 @@ TEST_CASE("MeasurementFile: a device without fp8 products has a ceiling of 0 for
     CeilingFacts ceilings{.read_bytes_per_s = 3.0e12, .bf16_flop_per_s = 7.9e14};
     file.set_ceilings(ceilings);
     CHECK(contains(file.text(), "\"fp8_flop_per_s\":0"));
-    ceilings.fp8_flop_per_s = kInfinity;
+    ceilings.fp8_flop_per_s = std::numeric_limits<double>::infinity();
     CHECK_THROWS_AS(file.set_ceilings(ceilings), std::invalid_argument);
 }
 
 TEST_CASE("MeasurementFile: a place that cannot be written is an error with its name") {
     MeasurementFile file("/nowhere/at/all/m.json", some_head());
-    CHECK(contains(message_of([&] { file.save(); }), "/nowhere/at/all/m.json"));
+    CHECK(contains(error_of([&] { file.save(); }), "/nowhere/at/all/m.json"));
 
-    const Folder folder("taken");
+    const MeasurementFolder folder("taken");
     fs::create_directories(folder.file("m.json") + "/inside");  // no file can replace it
     MeasurementFile taken(folder.file("m.json"), some_head());
-    CHECK(contains(message_of([&] { taken.save(); }), "m.json"));
+    CHECK(contains(error_of([&] { taken.save(); }), "m.json"));
     CHECK(folder.entries() == 1);
 }
 

@@ -1,6 +1,7 @@
 #include "analysis/calibration/observe_expected.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/unit/scenarios/shipped_catalogue.hpp"
 
 namespace headroom::analysis {
 namespace {
@@ -17,14 +18,6 @@ EngineLog ten_at_once() {
         log.requests.push_back(request);
     }
     return log;
-}
-
-scenarios::Catalogue shipped() {
-    scenarios::Diagnostics problems;
-    auto catalogue =
-        scenarios::Catalogue::load(scenarios::Catalogue::default_directory(), problems);
-    REQUIRE(catalogue);
-    return std::move(*catalogue);
 }
 
 }  // namespace
@@ -57,7 +50,7 @@ TEST_CASE("ObserveExpected: no coefficient is 0, whatever the times") {
 }
 
 TEST_CASE("ObserveExpected: weights over bandwidth and the like, from the catalogue") {
-    const scenarios::Catalogue catalogue = shipped();
+    const scenarios::Catalogue& catalogue = scenarios::shipped();
     ObservedIdentity identity;
     identity.model = "llama-3.1-8b";
     identity.gpu = "rtx-4090";

@@ -22,7 +22,7 @@ const LinearCoefficients kTruth{Duration::microseconds(9000), Duration::microsec
                                 Duration::nanoseconds(12)};
 
 /// Of the simulated engine and of the fit: one that the simulator steps over quickly.
-ObserveOptions settings(std::int64_t max_num_seqs) {
+ObserveOptions engine_settings(std::int64_t max_num_seqs) {
     ObserveOptions options;
     options.async_scheduling = false;
     options.prefix_caching = false;
@@ -134,7 +134,7 @@ void check_within(const MetricErrors& errors, double mean, double quantiles) {
     CHECK(std::fabs(errors.p99) < quantiles);
 }
 
-bool same(const LinearCoefficients& a, const LinearCoefficients& b) {
+bool same_coefficients(const LinearCoefficients& a, const LinearCoefficients& b) {
     return a.per_iteration == b.per_iteration && a.per_prefill_token == b.per_prefill_token &&
            a.per_decode_sequence == b.per_decode_sequence &&
            a.per_context_token == b.per_context_token &&
@@ -144,7 +144,7 @@ bool same(const LinearCoefficients& a, const LinearCoefficients& b) {
 }  // namespace
 
 TEST_CASE("Observe: finds the profile that a log was simulated with") {
-    ObserveOptions options = settings(64);
+    ObserveOptions options = engine_settings(64);
     const EngineLog log = log_of(options);
     int seen = 0;
     options.progress = [&seen](int simulations) { seen = simulations; };
@@ -172,7 +172,7 @@ TEST_CASE("Observe: finds the profile that a log was simulated with") {
 }
 
 TEST_CASE("Observe: means of a log of an engine with a queue are met to half a per cent") {
-    ObserveOptions options = settings(12);
+    ObserveOptions options = engine_settings(12);
     const EngineLog log = log_of(options, Duration::zero(), 600);
     for (const FitSplit split : {FitSplit::first, FitSplit::alternate}) {
         options.split = split;
@@ -188,7 +188,7 @@ TEST_CASE("Observe: means of a log of an engine with a queue are met to half a p
 }
 
 TEST_CASE("Observe: finds a front end's constant where there is one, and only there") {
-    ObserveOptions options = settings(64);
+    ObserveOptions options = engine_settings(64);
     const EngineLog log = log_of(options, Duration::milliseconds(80));
     const ObserveResult with = observe(log, options);
     REQUIRE(with.fit);
@@ -202,7 +202,7 @@ TEST_CASE("Observe: finds a front end's constant where there is one, and only th
 }
 
 TEST_CASE("Observe: an engine short of KV blocks, with prefix caching and an asynchronous loop") {
-    ObserveOptions options = settings(256);
+    ObserveOptions options = engine_settings(256);
     options.async_scheduling = true;
     options.prefix_caching = true;
     options.kv_blocks = 1000;
@@ -228,7 +228,7 @@ TEST_CASE("Observe: an engine short of KV blocks, with prefix caching and an asy
 }
 
 TEST_CASE("Observe: what the prefix cache holds is not computed again") {
-    ObserveOptions options = settings(64);
+    ObserveOptions options = engine_settings(64);
     options.prefix_caching = true;
     options.simulations = 30;
     options.start = kTruth;
@@ -244,7 +244,7 @@ TEST_CASE("Observe: what the prefix cache holds is not computed again") {
 }
 
 TEST_CASE("Observe: replicas behind one log each had their own queue and cache") {
-    ObserveOptions options = settings(16);
+    ObserveOptions options = engine_settings(16);
     options.prefix_caching = true;
     options.replicas = 2;
     options.start = kTruth;
@@ -267,7 +267,7 @@ TEST_CASE("Observe: replicas behind one log each had their own queue and cache")
 
 TEST_CASE("Observe: what is expected decides where the log does not tell coefficients apart") {
     // One after the other, all alike: the time of an iteration is known, not what it is made of.
-    ObserveOptions options = settings(16);
+    ObserveOptions options = engine_settings(16);
     std::vector<serving::Arrival> alike;
     for (int i = 0; i < 40; ++i) {
         alike.push_back(tests::arrival_at(Duration::seconds(10 * i), 500, 100));
@@ -284,7 +284,7 @@ TEST_CASE("Observe: what is expected decides where the log does not tell coeffic
           Approx(1).epsilon(0.3));
 
     // Where the log tells, what is expected hardly matters.
-    options = settings(64);
+    options = engine_settings(64);
     options.expected = {kTruth.per_iteration * 3 / 2, kTruth.per_prefill_token / 2,
                         kTruth.per_decode_sequence / 4, kTruth.per_context_token * 3 / 2,
                         kTruth.per_prefill_attention * 2};
@@ -296,7 +296,7 @@ TEST_CASE("Observe: what is expected decides where the log does not tell coeffic
 }
 
 TEST_CASE("Observe: the errors are those of the part they name") {
-    ObserveOptions options = settings(64);
+    ObserveOptions options = engine_settings(64);
     options.start = kTruth;
     options.simulations = 20;
     EngineLog log = log_of(options);
@@ -315,31 +315,31 @@ TEST_CASE("Observe: the errors are those of the part they name") {
 }
 
 TEST_CASE("Observe: a second search gives the same coefficients to the picosecond") {
-    ObserveOptions options = settings(64);
+    ObserveOptions options = engine_settings(64);
     options.simulations = 60;
     const EngineLog log = log_of(options);
     const ObserveResult first = observe(log, options);
     const ObserveResult second = observe(log, options);
     REQUIRE(first.fit);
     REQUIRE(second.fit);
-    CHECK(same(first.fit->coefficients, second.fit->coefficients));
+    CHECK(same_coefficients(first.fit->coefficients, second.fit->coefficients));
     CHECK(first.fit->front_end == second.fit->front_end);
     CHECK(first.fit->simulations <= 60);
 }
 
 TEST_CASE("Observe: begins at given coefficients, and stays there when they are right") {
-    ObserveOptions options = settings(64);
+    ObserveOptions options = engine_settings(64);
     options.start = kTruth;
     options.simulations = 40;
     const ObserveResult result = observe(log_of(options), options);
     REQUIRE(result.fit);
-    CHECK(same(result.fit->start, kTruth));
+    CHECK(same_coefficients(result.fit->start, kTruth));
     CHECK(result.fit->objective < 1e-9);
-    CHECK(same(result.fit->coefficients, kTruth));
+    CHECK(same_coefficients(result.fit->coefficients, kTruth));
 }
 
 TEST_CASE("Observe: the start from the log alone is near the truth") {
-    const EngineLog log = log_of(settings(64));
+    const EngineLog log = log_of(engine_settings(64));
     const CoefficientArray start =
         start_from_log(log, std::vector<bool>(log.requests.size(), true));
     CHECK(start[0] == Approx(kTruth.per_iteration.to_seconds()).epsilon(0.05));
@@ -366,7 +366,7 @@ TEST_CASE("Observe: the start from the log alone is near the truth") {
 }
 
 TEST_CASE("Observe: settings that cannot have served the log are refused with its line") {
-    ObserveOptions options = settings(64);
+    ObserveOptions options = engine_settings(64);
     const EngineLog log = log_of(options, Duration::zero(), 60);
     options.kv_blocks = 100;
     const ObserveResult blocks = observe(log, options);
@@ -375,13 +375,13 @@ TEST_CASE("Observe: settings that cannot have served the log are refused with it
     CHECK(blocks.error.find("(rejected, exceeds_kv_capacity)") != std::string::npos);
     CHECK(blocks.error.find("expected the settings of the logged engine") != std::string::npos);
 
-    options = settings(64);
+    options = engine_settings(64);
     options.max_model_len = 2000;
     const ObserveResult length = observe(log, options);
     CHECK_FALSE(length.fit);
     CHECK(length.error.find("expected at most max_model_len, 2000") != std::string::npos);
 
-    options = settings(64);
+    options = engine_settings(64);
     options.fit_part = 0.9;
     const ObserveResult few = observe(log, options);
     CHECK_FALSE(few.fit);
@@ -389,14 +389,14 @@ TEST_CASE("Observe: settings that cannot have served the log are refused with it
           "requests.csv: 54 requests to fit and 6 held out have an output of at least two tokens; "
           "expected at least 8 of each");
 
-    options = settings(64);
+    options = engine_settings(64);
     options.kv_blocks.reset();
     options.simulations = kLeastSimulations;
     CHECK(observe(log, options).fit);
 }
 
 TEST_CASE("Observe: gives up when it is stopped") {
-    ObserveOptions options = settings(64);
+    ObserveOptions options = engine_settings(64);
     const EngineLog log = log_of(options, Duration::zero(), 60);
     std::atomic<bool> stop{true};
     options.stop = &stop;
@@ -418,7 +418,7 @@ TEST_CASE("Observe: the profile file has the fields of the format") {
     fit.held_out.ttft = {0.00123, -0.0049996, -0.004, 0.006};
     fit.error_band = 0.02;
     const nlohmann::json profile = write_observed_profile(
-        {"llama-3.1-8b", "h100-sxm", 2, "bf16", "fp8", "a log of ours"}, settings(64), fit);
+        {"llama-3.1-8b", "h100-sxm", 2, "bf16", "fp8", "a log of ours"}, engine_settings(64), fit);
     const nlohmann::json expected = nlohmann::json::parse(R"({
         "schema": 1, "kind": "observed", "model": "llama-3.1-8b", "gpu": "h100-sxm",
         "tensor_parallel": 2, "dtype": "bf16", "kv_cache_dtype": "fp8", "error_band": 0.02,

@@ -11,7 +11,7 @@
 #include "tests/unit/scenarios/temporary_folder.hpp"
 #include "tests/unit/serving/latency/fixtures.hpp"
 
-namespace headroom::analysis::tests {
+namespace headroom::analysis {
 
 inline nlohmann::json point_json(const std::string& op, const std::string& dtype,
                                  const std::string& kernel, const LaunchShape& shape, double t_s) {
@@ -114,7 +114,8 @@ struct ReadBack {
     std::optional<Measurement> measurement;
     std::vector<std::string> problems;
 };
-inline ReadBack read_text(const std::string& text, const ReadMeasurementOptions& options = {}) {
+inline ReadBack read_measurement_text(const std::string& text,
+                                      const ReadMeasurementOptions& options = {}) {
     const scenarios::TemporaryFolder folder;
     folder.write("m.json", text);
     scenarios::Diagnostics problems;
@@ -126,7 +127,7 @@ inline ReadBack read_text(const std::string& text, const ReadMeasurementOptions&
     return out;
 }
 inline ReadBack read_back(const nlohmann::json& file, const ReadMeasurementOptions& options = {}) {
-    return read_text(file.dump(1), options);
+    return read_measurement_text(file.dump(1), options);
 }
 
-}  // namespace headroom::analysis::tests
+}  // namespace headroom::analysis

@@ -9,10 +9,8 @@
 #include "tests/catch.hpp"
 #include "tests/unit/analysis/statistics/aborts.hpp"
 
-namespace headroom::tests {
+namespace headroom::analysis {
 namespace {
-
-using namespace analysis;
 
 std::vector<double> uniforms(std::size_t count, std::uint64_t seed = 1) {
     const RandomStream stream(seed, "batch means");
@@ -94,4 +92,4 @@ TEST_CASE("BatchMeans: a value that is no number is refused") {
     CHECK(aborts([&] { static_cast<void>(batch_means(values)); }));
 }
 
-}  // namespace headroom::tests
+}  // namespace headroom::analysis

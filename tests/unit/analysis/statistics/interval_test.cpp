@@ -9,10 +9,8 @@
 #include "tests/catch.hpp"
 #include "tests/unit/analysis/statistics/aborts.hpp"
 
-namespace headroom::tests {
+namespace headroom::analysis {
 namespace {
-
-using namespace analysis;
 
 const double kNan = std::numeric_limits<double>::quiet_NaN();
 
@@ -206,4 +204,4 @@ TEST_CASE("Interval: the sign test counts the ways in which fair coins fall as u
     CHECK(sign_test(3000, 0) == Approx(0).margin(1e-12));
 }
 
-}  // namespace headroom::tests
+}  // namespace headroom::analysis

@@ -6,10 +6,7 @@
 #include "tests/catch.hpp"
 #include "tests/unit/analysis/statistics/aborts.hpp"
 
-namespace headroom::tests {
-
-using analysis::Moments;
-using analysis::moments_of;
+namespace headroom::analysis {
 
 TEST_CASE("Moments: of hand-worked numbers") {
     const Moments moments = moments_of(std::vector<double>{2, 4, 4, 4, 5, 5, 7, 9});
@@ -53,4 +50,4 @@ TEST_CASE("Moments: a value that is not finite is refused") {
     CHECK_FALSE(aborts([] { static_cast<void>(moments_of(std::vector<double>{1, 2})); }));
 }
 
-}  // namespace headroom::tests
+}  // namespace headroom::analysis

@@ -7,10 +7,8 @@
 #include "tests/catch.hpp"
 #include "tests/unit/analysis/statistics/aborts.hpp"
 
-namespace headroom::tests {
+namespace headroom::analysis {
 namespace {
-
-using analysis::mser5_truncation;
 
 /// Every value five times, so that the batches are the values.
 std::vector<double> batches(const std::vector<double>& means) {
@@ -20,7 +18,7 @@ std::vector<double> batches(const std::vector<double>& means) {
 }
 
 /// The definition, point by point in O(n^2).
-std::optional<std::size_t> naive(const std::vector<double>& values) {
+std::optional<std::size_t> naive_truncation(const std::vector<double>& values) {
     const std::size_t count = values.size() / 5;
     std::vector<double> means(count);
     for (std::size_t i = 0; i < 5 * count; ++i) means[i / 5] += values[i] / 5;
@@ -97,7 +95,7 @@ TEST_CASE("Mser5: a single pass finds what the definition does") {
         }
         const auto found = mser5_truncation(values);
         INFO("seed " << seed);
-        REQUIRE(found == naive(values));
+        REQUIRE(found == naive_truncation(values));
         if (found && *found > 0) ++steady;
     }
     CHECK(steady > 50);
@@ -109,4 +107,4 @@ TEST_CASE("Mser5: a value that is no number is refused") {
     CHECK(aborts([&] { static_cast<void>(mser5_truncation(values)); }));
 }
 
-}  // namespace headroom::tests
+}  // namespace headroom::analysis

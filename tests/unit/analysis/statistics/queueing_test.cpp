@@ -4,9 +4,7 @@
 
 #include "tests/catch.hpp"
 
-using namespace headroom;
-using namespace headroom::analysis;
-
+namespace headroom::analysis {
 namespace {
 
 Approx about(double x, double relative = 1e-9) {
@@ -173,3 +171,5 @@ TEST_CASE("least_that: the first that holds, or one past the last") {
     }
     CHECK(least_that(1000, [](std::int64_t) { return false; }) == 1001);
 }
+
+}  // namespace headroom::analysis

@@ -7,10 +7,8 @@
 #include "tests/catch.hpp"
 #include "tests/unit/analysis/statistics/aborts.hpp"
 
-namespace headroom::tests {
+namespace headroom::analysis {
 namespace {
-
-using namespace analysis;
 
 /// Mean 10, variance 2.5: half-width 2.776 sqrt(2.5 / 5) = 1.963.
 const std::vector<double> kPilot{8, 9, 10, 11, 12};
@@ -102,4 +100,4 @@ TEST_CASE("Stopping: goals that make no sense are refused") {
     CHECK_FALSE(refuses({kPilot}, {}));
 }
 
-}  // namespace headroom::tests
+}  // namespace headroom::analysis

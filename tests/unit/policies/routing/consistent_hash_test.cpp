@@ -8,11 +8,19 @@
 #include "policies/routing/consistent_hash/xx_hash.hpp"
 #include "tests/catch.hpp"
 #include "tests/unit/policies/routing/hand_made_view.hpp"
+#include "tests/unit/serving/token_contents.hpp"
 
 namespace headroom::tests {
 namespace {
 
-using namespace policies;
+using policies::bounded_slots;
+using policies::choose_bounded;
+using policies::HashedEndpoint;
+using policies::HashRing;
+using policies::MaglevTable;
+using policies::prime_from;
+using policies::ProbeOrder;
+using policies::xx_hash64;
 
 std::vector<HashedEndpoint> named(const std::vector<std::int64_t>& weights) {
     std::vector<HashedEndpoint> endpoints;

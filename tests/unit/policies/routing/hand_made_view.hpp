@@ -110,12 +110,4 @@ inline serving::RoutedRequest of_session(std::uint64_t number, std::uint32_t ses
     return request;
 }
 
-inline serving::ContentsRef contents_of(std::vector<std::uint64_t> ids,
-                                        std::int64_t tokens_per_id = 16) {
-    auto* contents = new serving::TokenContents;
-    contents->tokens_per_id = tokens_per_id;
-    contents->ids = std::move(ids);
-    return serving::ContentsRef(contents);
-}
-
 }  // namespace headroom::tests

@@ -7,6 +7,7 @@
 #include "policies/routing/prefix_aware/prefix_index.hpp"
 #include "tests/catch.hpp"
 #include "tests/unit/policies/routing/hand_made_view.hpp"
+#include "tests/unit/serving/token_contents.hpp"
 
 namespace headroom::tests {
 namespace {

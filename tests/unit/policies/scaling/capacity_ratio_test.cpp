@@ -1,6 +1,6 @@
 #include "sim/control/scaling_policy.hpp"
-#include "sim/core/registry.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/policies/scaling/scaling_fixture.hpp"
 
 namespace headroom::policies {
 namespace {
@@ -9,29 +9,20 @@ using control::ScalingOutcome;
 using control::ScalingPolicy;
 using control::ScalingView;
 
-using Changes = std::vector<std::pair<std::string, ParameterValue>>;
-
-std::unique_ptr<ScalingPolicy> make(const Changes& changes) {
-    const auto* entry = Registry<ScalingPolicy>::instance().find("capacity-ratio");
-    REQUIRE(entry != nullptr);
-    Parameters parameters = Parameters::defaults(entry->specs);
-    parameters.set("max_replicas", {std::int64_t{1000}});
-    parameters.set("scale_down_delay", {Duration::zero()});
-    for (const auto& [name, value] : changes) parameters.set(name, value);
-    return make_policy<ScalingPolicy>({"capacity-ratio", parameters}, {});
+std::unique_ptr<ScalingPolicy> make_capacity_ratio(const Changes& changes) {
+    return make_scaler(
+        "capacity-ratio",
+        {{"max_replicas", {std::int64_t{1000}}}, {"scale_down_delay", {Duration::zero()}}},
+        changes);
 }
 
 ParameterValue milli(std::int64_t value) {
     return {value};
 }
-ParameterValue text(std::string value) {
-    return {std::move(value)};
-}
 
-ScalingView view(std::int64_t s, std::int64_t replicas, std::vector<std::int64_t> load_milli) {
-    ScalingView v;
-    v.now = Time::zero() + Duration::seconds(s);
-    v.spec_replicas = v.status_replicas = replicas;
+ScalingView view_reading(std::int64_t s, std::int64_t replicas,
+                         std::vector<std::int64_t> load_milli) {
+    ScalingView v = view_of_replicas(s, replicas);
     control::MetricReading reading;
     reading.available = !load_milli.empty();
     reading.values_milli = std::move(load_milli);
@@ -40,7 +31,7 @@ ScalingView view(std::int64_t s, std::int64_t replicas, std::vector<std::int64_t
 }
 
 std::int64_t wanted(const Changes& changes, std::int64_t load_milli) {
-    return make(changes)->decide(view(0, 1, {load_milli})).wanted;
+    return make_capacity_ratio(changes)->decide(view_reading(0, 1, {load_milli})).wanted;
 }
 
 TEST_CASE("CapacityRatio: 1000/s at 500/s each want 3 by factor 1.2 and 4 with 1.2 to spare") {
@@ -49,13 +40,13 @@ TEST_CASE("CapacityRatio: 1000/s at 500/s each want 3 by factor 1.2 and 4 with 1
                             {"safety_factor", milli(1200)}};
     Changes factor = common;
     factor.emplace_back("form", text("factor"));
-    const auto by_factor = make(factor)->decide(view(0, 1, {1'000'000}));
+    const auto by_factor = make_capacity_ratio(factor)->decide(view_reading(0, 1, {1'000'000}));
     CHECK(by_factor.desired == 3);  // ceil(1000 * 1.2 / 500 = 2.4)
     CHECK(by_factor.reason == "3 wanted: 1000 x 1.2 / 500");
     CHECK(by_factor.inputs == "arrivals_per_second 1000; 500 a replica");
     Changes additive = common;
     additive.emplace_back("form", text("additive"));
-    const auto by_sum = make(additive)->decide(view(0, 1, {1'000'000}));
+    const auto by_sum = make_capacity_ratio(additive)->decide(view_reading(0, 1, {1'000'000}));
     CHECK(by_sum.desired == 4);  // ceil(1000 / 500 + 1.2 = 3.2)
     CHECK(by_sum.reason == "4 wanted: 1000 / 500 + 1.2");
     CHECK(by_sum.outcome == ScalingOutcome::scaled);
@@ -80,21 +71,22 @@ TEST_CASE("CapacityRatio: no rounding adds a replica") {
 }
 
 TEST_CASE("CapacityRatio: the load is the sum of the series, at least zero") {
-    const auto policy = make({{"capacity_per_replica", milli(1000)}, {"safety", milli(0)}});
-    CHECK(policy->decide(view(0, 1, {1500, 2500})).wanted == 4);
-    CHECK(policy->decide(view(15, 1, {-4000})).wanted == 0);
-    const auto blind = policy->decide(view(30, 3, {}));
+    const auto policy =
+        make_capacity_ratio({{"capacity_per_replica", milli(1000)}, {"safety", milli(0)}});
+    CHECK(policy->decide(view_reading(0, 1, {1500, 2500})).wanted == 4);
+    CHECK(policy->decide(view_reading(15, 1, {-4000})).wanted == 0);
+    const auto blind = policy->decide(view_reading(30, 3, {}));
     CHECK(blind.desired == 3);
     CHECK(blind.outcome == ScalingOutcome::no_metrics);
     CHECK(blind.reason == "arrivals_per_second: no value");
 }
 
 TEST_CASE("CapacityRatio: asks for its metric as a whole and follows it up and down") {
-    const auto policy = make({{"metric", text("service_in_flight")},
-                              {"capacity_per_replica", milli(10'000)},
-                              {"safety", milli(0)},
-                              {"max_replicas", {std::int64_t{5}}},
-                              {"scale_down_delay", {Duration::seconds(30)}}});
+    const auto policy = make_capacity_ratio({{"metric", text("service_in_flight")},
+                                             {"capacity_per_replica", milli(10'000)},
+                                             {"safety", milli(0)},
+                                             {"max_replicas", {std::int64_t{5}}},
+                                             {"scale_down_delay", {Duration::seconds(30)}}});
     REQUIRE(policy->metrics().size() == 1);
     CHECK(policy->metrics()[0].kind == control::MetricKind::external);
     CHECK(policy->metrics()[0].name == "service_in_flight");
@@ -106,7 +98,7 @@ TEST_CASE("CapacityRatio: asks for its metric as a whole and follows it up and d
     std::int64_t replicas = 1;
     std::int64_t now = 0;
     for (const auto& [load, expected] : steps) {
-        replicas = policy->decide(view(now, replicas, {load * 1000})).desired;
+        replicas = policy->decide(view_reading(now, replicas, {load * 1000})).desired;
         INFO("at " << now);
         CHECK(replicas == expected);
         now += 15;
@@ -114,9 +106,10 @@ TEST_CASE("CapacityRatio: asks for its metric as a whole and follows it up and d
 }
 
 TEST_CASE("CapacityRatio: bounds that cross and a missing capacity are faults") {
-    CHECK(make({{"capacity_per_replica", milli(1)}})->faults().empty());
-    const auto faults =
-        make({{"min_replicas", {std::int64_t{9}}}, {"max_replicas", {std::int64_t{3}}}})->faults();
+    CHECK(make_capacity_ratio({{"capacity_per_replica", milli(1)}})->faults().empty());
+    const auto faults = make_capacity_ratio({{"min_replicas", {std::int64_t{9}}},
+                                             {"max_replicas", {std::int64_t{3}}}})
+                            ->faults();
     REQUIRE(faults.size() == 2);
     CHECK(faults[0].pointer == "/min_replicas");
     CHECK(faults[1].pointer == "/capacity_per_replica");

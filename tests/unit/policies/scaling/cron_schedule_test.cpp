@@ -27,8 +27,8 @@ std::string error_of(const std::string& text) {
 }
 
 /// Unix time of a UTC date and time.
-std::int64_t at(std::int64_t year, int month, int day, int hour = 0, int minute = 0,
-                int second = 0) {
+std::int64_t unix_time(std::int64_t year, int month, int day, int hour = 0, int minute = 0,
+                       int second = 0) {
     return days_from_civil({year, month, day}) * kSecondsPerDay + hour * 3600 + minute * 60 +
            second;
 }
@@ -53,7 +53,7 @@ TEST_CASE("CivilTime: dates and days are the same, leap years included") {
     CHECK(days_in_month(2024, 2) == 29);
     CHECK(weekday_of(0) == 4);
     CHECK(weekday_of(-5) == 6);
-    CHECK(civil_text(at(2024, 2, 29, 10, 5, 7)) == "Thu 2024-02-29 10:05:07");
+    CHECK(civil_text(unix_time(2024, 2, 29, 10, 5, 7)) == "Thu 2024-02-29 10:05:07");
     CHECK(civil_text(-1) == "Wed 1969-12-31 23:59:59");
     CivilDate date{1890, 1, 1};
     for (std::int64_t days = days_from_civil(date); date.year < 2110; ++days) {
@@ -68,85 +68,85 @@ TEST_CASE("CivilTime: dates and days are the same, leap years included") {
 }
 
 TEST_CASE("CronSchedule: the next time is strictly after, the last one at or before") {
-    const std::int64_t eight = at(2023, 11, 16, 8);
+    const std::int64_t eight = unix_time(2023, 11, 16, 8);
     CHECK(next("0 8 * * *", eight - 1) == "Thu 2023-11-16 08:00:00");
     CHECK(next("0 8 * * *", eight) == "Fri 2023-11-17 08:00:00");
     CHECK(last("0 8 * * *", eight) == "Thu 2023-11-16 08:00:00");
     CHECK(last("0 8 * * *", eight - 1) == "Wed 2023-11-15 08:00:00");
     CHECK(last("0 8 * * *", eight + 59) == "Thu 2023-11-16 08:00:00");
     CHECK(next("* * * * *", eight + 59) == "Thu 2023-11-16 08:01:00");
-    CHECK(next("59 23 31 12 *", at(2023, 12, 31, 23, 59)) == "Tue 2024-12-31 23:59:00");
-    CHECK(last("59 23 31 12 *", at(2023, 1, 1)) == "Sat 2022-12-31 23:59:00");
+    CHECK(next("59 23 31 12 *", unix_time(2023, 12, 31, 23, 59)) == "Tue 2024-12-31 23:59:00");
+    CHECK(last("59 23 31 12 *", unix_time(2023, 1, 1)) == "Sat 2022-12-31 23:59:00");
     // Before 1970 the divisions must round down.
     CHECK(next("* * * * *", -1) == "Thu 1970-01-01 00:00:00");
     CHECK(last("* * * * *", -1) == "Wed 1969-12-31 23:59:00");
 }
 
 TEST_CASE("CronSchedule: lists, ranges and steps") {
-    const std::int64_t midnight = at(2023, 11, 16) - 1;
+    const std::int64_t midnight = unix_time(2023, 11, 16) - 1;
     CHECK(next("*/15 * * * *", midnight + 1) == "Thu 2023-11-16 00:15:00");
-    CHECK(next("5/20 * * * *", at(2023, 11, 16, 0, 26)) == "Thu 2023-11-16 00:45:00");
-    CHECK(next("5/20 * * * *", at(2023, 11, 16, 0, 45)) == "Thu 2023-11-16 01:05:00");
-    CHECK(next("10-40/10 6 * * *", at(2023, 11, 16, 6, 40)) == "Fri 2023-11-17 06:10:00");
-    CHECK(next("0 9,12-13,18 * * *", at(2023, 11, 16, 9)) == "Thu 2023-11-16 12:00:00");
-    CHECK(next("0 9,12-13,18 * * *", at(2023, 11, 16, 13)) == "Thu 2023-11-16 18:00:00");
-    CHECK(last("0 9,12-13,18 * * *", at(2023, 11, 16, 17, 59)) == "Thu 2023-11-16 13:00:00");
-    CHECK(next("7 */400 * * *", at(2023, 11, 16, 0, 7)) == "Fri 2023-11-17 00:07:00");
+    CHECK(next("5/20 * * * *", unix_time(2023, 11, 16, 0, 26)) == "Thu 2023-11-16 00:45:00");
+    CHECK(next("5/20 * * * *", unix_time(2023, 11, 16, 0, 45)) == "Thu 2023-11-16 01:05:00");
+    CHECK(next("10-40/10 6 * * *", unix_time(2023, 11, 16, 6, 40)) == "Fri 2023-11-17 06:10:00");
+    CHECK(next("0 9,12-13,18 * * *", unix_time(2023, 11, 16, 9)) == "Thu 2023-11-16 12:00:00");
+    CHECK(next("0 9,12-13,18 * * *", unix_time(2023, 11, 16, 13)) == "Thu 2023-11-16 18:00:00");
+    CHECK(last("0 9,12-13,18 * * *", unix_time(2023, 11, 16, 17, 59)) == "Thu 2023-11-16 13:00:00");
+    CHECK(next("7 */400 * * *", unix_time(2023, 11, 16, 0, 7)) == "Fri 2023-11-17 00:07:00");
     CHECK(next("  0\t8  * * ?  ", midnight) == "Thu 2023-11-16 08:00:00");
 }
 
 TEST_CASE("CronSchedule: names of months and weekdays, and Sunday by three names") {
-    const std::int64_t thursday = at(2023, 11, 16);
+    const std::int64_t thursday = unix_time(2023, 11, 16);
     CHECK(next("0 0 1 FEB *", thursday) == "Thu 2024-02-01 00:00:00");
-    CHECK(next("0 0 1 jan-mar/2 *", at(2024, 1, 1)) == "Fri 2024-03-01 00:00:00");
-    CHECK(next("0 8 * * Mon-Fri", at(2023, 11, 17, 8)) == "Mon 2023-11-20 08:00:00");
+    CHECK(next("0 0 1 jan-mar/2 *", unix_time(2024, 1, 1)) == "Fri 2024-03-01 00:00:00");
+    CHECK(next("0 8 * * Mon-Fri", unix_time(2023, 11, 17, 8)) == "Mon 2023-11-20 08:00:00");
     for (const char* sunday : {"0", "7", "sun", "SUN"}) {
         CHECK(next(std::string("0 0 * * ") + sunday, thursday) == "Sun 2023-11-19 00:00:00");
     }
-    CHECK(next("0 0 * * 5-7", at(2023, 11, 18)) == "Sun 2023-11-19 00:00:00");
-    CHECK(next("0 0 * * fri-sun", at(2023, 11, 19)) == "Fri 2023-11-24 00:00:00");
+    CHECK(next("0 0 * * 5-7", unix_time(2023, 11, 18)) == "Sun 2023-11-19 00:00:00");
+    CHECK(next("0 0 * * fri-sun", unix_time(2023, 11, 19)) == "Fri 2023-11-24 00:00:00");
     CHECK(next("0 0 * * 0-7", thursday) == "Fri 2023-11-17 00:00:00");
     // Monday, Wednesday, Friday; never the 7 that means Sunday.
-    CHECK(next("0 0 * * 1/2", at(2023, 11, 17)) == "Mon 2023-11-20 00:00:00");
+    CHECK(next("0 0 * * 1/2", unix_time(2023, 11, 17)) == "Mon 2023-11-20 00:00:00");
 }
 
 TEST_CASE("CronSchedule: with both day fields restricted either of them names a day") {
     // The 1st, the 15th and every Friday.
     const std::string both = "0 0 1,15 * fri";
-    CHECK(next(both, at(2023, 11, 10)) == "Wed 2023-11-15 00:00:00");
-    CHECK(next(both, at(2023, 11, 15)) == "Fri 2023-11-17 00:00:00");
-    CHECK(last(both, at(2023, 12, 7)) == "Fri 2023-12-01 00:00:00");
-    CHECK(last(both, at(2023, 11, 16)) == "Wed 2023-11-15 00:00:00");
+    CHECK(next(both, unix_time(2023, 11, 10)) == "Wed 2023-11-15 00:00:00");
+    CHECK(next(both, unix_time(2023, 11, 15)) == "Fri 2023-11-17 00:00:00");
+    CHECK(last(both, unix_time(2023, 12, 7)) == "Fri 2023-12-01 00:00:00");
+    CHECK(last(both, unix_time(2023, 11, 16)) == "Wed 2023-11-15 00:00:00");
     // One of them a star, with or without a step of 1: the other alone.
-    CHECK(next("0 0 13 * *", at(2023, 11, 10)) == "Mon 2023-11-13 00:00:00");
-    CHECK(next("0 0 */1 * fri", at(2023, 11, 10)) == "Fri 2023-11-17 00:00:00");
+    CHECK(next("0 0 13 * *", unix_time(2023, 11, 10)) == "Mon 2023-11-13 00:00:00");
+    CHECK(next("0 0 */1 * fri", unix_time(2023, 11, 10)) == "Fri 2023-11-17 00:00:00");
     // A step restricts: every other day from the 1st, or a Friday.
-    CHECK(next("0 0 */2 * fri", at(2023, 11, 9)) == "Fri 2023-11-10 00:00:00");
-    CHECK(next("0 0 */2 * fri", at(2023, 11, 11)) == "Mon 2023-11-13 00:00:00");
+    CHECK(next("0 0 */2 * fri", unix_time(2023, 11, 9)) == "Fri 2023-11-10 00:00:00");
+    CHECK(next("0 0 */2 * fri", unix_time(2023, 11, 11)) == "Mon 2023-11-13 00:00:00");
 }
 
 TEST_CASE("CronSchedule: ends of months, leap days and days that never come") {
-    CHECK(next("0 0 31 * *", at(2023, 1, 31)) == "Fri 2023-03-31 00:00:00");
-    CHECK(next("0 0 31 * *", at(2023, 3, 31)) == "Wed 2023-05-31 00:00:00");
-    CHECK(last("0 0 30 * *", at(2023, 3, 1)) == "Mon 2023-01-30 00:00:00");
-    CHECK(next("0 12 29 2 *", at(2023, 3, 1)) == "Thu 2024-02-29 12:00:00");
-    CHECK(next("0 12 29 2 *", at(2024, 2, 29, 12)) == "Tue 2028-02-29 12:00:00");
-    CHECK(last("0 12 29 2 *", at(2024, 2, 29, 11)) == "Sat 2020-02-29 12:00:00");
+    CHECK(next("0 0 31 * *", unix_time(2023, 1, 31)) == "Fri 2023-03-31 00:00:00");
+    CHECK(next("0 0 31 * *", unix_time(2023, 3, 31)) == "Wed 2023-05-31 00:00:00");
+    CHECK(last("0 0 30 * *", unix_time(2023, 3, 1)) == "Mon 2023-01-30 00:00:00");
+    CHECK(next("0 12 29 2 *", unix_time(2023, 3, 1)) == "Thu 2024-02-29 12:00:00");
+    CHECK(next("0 12 29 2 *", unix_time(2024, 2, 29, 12)) == "Tue 2028-02-29 12:00:00");
+    CHECK(last("0 12 29 2 *", unix_time(2024, 2, 29, 11)) == "Sat 2020-02-29 12:00:00");
     // 2100 is no leap year: eight years without a Feb 29.
-    CHECK(next("0 0 29 2 *", at(2096, 2, 29)) == "Fri 2104-02-29 00:00:00");
-    CHECK(last("0 0 29 2 *", at(2104, 2, 28)) == "Wed 2096-02-29 00:00:00");
+    CHECK(next("0 0 29 2 *", unix_time(2096, 2, 29)) == "Fri 2104-02-29 00:00:00");
+    CHECK(last("0 0 29 2 *", unix_time(2104, 2, 28)) == "Wed 2096-02-29 00:00:00");
     CHECK(cron("0 0 30 2 *").next_after(0) == -1);
     CHECK(cron("0 0 30 2 *").last_at_or_before(0) == -1);
-    CHECK(cron("0 0 31 4,6,9,11 *").next_after(at(2023, 1, 1)) == -1);
+    CHECK(cron("0 0 31 4,6,9,11 *").next_after(unix_time(2023, 1, 1)) == -1);
     // Restricted by both, the 30th of February is saved by its Sundays.
-    CHECK(next("0 0 30 2 sun", at(2023, 3, 1)) == "Sun 2024-02-04 00:00:00");
+    CHECK(next("0 0 30 2 sun", unix_time(2023, 3, 1)) == "Sun 2024-02-04 00:00:00");
     const std::int64_t far = std::numeric_limits<std::int64_t>::max();
     CHECK(cron("* * * * *").next_after(far) == -1);
     CHECK(cron("* * * * *").last_at_or_before(-far - 1) == -1);
 }
 
 TEST_CASE("CronSchedule: descriptors stand for five fields") {
-    const std::int64_t now = at(2023, 11, 16, 10, 30);
+    const std::int64_t now = unix_time(2023, 11, 16, 10, 30);
     CHECK(next("@hourly", now) == "Thu 2023-11-16 11:00:00");
     CHECK(next("@daily", now) == "Fri 2023-11-17 00:00:00");
     CHECK(next("@midnight", now) == "Fri 2023-11-17 00:00:00");
@@ -223,7 +223,8 @@ TEST_CASE("CronSchedule: agrees with a clock that is watched minute by minute") 
             minute.text + " " + hour.text + " " + day.text + " " + month.text + " " + weekday.text;
         INFO(text << ", seed " << kSeed << ", case " << index);
         const CronSchedule schedule = cron(text);
-        const std::int64_t begin = at(2023, 12, 1) + 86'400 * static_cast<std::int64_t>(index);
+        const std::int64_t begin =
+            unix_time(2023, 12, 1) + 86'400 * static_cast<std::int64_t>(index);
         std::int64_t expected_last = -1;
         for (std::int64_t t = begin; t < begin + 100 * kSecondsPerDay; t += 60) {
             const CivilDate date = civil_from_days(t / kSecondsPerDay);

@@ -12,10 +12,10 @@ using control::PodSample;
 using control::ScalingPod;
 using control::ScalingView;
 
-constexpr Time kNow = Time::zero() + Duration::hours(1);
+constexpr Time kReadingTime = Time::zero() + Duration::hours(1);
 
 /// A pod ready for long, with one container that requests a core.
-ScalingPod old_pod() {
+ScalingPod long_ready_pod() {
     ScalingPod pod;
     pod.name = "pod";
     pod.ready = true;
@@ -27,7 +27,7 @@ ScalingPod old_pod() {
 
 std::optional<PodSample> used(std::int64_t milli) {
     return PodSample{.value_milli = milli,
-                     .timestamp = kNow - Duration::seconds(5),
+                     .timestamp = kReadingTime - Duration::seconds(5),
                      .window = Duration::seconds(60)};
 }
 
@@ -38,10 +38,10 @@ struct Setting {
 
 Setting setting(const std::vector<std::optional<std::int64_t>>& usages) {
     Setting s;
-    s.view.now = kNow;
+    s.view.now = kReadingTime;
     s.reading.available = true;
     for (const auto& usage : usages) {
-        s.view.pods.push_back(old_pod());
+        s.view.pods.push_back(long_ready_pod());
         s.reading.pods.push_back(usage.has_value() ? used(*usage) : std::nullopt);
     }
     s.view.spec_replicas = s.view.status_replicas = static_cast<std::int64_t>(usages.size());
@@ -122,9 +122,9 @@ TEST_CASE("HpaReplicaCalculator: unknown pods never turn the direction round") {
 TEST_CASE(
     "HpaReplicaCalculator: a starting pod is idle on the way up and left out on the way down") {
     Setting s = setting({1000, 1000, 1000});
-    s.view.pods[2].start_time = kNow - Duration::seconds(30);
+    s.view.pods[2].start_time = kReadingTime - Duration::seconds(30);
     s.view.pods[2].ready = false;
-    s.view.pods[2].ready_transition = kNow - Duration::seconds(30);
+    s.view.pods[2].ready_transition = kReadingTime - Duration::seconds(30);
     CHECK(propose(cpu_at(50), s).replicas == 4);  // 2000 of 3000 is 66 %: 1.32 * 3
     s.reading.pods[0] = s.reading.pods[1] = used(100);
     CHECK(propose(cpu_at(50), s).replicas == 1);  // the third is not counted: 0.2 * 2
@@ -134,25 +134,26 @@ TEST_CASE(
     "HpaReplicaCalculator: a fresh cpu sample must span a whole window since the pod was ready") {
     Setting s = setting({1000});
     ScalingPod& pod = s.view.pods[0];
-    pod.start_time = kNow - Duration::seconds(200);
-    pod.ready_transition = kNow - Duration::seconds(65);  // the sample is of kNow - 5 s
-    CHECK(group_pods(s.view.pods, s.reading.pods, true, kNow, {}).ready_count == 1);
-    pod.ready_transition = kNow - Duration::seconds(64);
-    CHECK(group_pods(s.view.pods, s.reading.pods, true, kNow, {}).unready.size() == 1);
-    CHECK(group_pods(s.view.pods, s.reading.pods, false, kNow, {}).ready_count == 1);
+    pod.start_time = kReadingTime - Duration::seconds(200);
+    pod.ready_transition =
+        kReadingTime - Duration::seconds(65);  // the sample is of kReadingTime - 5 s
+    CHECK(group_pods(s.view.pods, s.reading.pods, true, kReadingTime, {}).ready_count == 1);
+    pod.ready_transition = kReadingTime - Duration::seconds(64);
+    CHECK(group_pods(s.view.pods, s.reading.pods, true, kReadingTime, {}).unready.size() == 1);
+    CHECK(group_pods(s.view.pods, s.reading.pods, false, kReadingTime, {}).ready_count == 1);
 }
 
 TEST_CASE("HpaReplicaCalculator: a pod that was never ready is left out, one that lost it counts") {
     Setting s = setting({1000});
     ScalingPod& pod = s.view.pods[0];
     pod.ready = false;
-    pod.start_time = kNow - Duration::minutes(20);
+    pod.start_time = kReadingTime - Duration::minutes(20);
     pod.ready_transition = *pod.start_time + Duration::seconds(29);
-    CHECK(group_pods(s.view.pods, s.reading.pods, true, kNow, {}).unready.size() == 1);
+    CHECK(group_pods(s.view.pods, s.reading.pods, true, kReadingTime, {}).unready.size() == 1);
     pod.ready_transition = *pod.start_time + Duration::seconds(30);
-    CHECK(group_pods(s.view.pods, s.reading.pods, true, kNow, {}).ready_count == 1);
+    CHECK(group_pods(s.view.pods, s.reading.pods, true, kReadingTime, {}).ready_count == 1);
     pod.ready_transition = Time::max();
-    CHECK(group_pods(s.view.pods, s.reading.pods, true, kNow, {}).unready.size() == 1);
+    CHECK(group_pods(s.view.pods, s.reading.pods, true, kReadingTime, {}).unready.size() == 1);
 }
 
 TEST_CASE("HpaReplicaCalculator: groups deleted, failed, pending and unmeasured pods") {
@@ -161,7 +162,7 @@ TEST_CASE("HpaReplicaCalculator: groups deleted, failed, pending and unmeasured 
     s.view.pods[1].phase = PodPhase::failed;
     s.view.pods[2].phase = PodPhase::pending;
     s.view.pods[4].phase = PodPhase::succeeded;
-    const auto groups = group_pods(s.view.pods, s.reading.pods, true, kNow, {});
+    const auto groups = group_pods(s.view.pods, s.reading.pods, true, kReadingTime, {});
     CHECK(groups.ignored == std::vector<std::size_t>{0, 1});
     CHECK(groups.unready == std::vector<std::size_t>{2});
     CHECK(groups.missing == std::vector<std::size_t>{3});

@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "tests/catch.hpp"
+#include "tests/rig.hpp"
+#include "tests/unit/core/time_at.hpp"
+#include "tests/unit/policies/scaling/scaling_fixture.hpp"
 
 namespace headroom::policies {
 namespace {
@@ -12,16 +15,10 @@ using control::ScalingDecision;
 using control::ScalingOutcome;
 using control::ScalingPolicy;
 using control::ScalingView;
+using tests::at;
+using tests::whole;
 
 using Fields = std::vector<std::pair<const char*, ParameterValue>>;
-
-Time at(std::int64_t s) {
-    return Time::zero() + Duration::seconds(s);
-}
-
-std::int64_t whole(std::int64_t value) {
-    return value;
-}
 
 /// A trigger of `type` with its defaults, but for `fields`.
 ParameterValue trigger(const std::string& type, const Fields& fields) {
@@ -46,8 +43,8 @@ Parameters queue_of_five(Fields fields = {}) {
     return keda_parameters(fields, {trigger("queue", {{"threshold", {whole(5000)}}})});
 }
 
-std::unique_ptr<ScalingPolicy> make(Parameters p) {
-    return make_policy<ScalingPolicy>({"keda", std::move(p)}, {});
+std::unique_ptr<ScalingPolicy> make_keda(Parameters p) {
+    return make_scaler("keda", std::move(p));
 }
 
 /// A view of ready pods, with one value a metric; nullopt: the metric has none.
@@ -68,10 +65,10 @@ ScalingView view_at(Time now, std::int64_t replicas,
 }
 
 /// The policy from tick to tick, in a world that does what it says at once.
-class Loop {
+class KedaLoop {
   public:
-    Loop(Parameters parameters, std::int64_t replicas)
-        : policy_(make(std::move(parameters))), replicas_(replicas) {}
+    KedaLoop(Parameters parameters, std::int64_t replicas)
+        : policy_(make_keda(std::move(parameters))), replicas_(replicas) {}
 
     void run(std::int64_t until,
              const std::function<std::optional<std::int64_t>(std::int64_t)>& value) {
@@ -91,17 +88,18 @@ class Loop {
 };
 
 TEST_CASE("Keda: ticks as often as the poll and the HPA's sync ask for together") {
-    CHECK(make(queue_of_five())->period() == Duration::seconds(15));
-    CHECK(make(queue_of_five({{"polling_interval", {Duration::seconds(10)}}}))->period() ==
+    CHECK(make_keda(queue_of_five())->period() == Duration::seconds(15));
+    CHECK(make_keda(queue_of_five({{"polling_interval", {Duration::seconds(10)}}}))->period() ==
           Duration::seconds(5));
-    CHECK(make(queue_of_five({{"sync_period", {Duration::milliseconds(7001)}}}))->period() ==
+    CHECK(make_keda(queue_of_five({{"sync_period", {Duration::milliseconds(7001)}}}))->period() ==
           Duration::seconds(1));
-    CHECK(make(queue_of_five({{"polling_interval", {Duration::milliseconds(100)}}}))->period() ==
-          Duration::milliseconds(100));
+    CHECK(
+        make_keda(queue_of_five({{"polling_interval", {Duration::milliseconds(100)}}}))->period() ==
+        Duration::milliseconds(100));
 }
 
 TEST_CASE("Keda: from zero to one at the next poll, further by the HPA, back after the cooldown") {
-    Loop loop(queue_of_five(), 0);
+    KedaLoop loop(queue_of_five(), 0);
     // 12 requests from 40 s until 100 s.
     const auto queue = [](std::int64_t t) { return t >= 40 && t < 100 ? 12 : 0; };
     loop.run(45, queue);
@@ -130,14 +128,14 @@ TEST_CASE("Keda: from zero to one at the next poll, further by the HPA, back aft
 }
 
 TEST_CASE("Keda: a cooldown that is not over is told") {
-    Loop loop(queue_of_five(), 0);
+    KedaLoop loop(queue_of_five(), 0);
     const auto queue = [](std::int64_t t) { return t >= 20 && t < 40 ? 1 : 0; };
     loop.run(90, queue);
     CHECK(loop.replicas() == 1);
     loop.run(120, queue);
     CHECK(loop.last().reason == "HPA: 0 wanted, 1 held: scale-down stabilization 300 s");
     CHECK(loop.last().outcome == ScalingOutcome::limited);
-    const auto quiet = make(queue_of_five({{"sync_period", {Duration::seconds(120)}}}));
+    const auto quiet = make_keda(queue_of_five({{"sync_period", {Duration::seconds(120)}}}));
     CHECK(quiet->decide(view_at(at(0), 1, {3})).desired == 1);
     const ScalingDecision cooling = quiet->decide(view_at(at(30), 1, {0}));
     CHECK(cooling.reason == "poll: no trigger was active for 30 s, cooldown_period 300 s");
@@ -150,7 +148,7 @@ TEST_CASE("Keda: activation_threshold decides about zero, threshold about the nu
         keda_parameters({}, {trigger("metric", {{"name", {std::string("arrivals_per_second")}},
                                                 {"threshold", {whole(2000)}},
                                                 {"activation_threshold", {whole(10'000)}}})});
-    Loop loop(std::move(p), 0);
+    KedaLoop loop(std::move(p), 0);
     loop.run(60, [](std::int64_t) { return 10; });
     CHECK(loop.replicas() == 0);
     loop.run(90, [](std::int64_t) { return 11; });
@@ -162,7 +160,8 @@ TEST_CASE("Keda: activation_threshold decides about zero, threshold about the nu
 }
 
 TEST_CASE("Keda: idle_replica_count is where it rests, min_replicas where it works") {
-    Loop loop(queue_of_five({{"min_replicas", {whole(2)}}, {"idle_replica_count", {whole(0)}}}), 0);
+    KedaLoop loop(queue_of_five({{"min_replicas", {whole(2)}}, {"idle_replica_count", {whole(0)}}}),
+                  0);
     const auto queue = [](std::int64_t t) { return t >= 20 && t < 40 ? 1 : 0; };
     loop.run(15, queue);
     CHECK(loop.replicas() == 0);
@@ -176,12 +175,12 @@ TEST_CASE("Keda: idle_replica_count is where it rests, min_replicas where it wor
 
 TEST_CASE("Keda: a workload that was never active needs no cooldown, but the initial one") {
     const auto nothing = [](std::int64_t) { return 0; };
-    Loop loop(queue_of_five(), 3);
+    KedaLoop loop(queue_of_five(), 3);
     loop.run(15, nothing);
     CHECK(loop.replicas() == 3);
     loop.run(30, nothing);
     CHECK(loop.replicas() == 0);
-    Loop initial(queue_of_five({{"initial_cooldown_period", {Duration::seconds(90)}}}), 3);
+    KedaLoop initial(queue_of_five({{"initial_cooldown_period", {Duration::seconds(90)}}}), 3);
     initial.run(90, nothing);
     CHECK(initial.replicas() == 3);
     initial.run(120, nothing);
@@ -205,13 +204,13 @@ Parameters failing_metric(std::int64_t min, const Fields& fallback) {
 
 TEST_CASE("Keda: a failing trigger changes nothing, until the fallback takes its place") {
     const auto nothing = [](std::int64_t) -> std::optional<std::int64_t> { return std::nullopt; };
-    Loop without(failing_metric(0, {}), 4);
+    KedaLoop without(failing_metric(0, {}), 4);
     without.run(600, nothing);
     CHECK(without.replicas() == 4);
     CHECK(without.last().outcome == ScalingOutcome::no_metrics);
 
     // Syncs at 0, 15 and 30 s fail; the third failure in a row is above 2: 6 * 0.5 / 0.5.
-    Loop with(failing_metric(0, {{"replicas", {whole(6)}}}), 4);
+    KedaLoop with(failing_metric(0, {{"replicas", {whole(6)}}}), 4);
     with.run(15, nothing);
     CHECK(with.replicas() == 4);
     with.run(30, nothing);
@@ -223,7 +222,7 @@ TEST_CASE("Keda: a failing trigger changes nothing, until the fallback takes its
     CHECK(with.last().outcome == ScalingOutcome::no_metrics);
     with.run(90, nothing);
     CHECK(with.last().reason == "HPA: 6 wanted");
-    const auto lower = make(failing_metric(
+    const auto lower = make_keda(failing_metric(
         1, {{"replicas", {whole(2)}}, {"behavior", {std::string("currentReplicasIfHigher")}}}));
     for (std::int64_t s = 0; s < 600; s += 15) {
         CHECK(lower->decide(view_at(at(s), 5, {std::nullopt})).desired == 5);
@@ -238,16 +237,17 @@ TEST_CASE("Keda: a fallback of a whole value is by the ready pods") {
                                              {"metric_type", {std::string("Value")}},
                                              {"ignore_null_values", {false}}})})});
     // 0.5 * 6 / 4 = 0.75 is 1.5 times the threshold: ceil(1.5 * 4).
-    CHECK(make(p)->decide(view_at(at(0), 4, {std::nullopt})).desired == 6);
+    CHECK(make_keda(p)->decide(view_at(at(0), 4, {std::nullopt})).desired == 6);
     ScalingView none_ready = view_at(at(0), 4, {std::nullopt});
     for (auto& pod : none_ready.pods) pod.ready = false;
-    CHECK(make(p)->decide(none_ready).desired == 4);
+    CHECK(make_keda(p)->decide(none_ready).desired == 4);
 }
 
 TEST_CASE("Keda: a metric without a value counts as zero unless told otherwise") {
-    Loop loop(keda_parameters({}, {trigger("metric", {{"name", {std::string("kv_used_fraction")}},
-                                                      {"threshold", {whole(500)}}})}),
-              2);
+    KedaLoop loop(
+        keda_parameters({}, {trigger("metric", {{"name", {std::string("kv_used_fraction")}},
+                                                {"threshold", {whole(500)}}})}),
+        2);
     loop.run(30, [](std::int64_t) -> std::optional<std::int64_t> { return std::nullopt; });
     CHECK(loop.replicas() == 0);
 }
@@ -261,7 +261,7 @@ TEST_CASE("Keda: cron asks for its replicas between start and end, in its own zo
     };
     constexpr std::int64_t kMonday = 1'704'067'200;  // 2024-01-01 00:00:00 UTC
     const auto decided = [&](std::int64_t hour, std::int64_t minute, std::int64_t replicas) {
-        const auto keda = make(parameters());
+        const auto keda = make_keda(parameters());
         ScalingView v = view_at(at(hour * 3600 + minute * 60), replicas, {});
         v.start_unix_s = kMonday;
         return keda->decide(v);
@@ -274,7 +274,7 @@ TEST_CASE("Keda: cron asks for its replicas between start and end, in its own zo
     CHECK(decided(16, 0, 3).inputs == "cron 0.334 (target 1 a pod)");  // 1 of 3
     CHECK(decided(5 * 24 + 10, 0, 0).desired == 0);                    // Saturday
 
-    const auto keda = make(parameters());
+    const auto keda = make_keda(parameters());
     const ScalingDecision decision = keda->decide(view_at(at(0), 3, {}));
     CHECK(decision.outcome == ScalingOutcome::invalid);
     CHECK(decision.desired == 3);
@@ -283,12 +283,12 @@ TEST_CASE("Keda: cron asks for its replicas between start and end, in its own zo
 
 TEST_CASE(
     "Keda: the queue counts what is not done, or what waits at the gateway and in instances") {
-    const auto all = make(queue_of_five());
+    const auto all = make_keda(queue_of_five());
     REQUIRE(all->metrics().size() == 1);
     CHECK(all->metrics()[0].name == "service_in_flight");
     CHECK(all->metrics()[0].live);
     const auto waiting =
-        make(keda_parameters({}, {trigger("queue", {{"count", {std::string("waiting")}}})}));
+        make_keda(keda_parameters({}, {trigger("queue", {{"count", {std::string("waiting")}}})}));
     REQUIRE(waiting->metrics().size() == 2);
     CHECK(waiting->metrics()[0].name == "gateway_queue");
     CHECK(waiting->metrics()[1].name == "requests_waiting");
@@ -299,27 +299,27 @@ TEST_CASE(
 }
 
 TEST_CASE("Keda: a target of the whole value scales the ready pods by their ratio") {
-    const auto keda =
-        make(keda_parameters({}, {trigger("queue", {{"threshold", {whole(10'000)}},
-                                                    {"metric_type", {std::string("Value")}}})}));
+    const auto keda = make_keda(keda_parameters(
+        {}, {trigger("queue",
+                     {{"threshold", {whole(10'000)}}, {"metric_type", {std::string("Value")}}})}));
     CHECK(keda->decide(view_at(at(0), 2, {15})).desired == 3);  // ceil(1.5 * 2)
 }
 
 TEST_CASE("Keda: paused directions and numbers hold, also against the HPA") {
     const auto busy = [](std::int64_t) { return 50; };
     const auto idle = [](std::int64_t) { return 0; };
-    Loop out(queue_of_five({{"paused_scale_out", {true}}}), 2);
+    KedaLoop out(queue_of_five({{"paused_scale_out", {true}}}), 2);
     out.run(600, busy);
     CHECK(out.replicas() == 2);
-    Loop in(queue_of_five({{"paused_scale_in", {true}}}), 8);
+    KedaLoop in(queue_of_five({{"paused_scale_in", {true}}}), 8);
     in.run(2000, idle);
     CHECK(in.replicas() == 8);
-    Loop fixed(queue_of_five({{"paused_replicas", {whole(3)}}}), 8);
+    KedaLoop fixed(queue_of_five({{"paused_replicas", {whole(3)}}}), 8);
     fixed.run(0, busy);
     CHECK(fixed.replicas() == 3);
     fixed.run(600, busy);
     CHECK(fixed.replicas() == 3);
-    Loop forced(queue_of_five({{"force_activation", {true}}}), 0);
+    KedaLoop forced(queue_of_five({{"force_activation", {true}}}), 0);
     forced.run(600, idle);
     CHECK(forced.replicas() == 1);
 }
@@ -334,7 +334,7 @@ TEST_CASE("Keda: behavior is the HPA's") {
         behavior.set("scale_down", {std::make_shared<const Parameters>(std::move(down))});
         p.set("behavior", {std::make_shared<const Parameters>(std::move(behavior))});
     }
-    Loop loop(std::move(p), 6);
+    KedaLoop loop(std::move(p), 6);
     // 30 requests until 60 s, 10 after: 6, then 2 once the 6 of 45 s is 30 s old.
     const auto queue = [](std::int64_t t) { return t < 60 ? 30 : 10; };
     loop.run(60, queue);
@@ -355,17 +355,17 @@ TEST_CASE("Keda: every mistake is a fault with its place") {
                          trigger("metric", {{"name", {std::string("arrivals_per_second")}},
                                             {"threshold", {whole(500)}},
                                             {"live", {true}}})});
-    const auto keda = make(std::move(p));
+    const auto keda = make_keda(std::move(p));
     std::vector<std::string> pointers;
     for (const auto& fault : keda->faults()) pointers.push_back(fault.pointer);
     CHECK(pointers == std::vector<std::string>{"/triggers/0/timezone", "/triggers/0/start",
                                                "/triggers/0/end", "/triggers/1/live",
                                                "/min_replicas", "/idle_replica_count"});
     CHECK(keda->decide(view_at(at(0), 2, {})).outcome == ScalingOutcome::invalid);
-    const auto empty = make(keda_parameters({}, {}));
+    const auto empty = make_keda(keda_parameters({}, {}));
     REQUIRE(empty->faults().size() == 1);
     CHECK(empty->faults()[0].expectation == "expected at least one trigger, found none");
-    CHECK(make(Parameters::defaults(Keda::parameter_specs()))->faults().empty());
+    CHECK(make_keda(Parameters::defaults(Keda::parameter_specs()))->faults().empty());
 }
 
 TEST_CASE("Keda: UTC offsets as people write them") {
@@ -383,14 +383,14 @@ TEST_CASE("Keda: UTC offsets as people write them") {
 }
 
 TEST_CASE("Keda: goes on from a memory as if it were its own") {
-    Loop loop(queue_of_five(), 0);
-    const auto first = make(queue_of_five());
+    KedaLoop loop(queue_of_five(), 0);
+    const auto first = make_keda(queue_of_five());
     CHECK(first->decide(view_at(at(0), 1, {4})).desired == 1);
     auto* keda = dynamic_cast<Keda*>(first.get());
     REQUIRE(keda != nullptr);
     CHECK(keda->memory().last_active == at(0));
     CHECK(keda->memory().next_poll == at(30));
-    const auto second = make(queue_of_five());
+    const auto second = make_keda(queue_of_five());
     dynamic_cast<Keda*>(second.get())->restore(keda->memory());
     for (std::int64_t s = 15; s <= 330; s += 15) {
         const auto a = first->decide(view_at(at(s), 1, {0}));

@@ -2,15 +2,14 @@
 
 #include "policies/scaling/kpa/kpa_activity.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/core/time_at.hpp"
 
 namespace headroom::policies {
 namespace {
 
-constexpr Duration kTick = Duration::seconds(2);
+using tests::at;
 
-Time at(std::int64_t s) {
-    return Time::zero() + Duration::seconds(s);
-}
+constexpr Duration kTick = Duration::seconds(2);
 
 /// A target of 10 a pod, 12 at most, and no burst capacity.
 KpaDeciderSpec ten_a_pod() {
@@ -21,17 +20,17 @@ KpaDeciderSpec ten_a_pod() {
     return spec;
 }
 
-KpaScale scale(const KpaDeciderSpec& spec, std::int64_t ready, KpaLoad load) {
+KpaScale fresh_kpa_scale(const KpaDeciderSpec& spec, std::int64_t ready, KpaLoad load) {
     KpaDeciderState state;
     return kpa_scale(spec, state, at(0), ready, load, kTick);
 }
 
 TEST_CASE("KpaDecider: the stable window's load by the target, rounded up") {
-    CHECK(scale(ten_a_pod(), 3, {40.0, 40.0}).desired_pods == 4);
-    CHECK(scale(ten_a_pod(), 3, {40.1, 40.0}).desired_pods == 5);
+    CHECK(fresh_kpa_scale(ten_a_pod(), 3, {40.0, 40.0}).desired_pods == 4);
+    CHECK(fresh_kpa_scale(ten_a_pod(), 3, {40.1, 40.0}).desired_pods == 5);
     // The panic window does not count outside a panic: 5 / 3 is below 2.
-    CHECK(scale(ten_a_pod(), 3, {30.0, 50.0}).desired_pods == 3);
-    CHECK(scale(ten_a_pod(), 0, {0.0, 0.0}).desired_pods == 0);
+    CHECK(fresh_kpa_scale(ten_a_pod(), 3, {30.0, 50.0}).desired_pods == 3);
+    CHECK(fresh_kpa_scale(ten_a_pod(), 0, {0.0, 0.0}).desired_pods == 0);
 }
 
 TEST_CASE("KpaDecider: a panic begins at the threshold, not above it") {
@@ -63,25 +62,25 @@ TEST_CASE("KpaDecider: in a panic the larger window decides, and the largest num
 TEST_CASE("KpaDecider: rates hold from the ready pods, the lower one only when reachable") {
     KpaDeciderSpec spec = ten_a_pod();
     spec.max_scale_up_rate = 1.5;
-    const KpaScale up = scale(spec, 3, {500.0, 0.0});
+    const KpaScale up = fresh_kpa_scale(spec, 3, {500.0, 0.0});
     CHECK(up.desired_pods == 5);  // ceil(4.5)
     CHECK(up.wanted == 50);
     CHECK(up.limit == KpaLimit::max_scale_up_rate);
-    const KpaScale down = scale(spec, 7, {1.0, 1.0});
+    const KpaScale down = fresh_kpa_scale(spec, 7, {1.0, 1.0});
     CHECK(down.desired_pods == 3);  // floor(3.5)
     CHECK(down.limit == KpaLimit::max_scale_down_rate);
     spec.reachable = false;
-    CHECK(scale(spec, 7, {1.0, 1.0}).desired_pods == 1);
-    CHECK(scale(spec, 7, {0.0, 0.0}).desired_pods == 0);
+    CHECK(fresh_kpa_scale(spec, 7, {1.0, 1.0}).desired_pods == 1);
+    CHECK(fresh_kpa_scale(spec, 7, {0.0, 0.0}).desired_pods == 0);
 }
 
 TEST_CASE("KpaDecider: the activation scale lifts what is not zero, past the upper rate too") {
     KpaDeciderSpec spec = ten_a_pod();
     spec.activation_scale = 4;
     spec.max_scale_up_rate = 2;
-    CHECK(scale(spec, 1, {1.0, 1.0}).desired_pods == 4);
-    CHECK(scale(spec, 1, {0.0, 0.0}).desired_pods == 0);
-    CHECK(scale(spec, 8, {60.0, 1.0}).desired_pods == 6);
+    CHECK(fresh_kpa_scale(spec, 1, {1.0, 1.0}).desired_pods == 4);
+    CHECK(fresh_kpa_scale(spec, 1, {0.0, 0.0}).desired_pods == 0);
+    CHECK(fresh_kpa_scale(spec, 8, {60.0, 1.0}).desired_pods == 6);
 }
 
 TEST_CASE("KpaDecider: the scale-down delay holds the largest number, while reachable") {
@@ -101,21 +100,21 @@ TEST_CASE("KpaDecider: the scale-down delay holds the largest number, while reac
 
 TEST_CASE("KpaDecider: the excess burst capacity is rounded down") {
     KpaDeciderSpec spec = ten_a_pod();
-    CHECK(scale(spec, 2, {5.0, 5.0}).excess_burst_capacity == 0);
+    CHECK(fresh_kpa_scale(spec, 2, {5.0, 5.0}).excess_burst_capacity == 0);
     spec.target_burst_capacity = 15;
-    CHECK(scale(spec, 2, {0.0, 8.2}).excess_burst_capacity == 0);   // 24 - 15 - 8.2 = 0.8
-    CHECK(scale(spec, 2, {0.0, 9.5}).excess_burst_capacity == -1);  // -0.5
-    CHECK(scale(spec, 0, {0.0, 0.0}).excess_burst_capacity == -15);
+    CHECK(fresh_kpa_scale(spec, 2, {0.0, 8.2}).excess_burst_capacity == 0);   // 24 - 15 - 8.2 = 0.8
+    CHECK(fresh_kpa_scale(spec, 2, {0.0, 9.5}).excess_burst_capacity == -1);  // -0.5
+    CHECK(fresh_kpa_scale(spec, 0, {0.0, 0.0}).excess_burst_capacity == -15);
     spec.target_burst_capacity = -1;
-    CHECK(scale(spec, 2, {5.0, 5.0}).excess_burst_capacity == -1);
+    CHECK(fresh_kpa_scale(spec, 2, {5.0, 5.0}).excess_burst_capacity == -1);
 }
 
 TEST_CASE("KpaDecider: a target of zero neither divides nor overflows") {
     KpaDeciderSpec spec = ten_a_pod();
     spec.target_value = 0;
     spec.max_scale_up_rate = 1e300;
-    CHECK(scale(spec, 1, {0.0, 0.0}).desired_pods == 0);
-    CHECK(scale(spec, 1, {1.0, 1.0}).desired_pods == 2'147'483'647);
+    CHECK(fresh_kpa_scale(spec, 1, {0.0, 0.0}).desired_pods == 0);
+    CHECK(fresh_kpa_scale(spec, 1, {1.0, 1.0}).desired_pods == 2'147'483'647);
 }
 
 KpaActivityConfig ten_replicas() {

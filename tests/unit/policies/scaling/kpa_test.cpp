@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "tests/catch.hpp"
+#include "tests/unit/core/time_at.hpp"
 
 namespace headroom::policies {
 namespace {
@@ -12,10 +13,7 @@ using control::ScalingDecision;
 using control::ScalingOutcome;
 using control::ScalingPolicy;
 using control::ScalingView;
-
-Time at(double s) {
-    return Time::from_seconds(s);
-}
+using tests::at;
 
 /// Target 10 a pod, no burst capacity; the rest as Knative has it.
 Parameters small_target() {
@@ -29,9 +27,9 @@ Parameters small_target() {
 
 /// The registered policy in a world with a load that is constant within each second, sampled every
 /// second and ticked every two, whose pods are ready `start_time` ticks after they were asked for.
-class Loop {
+class KpaLoop {
   public:
-    explicit Loop(const Parameters& parameters, std::int64_t replicas)
+    explicit KpaLoop(const Parameters& parameters, std::int64_t replicas)
         : policy_(make_policy<ScalingPolicy>({"kpa", parameters}, {})),
           kpa_(dynamic_cast<Kpa*>(policy_.get())),
           replicas_(replicas),
@@ -44,9 +42,9 @@ class Loop {
         for (; now_ < end; ++now_) {
             if (now_ > 0) {
                 total_milli_ += static_cast<std::int64_t>(load(now_ - 1) * 1000.0);
-                policy_->observe(view(at(static_cast<double>(now_))));
+                policy_->observe(view(at(now_)));
             }
-            if (now_ % 2 == 0) tick(at(static_cast<double>(now_)));
+            if (now_ % 2 == 0) tick(at(now_));
         }
     }
 
@@ -129,7 +127,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Kpa: a step of the load begins a panic at the tick that the arithmetic says") {
-    Loop loop(small_target(), 1);
+    KpaLoop loop(small_target(), 1);
     // 5 in flight until 60 s, then 100: the samples at 61 s and later say 100.
     const auto load = [](std::int64_t s) { return s < 60 ? 5.0 : 100.0; };
     loop.run(61, load);
@@ -160,7 +158,7 @@ TEST_CASE("Kpa: a step of the load begins a panic at the tick that the arithmeti
 }
 
 TEST_CASE("Kpa: in a panic the number does not fall") {
-    Loop loop(small_target(), 1);
+    KpaLoop loop(small_target(), 1);
     const auto load = [](std::int64_t s) { return s >= 60 && s < 70 ? 100.0 : 5.0; };
     loop.run(71, load);
     CHECK(loop.replicas() == 10);
@@ -173,7 +171,7 @@ TEST_CASE("Kpa: in a panic the number does not fall") {
 }
 
 TEST_CASE("Kpa: more than one pod that is ready at the start is a panic, which keeps them") {
-    Loop loop(small_target(), 6);
+    KpaLoop loop(small_target(), 6);
     const auto idle = [](std::int64_t) { return 1.0; };
     loop.run(3, idle);
     CHECK(loop.panics());
@@ -192,7 +190,7 @@ double load_until_200(std::int64_t s) {
 }
 
 TEST_CASE("Kpa: the last pod goes a stable window and the grace period after the last load") {
-    Loop loop(small_target(), 10);
+    KpaLoop loop(small_target(), 10);
     loop.run(201, load_until_200);
     CHECK(loop.replicas() == 10);
     CHECK_FALSE(loop.buffering());
@@ -222,7 +220,7 @@ TEST_CASE("Kpa: the last pod goes a stable window and the grace period after the
 TEST_CASE("Kpa: with the activator in the path all the time there is no grace to wait for") {
     Parameters p = small_target();
     p.set("target_burst_capacity", {-1.0});
-    Loop loop(p, 10);
+    KpaLoop loop(p, 10);
     loop.run(201, load_until_200);
     CHECK(loop.buffering());
     loop.run(261, load_until_200);
@@ -234,25 +232,25 @@ TEST_CASE("Kpa: with the activator in the path all the time there is no grace to
 TEST_CASE("Kpa: the retention period keeps the last pod, enable_scale_to_zero false for ever") {
     Parameters p = small_target();
     p.set("scale_to_zero_pod_retention_period", {Duration::seconds(60)});
-    Loop retained(p, 10);
+    KpaLoop retained(p, 10);
     retained.run(319, load_until_200);
     CHECK(retained.replicas() == 1);
     retained.run(321, load_until_200);  // 260 + 60
     CHECK(retained.replicas() == 0);
 
     p.set("enable_scale_to_zero", {false});
-    Loop kept(p, 10);
+    KpaLoop kept(p, 10);
     kept.run(2000, load_until_200);
     CHECK(kept.replicas() == 1);
     p.set("min_replicas", {std::int64_t{3}});
-    Loop bounded(p, 10);
+    KpaLoop bounded(p, 10);
     bounded.run(2000, load_until_200);
     CHECK(bounded.replicas() == 3);
     CHECK(bounded.last().reason.find("3 allowed: min_replicas") != std::string::npos);
 }
 
 TEST_CASE("Kpa: a request that waits wakes a service with no pods at once") {
-    Loop loop(small_target(), 10);
+    KpaLoop loop(small_target(), 10);
     loop.run(401, load_until_200);
     REQUIRE(loop.replicas() == 0);
     const ScalingDecision woken = loop.tick(at(400.7), true);
@@ -264,7 +262,7 @@ TEST_CASE("Kpa: a request that waits wakes a service with no pods at once") {
 }
 
 TEST_CASE("Kpa: the request that woke it is not counted twice") {
-    Loop loop(small_target(), 0);
+    KpaLoop loop(small_target(), 0);
     const auto half_a_second = [](std::int64_t s) { return s == 100 ? 0.5 : 0.0; };
     loop.run(101, half_a_second);
     loop.freeze(true);
@@ -280,7 +278,7 @@ TEST_CASE("Kpa: the request that woke it is not counted twice") {
 }
 
 TEST_CASE("Kpa: a waiting request between two ticks does not tick what has pods") {
-    Loop loop(small_target(), 2);
+    KpaLoop loop(small_target(), 2);
     loop.freeze(true);
     loop.run(41, [](std::int64_t) { return 5.0; });
     const ScalingDecision decision = loop.tick(at(40.5), true);
@@ -289,13 +287,13 @@ TEST_CASE("Kpa: a waiting request between two ticks does not tick what has pods"
 }
 
 TEST_CASE("Kpa: a workload that starts with no pods counts as scaled to zero") {
-    Loop loop(small_target(), 0);
+    KpaLoop loop(small_target(), 0);
     loop.run(61, [](std::int64_t) { return 0.0; });
     CHECK(loop.replicas() == 0);
     CHECK(loop.buffering());
     Parameters p = small_target();
     p.set("initial_scale", {std::int64_t{4}});
-    Loop initial(p, 0);
+    KpaLoop initial(p, 0);
     initial.run(1, [](std::int64_t) { return 0.0; });
     CHECK(initial.replicas() == 4);
     CHECK(initial.last().reason.find("4 allowed: initial_scale") != std::string::npos);
@@ -304,7 +302,7 @@ TEST_CASE("Kpa: a workload that starts with no pods counts as scaled to zero") {
 TEST_CASE("Kpa: the gateway buffers while the ready pods have no room for a burst") {
     Parameters p = small_target();
     p.set("target_burst_capacity", {15.0});
-    Loop loop(p, 2);
+    KpaLoop loop(p, 2);
     // 2 * 10 - 15 - 5 = 0: not negative.
     loop.run(11, [](std::int64_t) { return 5.0; });
     CHECK_FALSE(loop.buffering());
@@ -317,10 +315,10 @@ TEST_CASE("Kpa: the gateway buffers while the ready pods have no room for a burs
 TEST_CASE("Kpa: rates, activation scale and bounds hold, and the reason names them") {
     Parameters p = small_target();
     p.set("max_scale_up_rate", {1.5});
-    Loop slow(p, 1);
+    KpaLoop slow(p, 1);
     slow.run(61, [](std::int64_t) { return 100.0; });
     CHECK(slow.replicas() == 10);  // 2, 3, 5, 8, 10
-    Loop first(p, 1);
+    KpaLoop first(p, 1);
     first.run(3, [](std::int64_t) { return 100.0; });
     CHECK(first.replicas() == 2);
     CHECK(first.last().reason == "10 wanted, 2 allowed: max_scale_up_rate 1.5, panic");
@@ -328,14 +326,14 @@ TEST_CASE("Kpa: rates, activation scale and bounds hold, and the reason names th
 
     Parameters activation = small_target();
     activation.set("activation_scale", {std::int64_t{3}});
-    Loop lifted(activation, 1);
+    KpaLoop lifted(activation, 1);
     lifted.run(3, [](std::int64_t) { return 1.0; });
     CHECK(lifted.replicas() == 3);
     CHECK(lifted.last().reason == "1 wanted, 3: activation_scale");
 
     Parameters bounded = small_target();
     bounded.set("max_replicas", {std::int64_t{4}});
-    Loop top(bounded, 1);
+    KpaLoop top(bounded, 1);
     top.run(3, [](std::int64_t) { return 100.0; });
     CHECK(top.replicas() == 4);
     CHECK(top.last().reason == "10 wanted, panic; 4 allowed: max_replicas");
@@ -344,7 +342,7 @@ TEST_CASE("Kpa: rates, activation scale and bounds hold, and the reason names th
 TEST_CASE("Kpa: scale-down waits for scale_down_delay") {
     Parameters p = small_target();
     p.set("scale_down_delay", {Duration::seconds(100)});
-    Loop loop(p, 1);
+    KpaLoop loop(p, 1);
     const auto load = [](std::int64_t s) { return s < 10 ? 30.0 : 5.0; };
     loop.run(11, load);
     CHECK(loop.replicas() == 3);
@@ -366,7 +364,7 @@ TEST_CASE("Kpa: rps counts arrivals") {
     p.set("max_replicas", {std::int64_t{50}});
     p.set("metric", {std::string("rps")});
     p.set("target", {10.0});
-    Loop loop(p, 1);
+    KpaLoop loop(p, 1);
     CHECK(loop.kpa().metrics()[0].name == "arrivals");
     loop.run(3, [](std::int64_t) { return 30.0; });
     CHECK(loop.replicas() == 5);  // 30 / (10 * 0.7) = 4.3
@@ -409,7 +407,7 @@ TEST_CASE("Kpa: what cannot work is a fault with its place, and an invalid decis
 }
 
 TEST_CASE("Kpa: pods that never get ready are given up when nothing wants them") {
-    Loop loop(small_target(), 0);
+    KpaLoop loop(small_target(), 0);
     const auto one_request = [](std::int64_t s) { return s == 1 ? 1.0 : 0.0; };
     loop.run(2, one_request);
     loop.freeze(true);

@@ -1,13 +1,12 @@
 #include "policies/scaling/kpa/window_buckets.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/unit/core/time_at.hpp"
 
 namespace headroom::policies {
 namespace {
 
-Time at(double s) {
-    return Time::from_seconds(s);
-}
+using tests::at;
 
 WindowBuckets seconds_window(std::int64_t window,
                              WindowAlgorithm algorithm = WindowAlgorithm::linear) {

@@ -7,8 +7,10 @@
 #include "policies/scaling/predictive/load_forecast.hpp"
 #include "sim/control/scaling_policy.hpp"
 #include "sim/core/random.hpp"
-#include "sim/core/registry.hpp"
 #include "tests/catch.hpp"
+#include "tests/rig.hpp"
+#include "tests/unit/core/time_at.hpp"
+#include "tests/unit/policies/scaling/scaling_fixture.hpp"
 
 namespace headroom::policies {
 namespace {
@@ -16,8 +18,10 @@ namespace {
 using control::ScalingOutcome;
 using control::ScalingPolicy;
 using control::ScalingView;
+using tests::at;
+using tests::whole;
 
-constexpr std::uint64_t kSeed = 1960;
+constexpr std::uint64_t kWaveSeed = 1960;
 
 TEST_CASE("HoltWinters: the state after each value, by hand") {
     // Mean 15, no trend, season -5, +5.
@@ -52,7 +56,7 @@ TEST_CASE("HoltWinters: a second season gives the trend") {
 
 /// A daily wave with noise, in milli-units.
 std::vector<double> wave(std::size_t season, std::size_t seasons, double noise) {
-    const RandomStream random{kSeed, "wave"};
+    const RandomStream random{kWaveSeed, "wave"};
     std::vector<double> values;
     for (std::size_t i = 0; i < season * seasons; ++i) {
         const auto hour = static_cast<double>(i % season) / static_cast<double>(season);
@@ -83,7 +87,7 @@ Smoothing best_of_grid(const std::vector<double>& history, std::size_t season) {
 TEST_CASE("HoltWinters: the fit is the best of its grid, as a plain loop finds it") {
     for (const double noise : {0.0, 3e5, 2e6}) {
         const std::vector<double> history = wave(24, 4, noise);
-        INFO("noise " << noise << ", seed " << kSeed);
+        INFO("noise " << noise << ", seed " << kWaveSeed);
         CHECK(fit_smoothing(history, 24) == best_of_grid(history, 24));
     }
     // A load that grows faster and faster, and a season that changes, need beta and gamma.
@@ -102,10 +106,6 @@ TEST_CASE("HoltWinters: the fit is the best of its grid, as a plain loop finds i
 
 TEST_CASE("HoltWinters: equal fits go to the slowest smoothing") {
     CHECK(fit_smoothing(std::vector<double>{1, 2, 1, 2, 1, 2}, 2) == Smoothing{0.05, 0.0, 0.0});
-}
-
-Time at(std::int64_t s) {
-    return Time::zero() + Duration::seconds(s);
 }
 
 TEST_CASE("LoadBuckets: a sample belongs to the span before it") {
@@ -173,39 +173,30 @@ TEST_CASE("LoadForecast: auto fits when two seasons are known, from the newest o
     CHECK(forecast.peak(1, 1) == model.forecast(1));
 }
 
-using Changes = std::vector<std::pair<std::string, ParameterValue>>;
-
-ParameterValue whole(std::int64_t value) {
-    return {value};
-}
 ParameterValue seconds(std::int64_t s) {
     return {Duration::seconds(s)};
 }
 ParameterValue numbers(const std::vector<double>& values) {
-    ParameterValue::List list;
-    for (const double value : values) list.push_back({value});
-    return {std::make_shared<const ParameterValue::List>(std::move(list))};
+    ParameterValue::List elements;
+    for (const double value : values) elements.push_back({value});
+    return list(std::move(elements));
 }
 
 /// 100 units a replica, buckets of a minute, a season of four.
-std::unique_ptr<ScalingPolicy> make(const Changes& changes) {
-    const auto* entry = Registry<ScalingPolicy>::instance().find("predictive");
-    REQUIRE(entry != nullptr);
-    Parameters parameters = Parameters::defaults(entry->specs);
-    parameters.set("capacity_per_replica", whole(100'000));
-    parameters.set("max_replicas", whole(50));
-    parameters.set("season", seconds(240));
-    parameters.set("bucket", seconds(60));
-    parameters.set("horizon", seconds(60));
-    parameters.set("scale_down_delay", seconds(0));
-    for (const auto& [name, value] : changes) parameters.set(name, value);
-    return make_policy<ScalingPolicy>({"predictive", parameters}, {});
+std::unique_ptr<ScalingPolicy> make_predictive(const Changes& changes) {
+    return make_scaler("predictive",
+                       {{"capacity_per_replica", whole(100'000)},
+                        {"max_replicas", whole(50)},
+                        {"season", seconds(240)},
+                        {"bucket", seconds(60)},
+                        {"horizon", seconds(60)},
+                        {"scale_down_delay", seconds(0)}},
+                       changes);
 }
 
-ScalingView view(std::int64_t s, std::int64_t replicas, std::optional<std::int64_t> load) {
-    ScalingView v;
-    v.now = at(s);
-    v.spec_replicas = v.status_replicas = replicas;
+ScalingView view_with_load(std::int64_t s, std::int64_t replicas,
+                           std::optional<std::int64_t> load) {
+    ScalingView v = view_of_replicas(s, replicas);
     control::MetricReading reading;
     reading.available = load.has_value();
     if (load) reading.values_milli = {*load * 1000};
@@ -215,8 +206,8 @@ ScalingView view(std::int64_t s, std::int64_t replicas, std::optional<std::int64
 
 TEST_CASE("Predictive: takes the most of the forecast over a cold start and one bucket more") {
     // Minutes of 100, 100, 400 and 200 per second; at time zero the minutes 0, 1 and 2 count.
-    const auto policy = make({{"history", numbers({100, 100, 400, 200})}});
-    const auto early = policy->decide(view(0, 1, 100));
+    const auto policy = make_predictive({{"history", numbers({100, 100, 400, 200})}});
+    const auto early = policy->decide(view_with_load(0, 1, 100));
     CHECK(early.desired == 4);
     CHECK(early.outcome == ScalingOutcome::scaled);
     CHECK(early.reason == "4 wanted: 400 forecast within 60 s");
@@ -225,66 +216,67 @@ TEST_CASE("Predictive: takes the most of the forecast over a cold start and one 
           "alpha 0.30 beta 0.00 gamma 0.20");
     // No horizon: the minutes 0 and 1.
     const Changes now = {{"history", numbers({100, 100, 400, 200})}, {"horizon", seconds(0)}};
-    CHECK(make(now)->decide(view(0, 1, 100)).desired == 1);
+    CHECK(make_predictive(now)->decide(view_with_load(0, 1, 100)).desired == 1);
     // A measured cold start takes the horizon's place: 59 s are the minutes 0 and 1, 60 s minute 2.
-    ScalingView measured = view(0, 1, 100);
+    ScalingView measured = view_with_load(0, 1, 100);
     measured.start_time = Duration::seconds(59);
-    CHECK(make(now)->decide(measured).desired == 1);
+    CHECK(make_predictive(now)->decide(measured).desired == 1);
     measured.start_time = Duration::seconds(60);
-    const auto reached = make(now)->decide(measured);
+    const auto reached = make_predictive(now)->decide(measured);
     CHECK(reached.desired == 4);
     CHECK(reached.inputs.find("within the cold start of 60 s") != std::string::npos);
 }
 
 TEST_CASE("Predictive: never below what the present load needs, unless told so") {
     const Changes history = {{"history", numbers({100, 100, 100, 100})}};
-    const auto policy = make(history);
-    const auto surprised = policy->decide(view(15, 1, 650));
+    const auto policy = make_predictive(history);
+    const auto surprised = policy->decide(view_with_load(15, 1, 650));
     CHECK(surprised.desired == 7);
     CHECK(surprised.reason == "7 wanted: 650 now, above the 100 forecast");
     Changes safe = history;
     safe.emplace_back("safety_factor", whole(1200));
-    CHECK(make(safe)->decide(view(15, 1, 650)).desired == 8);  // 650 * 1.2 / 100 = 7.8
+    CHECK(make_predictive(safe)->decide(view_with_load(15, 1, 650)).desired ==
+          8);  // 650 * 1.2 / 100 = 7.8
     Changes blind = history;
     blind.emplace_back("reactive", ParameterValue{false});
-    CHECK(make(blind)->decide(view(15, 1, 650)).desired == 1);
+    CHECK(make_predictive(blind)->decide(view_with_load(15, 1, 650)).desired == 1);
 }
 
 TEST_CASE("Predictive: reacts and says so until a season is known") {
-    const auto policy = make({});
+    const auto policy = make_predictive({});
     CHECK(policy->observes_every() == Duration::seconds(15));
-    const auto first = policy->decide(view(15, 1, 250));
+    const auto first = policy->decide(view_with_load(15, 1, 250));
     CHECK(first.desired == 3);
     CHECK(first.reason == "3 wanted: 250 now; reactive: 0 of the 4 values of a season known");
     const std::array<std::int64_t, 4> minutes = {100, 100, 400, 200};
     for (std::int64_t s = 15; s <= 240; s += 15) {
-        policy->observe(view(s, 3, minutes[static_cast<std::size_t>((s - 1) / 60)]));
+        policy->observe(view_with_load(s, 3, minutes[static_cast<std::size_t>((s - 1) / 60)]));
     }
     // The season's last bucket closes with the first call past its end.
-    CHECK(policy->decide(view(240, 3, 200)).reason ==
+    CHECK(policy->decide(view_with_load(240, 3, 200)).reason ==
           "2 wanted: 200 now; reactive: 3 of the 4 values of a season known");
     // At 255 s, in minute 4, the minutes 4 to 6 count: 100, 100 and 400.
-    CHECK(policy->decide(view(255, 2, 100)).desired == 4);
+    CHECK(policy->decide(view_with_load(255, 2, 100)).desired == 4);
 }
 
 TEST_CASE("Predictive: without a reading the forecast decides alone; without both, nothing") {
-    const auto policy = make({{"history", numbers({100, 100, 400, 200})}});
-    const auto decision = policy->decide(view(0, 1, std::nullopt));
+    const auto policy = make_predictive({{"history", numbers({100, 100, 400, 200})}});
+    const auto decision = policy->decide(view_with_load(0, 1, std::nullopt));
     CHECK(decision.desired == 4);
     CHECK(decision.inputs.find("no reading now") != std::string::npos);
-    const auto blind = make({})->decide(view(0, 2, std::nullopt));
+    const auto blind = make_predictive({})->decide(view_with_load(0, 2, std::nullopt));
     CHECK(blind.desired == 2);
     CHECK(blind.outcome == ScalingOutcome::no_metrics);
 }
 
 TEST_CASE("Predictive: the margin of past errors is added to the forecast") {
     // Nothing is learnt; the second season is 50 above the first, and so is each residual.
-    const auto policy = make({{"smoothing", {std::string("given")}},
-                              {"alpha", {0.0}},
-                              {"gamma", {0.0}},
-                              {"history", numbers({100, 100, 100, 100})}});
-    for (std::int64_t s = 15; s <= 240; s += 15) policy->observe(view(s, 2, 150));
-    const auto decision = policy->decide(view(255, 2, 100));
+    const auto policy = make_predictive({{"smoothing", {std::string("given")}},
+                                         {"alpha", {0.0}},
+                                         {"gamma", {0.0}},
+                                         {"history", numbers({100, 100, 100, 100})}});
+    for (std::int64_t s = 15; s <= 240; s += 15) policy->observe(view_with_load(s, 2, 150));
+    const auto decision = policy->decide(view_with_load(255, 2, 100));
     CHECK(decision.desired == 2);
     CHECK(decision.reason == "2 wanted: 150 forecast within 60 s");
 }
@@ -307,7 +299,7 @@ Day second_day(ScalingPolicy& policy, std::int64_t cold_steps) {
     for (std::int64_t step = 0; step < 2 * kSteps; ++step) {
         const std::int64_t hour = step % kSteps;
         const std::int64_t load = 200 + (hour < 120 ? hour : 240 - hour) * 10;  // 200 to 1400
-        ScalingView v = view(step * kStep, desired, load);
+        ScalingView v = view_with_load(step * kStep, desired, load);
         v.start_time = Duration::seconds(cold_steps * kStep);
         policy.observe(v);
         const std::int64_t next = policy.decide(v).desired;
@@ -333,10 +325,10 @@ Day second_day(ScalingPolicy& policy, std::int64_t cold_steps) {
 TEST_CASE(
     "Predictive: on the second day replicas are there before the load, reactive ones are not") {
     const Changes common = {{"season", seconds(14'400)}, {"bucket", seconds(600)}};
-    const auto predictive = make(common);
+    const auto predictive = make_predictive(common);
     Changes endless = common;
     endless[0].second = seconds(144'000);  // the season is never known: reactive for ever
-    const auto reactive = make(endless);
+    const auto reactive = make_predictive(endless);
     const Day foresighted = second_day(*predictive, 10);
     const Day late = second_day(*reactive, 10);
     CHECK(foresighted.short_steps == 0);
@@ -346,15 +338,18 @@ TEST_CASE(
 }
 
 TEST_CASE("Predictive: configurations that cannot work are faults, and do no harm") {
-    CHECK(make({})->faults().empty());
-    CHECK(make({{"season", seconds(250)}})->faults().at(0).pointer == "/season");
-    CHECK(make({{"season", seconds(60)}})->faults().at(0).expectation ==
+    CHECK(make_predictive({})->faults().empty());
+    CHECK(make_predictive({{"season", seconds(250)}})->faults().at(0).pointer == "/season");
+    CHECK(make_predictive({{"season", seconds(60)}})->faults().at(0).expectation ==
           "expected 2 to 10080 buckets (60 s), found 1");
-    CHECK(make({{"season", seconds(1'000'000)}, {"bucket", seconds(10)}})->faults().size() == 2);
-    CHECK(make({{"sample_period", seconds(61)}})->faults().at(0).pointer == "/sample_period");
-    const auto faults = make({{"history", numbers({1, -2, 1e300, std::nan("")})},
-                              {"min_replicas", whole(60)},
-                              {"capacity_per_replica", whole(0)}})
+    CHECK(make_predictive({{"season", seconds(1'000'000)}, {"bucket", seconds(10)}})
+              ->faults()
+              .size() == 2);
+    CHECK(make_predictive({{"sample_period", seconds(61)}})->faults().at(0).pointer ==
+          "/sample_period");
+    const auto faults = make_predictive({{"history", numbers({1, -2, 1e300, std::nan("")})},
+                                         {"min_replicas", whole(60)},
+                                         {"capacity_per_replica", whole(0)}})
                             ->faults();
     REQUIRE(faults.size() == 5);
     CHECK(faults[0].pointer == "/min_replicas");
@@ -362,8 +357,8 @@ TEST_CASE("Predictive: configurations that cannot work are faults, and do no har
     CHECK(faults[2].pointer == "/history/1");
     CHECK(faults[4].pointer == "/history/3");
     // Out of its range, a bucket of nothing is made one of a second.
-    const auto odd = make({{"season", seconds(250)}, {"bucket", seconds(0)}});
-    CHECK(odd->decide(view(100, 3, 250)).desired == 3);
+    const auto odd = make_predictive({{"season", seconds(250)}, {"bucket", seconds(0)}});
+    CHECK(odd->decide(view_with_load(100, 3, 250)).desired == 3);
 }
 
 }  // namespace

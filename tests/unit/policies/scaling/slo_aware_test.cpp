@@ -5,8 +5,9 @@
 #include "policies/scaling/slo_aware/llm_signals.hpp"
 #include "policies/scaling/slo_aware/slo_clauses.hpp"
 #include "sim/control/scaling_policy.hpp"
-#include "sim/core/registry.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/core/time_at.hpp"
+#include "tests/unit/policies/scaling/scaling_fixture.hpp"
 
 namespace headroom::policies {
 namespace {
@@ -15,6 +16,7 @@ using control::PodSample;
 using control::ScalingOutcome;
 using control::ScalingPolicy;
 using control::ScalingView;
+using tests::at;
 
 double need(SloClause clause, const LlmSignals& signals, const SloOutlook& outlook = {},
             const SloTargets& targets = {}) {
@@ -200,10 +202,6 @@ TEST_CASE("LearnedSlowdown: the time in a batch over the least of it that was se
     CHECK(slowdown.slowdown() == 1.0);
 }
 
-Time at(std::int64_t s) {
-    return Time::zero() + Duration::seconds(s);
-}
-
 TEST_CASE("ArrivalTrend: extrapolates a rise over at least half of its window") {
     ArrivalTrend trend(Duration::seconds(120));
     CHECK(trend.expected_after(100.0, 2.0) == 0.0);
@@ -229,8 +227,8 @@ struct Instance {
     double tokens = 0.0;
 };
 
-ScalingView view(std::int64_t s, const std::vector<Instance>& instances, double arrivals,
-                 double gateway_queue = 0.0) {
+ScalingView view_of_instances(std::int64_t s, const std::vector<Instance>& instances,
+                              double arrivals, double gateway_queue = 0.0) {
     ScalingView v;
     v.now = at(s);
     v.spec_replicas = v.status_replicas = static_cast<std::int64_t>(instances.size());
@@ -255,12 +253,12 @@ ScalingView view(std::int64_t s, const std::vector<Instance>& instances, double 
 }
 
 TEST_CASE("LlmSignals: sums over ready pods, counts those on their way, leaves out the rest") {
-    ScalingView v = view(0,
-                         {{5, 20, 0.9, 1.5, 800},
-                          {1, 10, 0.3, std::nullopt, 500},
-                          {9, 9, 0.9, 9.0, 900},
-                          {9, 9, 0.9, 9.0, 900}},
-                         7.0, 2.0);
+    ScalingView v = view_of_instances(0,
+                                      {{5, 20, 0.9, 1.5, 800},
+                                       {1, 10, 0.3, std::nullopt, 500},
+                                       {9, 9, 0.9, 9.0, 900},
+                                       {9, 9, 0.9, 9.0, 900}},
+                                      7.0, 2.0);
     v.pods[2].deleted = true;
     v.pods[3].ready = false;
     const LlmSignals signals = read_signals(v, 4.0);
@@ -275,29 +273,23 @@ TEST_CASE("LlmSignals: sums over ready pods, counts those on their way, leaves o
     CHECK(signals.saturated == 1);
     CHECK(signals.saturated_tokens == 800.0);
     // A gateway that holds max_queue for each instance says that all are saturated.
-    const LlmSignals held = read_signals(view(0, {{0, 20, 0.5, 0.2, 800}}, 7.0, 4.0), 4.0);
+    const LlmSignals held =
+        read_signals(view_of_instances(0, {{0, 20, 0.5, 0.2, 800}}, 7.0, 4.0), 4.0);
     CHECK(held.saturated == 1);
     CHECK(held.saturated_tokens == 800.0);
     v.metrics.clear();
     CHECK(read_signals(v, 4.0).ready == 0);
 }
 
-using Changes = std::vector<std::pair<std::string, ParameterValue>>;
-
-std::unique_ptr<ScalingPolicy> make(const Changes& changes = {}) {
-    const auto* entry = Registry<ScalingPolicy>::instance().find("slo-aware");
-    REQUIRE(entry != nullptr);
-    Parameters parameters = Parameters::defaults(entry->specs);
-    parameters.set("max_replicas", {std::int64_t{20}});
-    for (const auto& [name, value] : changes) parameters.set(name, value);
-    return make_policy<ScalingPolicy>({"slo-aware", parameters}, {});
+std::unique_ptr<ScalingPolicy> make_slo_aware(const Changes& changes = {}) {
+    return make_scaler("slo-aware", {{"max_replicas", {std::int64_t{20}}}}, changes);
 }
 
 TEST_CASE("SloAware: the clause that asks for most is named") {
-    const auto policy = make();
+    const auto policy = make_slo_aware();
     CHECK(policy->metrics().size() == 8);
     const std::vector<Instance> full(3, Instance{0, 40, 0.91, 0.3, 1000});
-    const auto kv = policy->decide(view(15, full, 6.0));
+    const auto kv = policy->decide(view_of_instances(15, full, 6.0));
     CHECK(kv.desired == 4);  // 2.73 / 0.8 = 3.41
     CHECK(kv.reason == "4 wanted: KV 0.91 of 0.80");
     CHECK(kv.outcome == ScalingOutcome::scaled);
@@ -305,18 +297,19 @@ TEST_CASE("SloAware: the clause that asks for most is named") {
           "3 ready, 0 starting; an instance: KV 0.91, running 40, waiting 0; TTFT 0.30 s; "
           "arrivals 6.00/s, 6.00/s in 120 s; best rate not known");
     const std::vector<Instance> slow(3, Instance{0, 40, 0.5, 1.4, 1000});
-    const auto ttft = policy->decide(view(30, slow, 6.0));
+    const auto ttft = policy->decide(view_of_instances(30, slow, 6.0));
     CHECK(ttft.desired == 5);  // 3 * 1.4 / 1.0 = 4.2
     CHECK(ttft.reason == "5 wanted: TTFT 1.40 s of 1.00 s");
     const std::vector<Instance> queued(3, Instance{9, 40, 0.5, 0.4, 1000});
-    CHECK(policy->decide(view(45, queued, 6.0)).reason == "7 wanted: queue 27, 9 an instance of 4");
+    CHECK(policy->decide(view_of_instances(45, queued, 6.0)).reason ==
+          "7 wanted: queue 27, 9 an instance of 4");
 }
 
 TEST_CASE("SloAware: a rise of the arrivals counts before the cache is full") {
-    const auto policy = make();
+    const auto policy = make_slo_aware();
     const std::vector<Instance> half(4, Instance{0, 20, 0.5, 0.3, 1000});
-    CHECK(policy->decide(view(0, half, 6.0)).wanted == 3);  // 2 / 0.8 = 2.5
-    ScalingView later = view(120, half, 9.0);
+    CHECK(policy->decide(view_of_instances(0, half, 6.0)).wanted == 3);  // 2 / 0.8 = 2.5
+    ScalingView later = view_of_instances(120, half, 9.0);
     later.start_time = Duration::seconds(80);
     // 3 in 120 s: 2 more in the 80 s of a cold start; 2 * (11 / 9) / 0.8 = 3.06.
     const auto decision = policy->decide(later);
@@ -325,14 +318,14 @@ TEST_CASE("SloAware: a rise of the arrivals counts before the cache is full") {
 }
 
 TEST_CASE("SloAware: goes down one at a time, with room left, while no limit was ever seen") {
-    const auto policy = make({{"scale_down_delay", {Duration::seconds(30)}}});
+    const auto policy = make_slo_aware({{"scale_down_delay", {Duration::seconds(30)}}});
     std::int64_t replicas = 5;
     std::vector<std::int64_t> seen;
     for (std::int64_t s = 0; s <= 240; s += 15) {
         const auto n = static_cast<double>(replicas);
         const std::vector<Instance> idle(static_cast<std::size_t>(replicas),
                                          Instance{0, 5, 1.5 / n, 0.1, 3000 / n});
-        replicas = policy->decide(view(s, idle, 6.0)).desired;
+        replicas = policy->decide(view_of_instances(s, idle, 6.0)).desired;
         seen.push_back(replicas);
     }
     // 1.5 caches in use: 1.5 / 0.8 = 1.9 want 2, but 1.5 / (0.8 * 0.8) = 2.3 keep 3. Each step
@@ -341,12 +334,13 @@ TEST_CASE("SloAware: goes down one at a time, with room left, while no limit was
 }
 
 TEST_CASE("SloAware: once a limit was seen, goes down to what the load needs") {
-    const auto policy = make({{"scale_down_delay", {Duration::seconds(30)}}});
+    const auto policy = make_slo_aware({{"scale_down_delay", {Duration::seconds(30)}}});
     // 500 tokens a request, then three ticks of queues at 2000 tokens/s: 4 requests/s an instance.
     std::int64_t s = 0;
     const auto tick = [&](std::size_t count, const Instance& instance, double arrivals) {
         s += 15;
-        return policy->decide(view(s, std::vector<Instance>(count, instance), arrivals));
+        return policy->decide(
+            view_of_instances(s, std::vector<Instance>(count, instance), arrivals));
     };
     tick(8, {0, 5, 0.2, 0.1, 500}, 8.0);
     for (int i = 0; i < 3; ++i) tick(8, {6, 60, 0.9, 0.9, 2000}, 30.0);
@@ -377,7 +371,7 @@ struct Fluid {
 };
 
 Fluid run_fluid(double full_kv, double (*arrivals)(std::int64_t)) {
-    const auto policy = make();
+    const auto policy = make_slo_aware();
     Fluid result;
     double queue = 0.0;
     std::vector<std::int64_t> ready_at(3, -1);
@@ -392,7 +386,7 @@ Fluid run_fluid(double full_kv, double (*arrivals)(std::int64_t)) {
         if (s % 15 != 0) continue;
         const Instance instance{queue / n, 10 * served / n, served / n / 4.0 * full_kv, 0.1 + wait,
                                 500 * served / n};
-        ScalingView v = view(s, std::vector<Instance>(ready, instance), arrivals(s));
+        ScalingView v = view_of_instances(s, std::vector<Instance>(ready, instance), arrivals(s));
         v.spec_replicas = static_cast<std::int64_t>(ready_at.size());
         v.start_time = Duration::seconds(90);
         for (std::size_t i = ready; i < ready_at.size(); ++i) {
@@ -439,13 +433,13 @@ TEST_CASE("SloAware: a step is caught up with soon after a cold start") {
 }
 
 TEST_CASE("SloAware: without instances to read the present number stays") {
-    const auto policy = make();
-    ScalingView v = view(15, std::vector<Instance>(3), 6.0);
+    const auto policy = make_slo_aware();
+    ScalingView v = view_of_instances(15, std::vector<Instance>(3), 6.0);
     for (auto& pod : v.pods) pod.ready = false;
     const auto decision = policy->decide(v);
     CHECK(decision.desired == 3);
     CHECK(decision.outcome == ScalingOutcome::no_metrics);
-    CHECK(make({{"min_replicas", {std::int64_t{21}}}})->faults().size() == 1);
+    CHECK(make_slo_aware({{"min_replicas", {std::int64_t{21}}}})->faults().size() == 1);
 }
 
 }  // namespace

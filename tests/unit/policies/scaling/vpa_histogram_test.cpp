@@ -1,20 +1,16 @@
 #include "policies/scaling/vpa/vpa_histogram.hpp"
 
-#include <bit>
 #include <cmath>
-#include <limits>
 
 #include "policies/scaling/vpa/go_math.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/core/bits.hpp"
+#include "tests/unit/policies/scaling/vpa_units.hpp"
 
 namespace headroom::policies {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-std::uint64_t bits(double x) {
-    return std::bit_cast<std::uint64_t>(x);
-}
+using tests::bits;
 
 VpaHistogramOptions ten_of_one() {
     return *VpaHistogramOptions::linear(10.0, 1.0, 1e-15);
@@ -22,10 +18,6 @@ VpaHistogramOptions ten_of_one() {
 
 VpaHistogramOptions cpu_options() {
     return *VpaHistogramOptions::exponential(1000.0, 0.01, 1.05, 1e-4);
-}
-
-Time at_hour(std::int64_t hour) {
-    return Time::zero() + Duration::hours(hour);
 }
 
 TEST_CASE("GoMath: logarithm, power of two and power have the bits of Go's") {

@@ -1,22 +1,14 @@
 #include "policies/scaling/vpa/vpa_recommender.hpp"
 
-#include <limits>
-
 #include "policies/scaling/vpa/vpa_usage.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/policies/scaling/vpa_units.hpp"
 
 namespace headroom::policies {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::int64_t kMebi = 1 << 20;
-
 Time at_minute(std::int64_t minute) {
     return Time::zero() + Duration::minutes(minute);
-}
-
-Time at_hour(std::int64_t hour) {
-    return Time::zero() + Duration::hours(hour);
 }
 
 VpaUsageHistory new_history() {

@@ -1,6 +1,8 @@
 #include "policies/scaling/vpa/vpa.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/unit/policies/scaling/scaling_fixture.hpp"
+#include "tests/unit/policies/scaling/vpa_units.hpp"
 
 namespace headroom::policies {
 namespace {
@@ -14,20 +16,9 @@ using control::ScalingPod;
 using control::ScalingPolicy;
 using control::ScalingView;
 
-constexpr std::int64_t kMebi = 1 << 20;
 constexpr std::int64_t kGibi = 1 << 30;
 
-ParameterValue object(Parameters parameters) {
-    return {std::make_shared<const Parameters>(std::move(parameters))};
-}
-ParameterValue list(ParameterValue::List values) {
-    return {std::make_shared<const ParameterValue::List>(std::move(values))};
-}
-ParameterValue text(const char* value) {
-    return {std::string(value)};
-}
-
-Parameters defaults() {
+Parameters vpa_defaults() {
     return Parameters::defaults(Vpa::parameter_specs());
 }
 
@@ -46,13 +37,13 @@ ParameterValue cpu(std::int64_t milli) {
 }
 
 Parameters with(Parameters container_policy) {
-    Parameters p = defaults();
+    Parameters p = vpa_defaults();
     p.set("container_policies", list({object(std::move(container_policy))}));
     return p;
 }
 
-std::unique_ptr<ScalingPolicy> make(Parameters p) {
-    return make_policy<ScalingPolicy>({"vpa", std::move(p)}, {});
+std::unique_ptr<ScalingPolicy> make_vpa(Parameters p) {
+    return make_scaler("vpa", std::move(p));
 }
 
 /// A workload whose pods use what they use, seen once a minute.
@@ -99,12 +90,6 @@ Workload two_large_pods() {
     return workload;
 }
 
-std::vector<std::size_t> evicted_by(const ScalingDecision& decision) {
-    std::vector<std::size_t> pods;
-    for (const control::Eviction& eviction : decision.evict) pods.push_back(eviction.pod);
-    return pods;
-}
-
 /// The first minute up to `last` in which a pod is evicted; -1: none is.
 std::int64_t first_eviction(ScalingPolicy& vpa, Workload& workload, std::int64_t last) {
     for (std::int64_t minute = 0; minute <= last; ++minute) {
@@ -114,7 +99,7 @@ std::int64_t first_eviction(ScalingPolicy& vpa, Workload& workload, std::int64_t
 }
 
 TEST_CASE("Vpa: asks for cpu and memory once a minute and leaves the replicas alone") {
-    const auto vpa = make(defaults());
+    const auto vpa = make_vpa(vpa_defaults());
     REQUIRE(vpa->metrics().size() == 2);
     for (const auto& metric : vpa->metrics()) CHECK(metric.kind == control::MetricKind::resource);
     CHECK(vpa->metrics()[0].name == "cpu");
@@ -134,7 +119,7 @@ TEST_CASE("Vpa: two pods of eight cores that use one are replaced one after the 
     // One core lies in [0.95836, 1.01628): 1016 m, with 15 % (152.4) 1168 m. 1 Gi lies in [1016.3,
     // 1077.1) MB: 1077095457 bytes with 161564318 make 1238659775, 1181.2 Mi, of which the 1200 Mi
     // that are requested are 1.6 % off.
-    const auto vpa = make(defaults());
+    const auto vpa = make_vpa(vpa_defaults());
     Workload workload = two_large_pods();
     const ScalingDecision first = vpa->decide(workload.at(0));
     REQUIRE(first.requests.size() == 1);
@@ -190,7 +175,7 @@ TEST_CASE("Vpa: two pods of eight cores that use one are replaced one after the 
 TEST_CASE("Vpa: a pod within its bounds is replaced when it has lived for twelve hours") {
     // 1400 m of 1168 m: |1400 - 1168| / 1400 = 16.6 %, and memory 1.6 %. Its upper bound
     // 1168 (1 + 1440/k) stays above it for five days.
-    const auto vpa = make(defaults());
+    const auto vpa = make_vpa(vpa_defaults());
     Workload workload(2);
     workload.add("web-0", 1168, 1200 * kMebi, Time::zero());
     workload.add("web-1", 1400, 1200 * kMebi, Time::zero() + Duration::minutes(30));
@@ -202,7 +187,7 @@ TEST_CASE("Vpa: a pod within its bounds is replaced when it has lived for twelve
 }
 
 TEST_CASE("Vpa: more use moves the recommendation, and pods that are too small go") {
-    const auto vpa = make(defaults());
+    const auto vpa = make_vpa(vpa_defaults());
     Workload workload(2);
     workload.add("web-0", 1168, 1200 * kMebi, Time::zero());
     workload.add("web-1", 1168, 1200 * kMebi, Time::zero());
@@ -230,9 +215,9 @@ TEST_CASE("Vpa: more use moves the recommendation, and pods that are too small g
 TEST_CASE("Vpa: Off recommends, Initial changes new pods, Auto is Recreate") {
     for (const char* mode : {"Off", "Initial", "Recreate", "Auto"}) {
         INFO(mode);
-        Parameters p = defaults();
+        Parameters p = vpa_defaults();
         p.set("update_mode", text(mode));
-        const auto vpa = make(p);
+        const auto vpa = make_vpa(p);
         Workload workload = two_large_pods();
         const bool off = std::string(mode) == "Off";
         CHECK(vpa->decide(workload.at(0)).requests.empty() == off);
@@ -245,23 +230,23 @@ TEST_CASE("Vpa: Off recommends, Initial changes new pods, Auto is Recreate") {
 }
 
 TEST_CASE("Vpa: pods that were there before the run are replaced on the first sample") {
-    const auto vpa = make(defaults());
+    const auto vpa = make_vpa(vpa_defaults());
     Workload workload = two_large_pods();
     for (ScalingPod& pod : workload.view.pods) pod.start_time = Time::picoseconds(-1);
     CHECK(evicted_by(vpa->decide(workload.at(0))) == std::vector<std::size_t>{0});
 }
 
 TEST_CASE("Vpa: the updater looks as often as it is told") {
-    Parameters p = defaults();
+    Parameters p = vpa_defaults();
     p.set("updater_interval", {Duration::minutes(100)});
-    const auto vpa = make(p);
+    const auto vpa = make_vpa(p);
     Workload workload = two_large_pods();
     CHECK(first_eviction(*vpa, workload, 1000) == 300);
     CHECK(vpa->decide(workload.at(301)).reason == "recommends only: the updater is not due");
 }
 
 TEST_CASE("Vpa: a sample that was read before is not another one") {
-    const auto vpa = make(defaults());
+    const auto vpa = make_vpa(vpa_defaults());
     Workload workload = two_large_pods();
     ScalingView view = workload.at(0);
     for (std::int64_t minute = 0; minute < 10; ++minute) {
@@ -276,7 +261,7 @@ TEST_CASE("Vpa: a container policy caps, chooses resources and can leave a conta
     capped.set("max_allowed", cpu(900));
     capped.set("controlled_resources", list({text("cpu")}));
     Workload workload = two_large_pods();
-    const auto vpa = make(with(capped));
+    const auto vpa = make_vpa(with(capped));
     const ScalingDecision decision = vpa->decide(workload.at(0));
     REQUIRE(decision.requests.size() == 1);
     CHECK(decision.requests[0].cpu_milli == 900);
@@ -286,26 +271,26 @@ TEST_CASE("Vpa: a container policy caps, chooses resources and can leave a conta
 
     Parameters off = policy();
     off.set("mode", text("Off"));
-    const ScalingDecision nothing = make(with(off))->decide(workload.at(0));
+    const ScalingDecision nothing = make_vpa(with(off))->decide(workload.at(0));
     CHECK(nothing.requests.empty());
     CHECK(nothing.outcome == ScalingOutcome::no_metrics);
 
     // A policy by name goes before the one for the others.
-    Parameters p = defaults();
+    Parameters p = vpa_defaults();
     p.set("container_policies", list({object(off), object(capped)}));
-    CHECK(make(p)->decide(workload.at(0)).requests.size() == 1);
+    CHECK(make_vpa(p)->decide(workload.at(0)).requests.size() == 1);
 
     Parameters limited = policy();
     limited.set("limits", cpu(700));
-    CHECK(make(with(limited))->decide(workload.at(0)).requests[0].cpu_milli == 1168);
+    CHECK(make_vpa(with(limited))->decide(workload.at(0)).requests[0].cpu_milli == 1168);
     limited.set("controlled_values", text("RequestsOnly"));
-    CHECK(make(with(limited))->decide(workload.at(0)).requests[0].cpu_milli == 700);
+    CHECK(make_vpa(with(limited))->decide(workload.at(0)).requests[0].cpu_milli == 700);
 }
 
 TEST_CASE("Vpa: a kill for memory counts as more than what was requested, once") {
     // A gibi is requested and half of one used. The kill counts as 1.2 Gi, 1288490188 bytes, and
     // the end of its bucket, 5 % wide, is the new peak.
-    const auto vpa = make(defaults());
+    const auto vpa = make_vpa(vpa_defaults());
     Workload workload(1);
     workload.used_bytes = kGibi / 2;
     workload.add("web-0", 1168, kGibi, Time::zero());
@@ -328,10 +313,10 @@ TEST_CASE("Vpa: a kill for memory counts as more than what was requested, once")
 
 TEST_CASE("Vpa: what a kill counts as is a parameter, at least a number of bytes more") {
     const auto memory_after = [](double ratio, std::int64_t bytes) {
-        Parameters p = defaults();
+        Parameters p = vpa_defaults();
         p.set("oom_bump_up_ratio", {ratio});
         p.set("oom_min_bump_up_bytes", {bytes});
-        const auto vpa = make(std::move(p));
+        const auto vpa = make_vpa(std::move(p));
         Workload workload(1);
         workload.used_bytes = kMebi;
         workload.add("web-0", 1168, kGibi, Time::zero());
@@ -351,29 +336,29 @@ TEST_CASE("Vpa: a memory limit keeps its proportion to the request, or caps it")
         REQUIRE(decision.requests.size() == 1);
         return decision.requests[0].memory_limit_milli;
     };
-    CHECK_FALSE(limit_of(make(defaults())->decide(workload.at(0))).has_value());
+    CHECK_FALSE(limit_of(make_vpa(vpa_defaults())->decide(workload.at(0))).has_value());
     const std::int64_t target = 1'238'659'775;
     // The template's, whatever the pods have by now: 3 to 2, fractions cut off.
     workload.view.containers = {{"main", 8000, kGibi * 1000, kGibi * 1500}};
-    const ScalingDecision scaled = make(defaults())->decide(workload.at(0));
+    const ScalingDecision scaled = make_vpa(vpa_defaults())->decide(workload.at(0));
     CHECK(scaled.requests[0].memory_milli == target * 1000);
     CHECK(limit_of(scaled) == 1'857'989'662'000);
     CHECK(scaled.inputs.find(" limit 1771.9Mi,") != std::string::npos);
     // Equal ones stay equal; a limit alone is its request.
     workload.view.containers = {{"main", 8000, kGibi * 1000, kGibi * 1000}};
-    CHECK(limit_of(make(defaults())->decide(workload.at(0))) == target * 1000);
+    CHECK(limit_of(make_vpa(vpa_defaults())->decide(workload.at(0))) == target * 1000);
     workload.view.containers = {{"main", 8000, std::nullopt, kGibi * 1000}};
-    CHECK(limit_of(make(defaults())->decide(workload.at(0))) == target * 1000);
+    CHECK(limit_of(make_vpa(vpa_defaults())->decide(workload.at(0))) == target * 1000);
     // Requests only: the limit stays, and the request stays below it.
     Parameters only = policy();
     only.set("controlled_values", text("RequestsOnly"));
-    const ScalingDecision capped = make(with(only))->decide(workload.at(0));
+    const ScalingDecision capped = make_vpa(with(only))->decide(workload.at(0));
     CHECK(capped.requests[0].memory_milli == kGibi * 1000);
     CHECK_FALSE(limit_of(capped).has_value());
     // Where memory is out of control, so is its limit.
     Parameters cpu_only = policy();
     cpu_only.set("controlled_resources", list({text("cpu")}));
-    CHECK_FALSE(limit_of(make(with(cpu_only))->decide(workload.at(0))).has_value());
+    CHECK_FALSE(limit_of(make_vpa(with(cpu_only))->decide(workload.at(0))).has_value());
 }
 
 TEST_CASE("Vpa: containers of a pod are told apart and share the pod's least") {
@@ -381,7 +366,7 @@ TEST_CASE("Vpa: containers of a pod are told apart and share the pod's least") {
     workload.add("web-0", 100, 100 * kMebi, Time::zero());
     workload.view.pods[0].containers.push_back({"sidecar", 100, 100 * kMebi * 1000});
     ScalingView view = workload.at(0);
-    const auto vpa = make(defaults());
+    const auto vpa = make_vpa(vpa_defaults());
     // Without figures by container there is nothing to learn of either.
     CHECK(vpa->decide(view).outcome == ScalingOutcome::no_metrics);
     const auto sample = [&](std::int64_t milli) {
@@ -399,7 +384,7 @@ TEST_CASE("Vpa: containers of a pod are told apart and share the pod's least") {
 }
 
 TEST_CASE("Vpa: eight days without a sample are forgotten") {
-    const auto vpa = make(defaults());
+    const auto vpa = make_vpa(vpa_defaults());
     Workload workload = two_large_pods();
     vpa->decide(workload.at(0));
     vpa->decide(workload.at(1));
@@ -428,12 +413,12 @@ TEST_CASE("Vpa: what cannot work is said with its place, and decides nothing") {
     container.set("controlled_values", text("RequestsAndLimits"));
     Parameters twice = policy();
     twice.set("controlled_resources", list({text("memory"), text("memory")}));
-    Parameters p = defaults();
+    Parameters p = vpa_defaults();
     p.set("container_policies", list({object(container), object(twice), object(policy())}));
     p.set("updater_interval", {Duration::seconds(30)});
     p.set("lower_bound_cpu_percentile", {0.95});
     p.set("upper_bound_memory_percentile", {0.5});
-    const auto vpa = make(p);
+    const auto vpa = make_vpa(p);
     std::map<std::string, std::string> faults;
     for (const auto& fault : vpa->faults()) faults[fault.pointer] = fault.expectation;
     CHECK(faults.size() == 9);

@@ -15,12 +15,12 @@ using control::SchedulingContext;
 using control::SchedulingPolicy;
 using control::ScorePlugin;
 
-constexpr Time kNow = Time::zero();
+constexpr Time kSchedulingTime = Time::zero();
 constexpr cluster::WorkloadId kChat{1, 0};
 constexpr cluster::WorkloadId kOther{2, 0};
 
 template <class Interface>
-std::unique_ptr<Interface> make(const std::string& name) {
+std::unique_ptr<Interface> make_plugin(const std::string& name) {
     const auto* entry = Registry<Interface>::instance().find(name);
     REQUIRE(entry != nullptr);
     return entry->make(Parameters::defaults(entry->specs), {});
@@ -50,12 +50,12 @@ PodSpec pod_of(std::int64_t cpu, std::int64_t memory, cluster::WorkloadId owner 
 }
 
 void place(Cluster& cluster, const PodSpec& spec, NodeId node) {
-    cluster.bind_first_fit(cluster.add_pod(spec, 0, kNow), node, kNow);
+    cluster.bind_first_fit(cluster.add_pod(spec, 0, kSchedulingTime), node, kSchedulingTime);
 }
 
 std::string filter(const std::string& name, const Cluster& cluster, const PodSpec& pod,
                    NodeId node) {
-    const auto plugin = make<FilterPlugin>(name);
+    const auto plugin = make_plugin<FilterPlugin>(name);
     const SchedulingContext context{&cluster, &pod};
     if (!plugin->prepare(context)) return "no part";
     return std::string(plugin->filter(context, node));
@@ -63,7 +63,7 @@ std::string filter(const std::string& name, const Cluster& cluster, const PodSpe
 
 std::vector<std::int64_t> score(const std::string& name, const Cluster& cluster, const PodSpec& pod,
                                 const std::vector<NodeId>& nodes) {
-    const auto plugin = make<ScorePlugin>(name);
+    const auto plugin = make_plugin<ScorePlugin>(name);
     const SchedulingContext context{&cluster, &pod};
     if (!plugin->prepare(context, nodes)) return {};
     std::vector<std::int64_t> scores;
@@ -78,7 +78,7 @@ TEST_CASE("NodeResourcesFit: names everything that is short and lets a request o
     Cluster cluster;
     NodeSpec spec = machine("a", 1000, 1000);
     spec.allocatable.max_pods = 2;
-    const NodeId node = cluster.add_node(spec, kNow);
+    const NodeId node = cluster.add_node(spec, kSchedulingTime);
     place(cluster, pod_of(800, 1000), node);
     CHECK(filter("node-resources-fit", cluster, pod_of(200, 0), node).empty());
     CHECK(filter("node-resources-fit", cluster, pod_of(201, 0), node) == "Insufficient cpu");
@@ -90,18 +90,18 @@ TEST_CASE("NodeResourcesFit: names everything that is short and lets a request o
 
 TEST_CASE("NodeUnschedulable: only a ready node takes pods") {
     Cluster cluster;
-    const NodeId node = cluster.add_node(machine("a", 1, 1), kNow);
+    const NodeId node = cluster.add_node(machine("a", 1, 1), kSchedulingTime);
     CHECK(filter("node-unschedulable", cluster, pod_of(0, 0), node).empty());
-    cluster.set_node_state(node, cluster::NodeState::cordoned, kNow);
+    cluster.set_node_state(node, cluster::NodeState::cordoned, kSchedulingTime);
     CHECK(filter("node-unschedulable", cluster, pod_of(0, 0), node) ==
           "node(s) were unschedulable");
 }
 
 TEST_CASE("TaintToleration: hard taints filter, soft ones cost score") {
     Cluster cluster;
-    const NodeId plain = cluster.add_node(machine("plain", 1, 1), kNow);
-    const NodeId gpu = cluster.add_node(machine("gpu", 1, 1), kNow);
-    const NodeId soft = cluster.add_node(machine("soft", 1, 1), kNow);
+    const NodeId plain = cluster.add_node(machine("plain", 1, 1), kSchedulingTime);
+    const NodeId gpu = cluster.add_node(machine("gpu", 1, 1), kSchedulingTime);
+    const NodeId soft = cluster.add_node(machine("soft", 1, 1), kSchedulingTime);
     cluster.add_taint(gpu, {"gpu", "yes", cluster::TaintEffect::no_schedule});
     cluster.add_taint(soft, {"old", "", cluster::TaintEffect::prefer_no_schedule});
     PodSpec pod = pod_of(0, 0);
@@ -120,8 +120,8 @@ TEST_CASE("NodeAffinity: the selector and one required term must match, preferre
     Cluster cluster;
     NodeSpec spec = machine("a", 1, 1, 0, "z1");
     spec.labels["disk"] = "ssd";
-    const NodeId a = cluster.add_node(spec, kNow);
-    const NodeId b = cluster.add_node(machine("b", 1, 1, 0, "z1"), kNow);
+    const NodeId a = cluster.add_node(spec, kSchedulingTime);
+    const NodeId b = cluster.add_node(machine("b", 1, 1, 0, "z1"), kSchedulingTime);
     PodSpec pod = pod_of(0, 0);
     CHECK(filter("node-affinity", cluster, pod, a) == "no part");
     pod.node_selector = {{"disk", "ssd"}};
@@ -138,7 +138,7 @@ TEST_CASE("NodeAffinity: the selector and one required term must match, preferre
 
 TEST_CASE("DeviceFit: tells too few free devices from none of the kind") {
     Cluster cluster;
-    const NodeId node = cluster.add_node(machine("a", 1000, 1000, 2), kNow);
+    const NodeId node = cluster.add_node(machine("a", 1000, 1000, 2), kSchedulingTime);
     PodSpec pod = pod_of(0, 0);
     CHECK(filter("device-fit", cluster, pod, node) == "no part");
     pod.devices = {.count = 2};
@@ -153,8 +153,8 @@ TEST_CASE("DeviceFit: tells too few free devices from none of the kind") {
 TEST_CASE("LeastAllocated and MostAllocated: whole numbers, with defaults for silent containers") {
     Cluster cluster;
     const std::int64_t gib = gibibytes(1).count();
-    const NodeId empty = cluster.add_node(machine("empty", 3000, 4 * gib), kNow);
-    const NodeId half = cluster.add_node(machine("half", 3000, 4 * gib), kNow);
+    const NodeId empty = cluster.add_node(machine("empty", 3000, 4 * gib), kSchedulingTime);
+    const NodeId half = cluster.add_node(machine("half", 3000, 4 * gib), kSchedulingTime);
     place(cluster, pod_of(1000, 2 * gib), half);
     const PodSpec pod = pod_of(1000, gib);
     // empty: (3000-1000)*100/3000 = 66 and 75 -> 70; half: 33 and 25 -> 29.
@@ -169,8 +169,8 @@ TEST_CASE("LeastAllocated and MostAllocated: whole numbers, with defaults for si
 
 TEST_CASE("MostAllocated: counts devices for a pod that asks for some") {
     Cluster cluster;
-    const NodeId empty = cluster.add_node(machine("empty", 1000, 1000, 4), kNow);
-    const NodeId half = cluster.add_node(machine("half", 1000, 1000, 4), kNow);
+    const NodeId empty = cluster.add_node(machine("empty", 1000, 1000, 4), kSchedulingTime);
+    const NodeId half = cluster.add_node(machine("half", 1000, 1000, 4), kSchedulingTime);
     PodSpec pod = pod_of(100, 100);
     pod.devices = {.count = 1};
     PodSpec there = pod_of(0, 0);
@@ -183,7 +183,7 @@ TEST_CASE("MostAllocated: counts devices for a pod that asks for some") {
 
 TEST_CASE("BalancedAllocation: like proportions in v1.28, the gain of the pod in v1.36") {
     Cluster cluster;
-    const NodeId node = cluster.add_node(machine("a", 1000, 1000), kNow);
+    const NodeId node = cluster.add_node(machine("a", 1000, 1000), kSchedulingTime);
     CHECK(score("balanced-allocation", cluster, pod_of(500, 100), {node}) == Scores{80});
     CHECK(score("balanced-allocation-v1.36", cluster, pod_of(500, 100), {node}) == Scores{65});
     CHECK(score("balanced-allocation-v1.36", cluster, pod_of(0, 0), {node}).empty());
@@ -202,23 +202,23 @@ TEST_CASE("BrokenLinear: is level outside its points and truncates between them"
 
 TEST_CASE("ImageLocality: a big image that few nodes have draws less than one that many have") {
     Cluster cluster;
-    const NodeId a = cluster.add_node(machine("a", 1000, 1000), kNow);
-    const NodeId b = cluster.add_node(machine("b", 1000, 1000), kNow);
+    const NodeId a = cluster.add_node(machine("a", 1000, 1000), kSchedulingTime);
+    const NodeId b = cluster.add_node(machine("b", 1000, 1000), kSchedulingTime);
     PodSpec pod = pod_of(0, 0);
     CHECK(score("image-locality", cluster, pod, {a, b}).empty());
     pod.image = {"llm", mebibytes(600), mebibytes(1000)};
     CHECK(score("image-locality", cluster, pod, {a, b}) == Scores{0, 0});
-    const auto id = cluster.add_pod(pod, 0, kNow);
-    cluster.bind_first_fit(id, a, kNow);
-    cluster.hold(id, cluster::Artifact::image, kNow);
+    const auto id = cluster.add_pod(pod, 0, kSchedulingTime);
+    cluster.bind_first_fit(id, a, kSchedulingTime);
+    cluster.hold(id, cluster::Artifact::image, kSchedulingTime);
     CHECK(score("image-locality", cluster, pod, {a, b}) == Scores{100 * (500 - 23) / 977, 0});
 }
 
 TEST_CASE("PodTopologySpread: a hard constraint refuses the fuller domain") {
     Cluster cluster;
-    const NodeId a = cluster.add_node(machine("a", 1000, 1000, 0, "z1"), kNow);
-    const NodeId b = cluster.add_node(machine("b", 1000, 1000, 0, "z2"), kNow);
-    const NodeId bare = cluster.add_node(machine("bare", 1000, 1000), kNow);
+    const NodeId a = cluster.add_node(machine("a", 1000, 1000, 0, "z1"), kSchedulingTime);
+    const NodeId b = cluster.add_node(machine("b", 1000, 1000, 0, "z2"), kSchedulingTime);
+    const NodeId bare = cluster.add_node(machine("bare", 1000, 1000), kSchedulingTime);
     PodSpec pod = pod_of(0, 0);
     CHECK(filter("pod-topology-spread", cluster, pod, a) == "no part");
     pod.topology_spread = {{.topology_key = std::string(cluster::kZoneLabel), .owners = {}}};
@@ -238,23 +238,23 @@ TEST_CASE("PodTopologySpread: a hard constraint refuses the fuller domain") {
 
 TEST_CASE("PodTopologySpread: a draining pod does not count") {
     Cluster cluster;
-    const NodeId a = cluster.add_node(machine("a", 1000, 1000, 0, "z1"), kNow);
-    cluster.add_node(machine("b", 1000, 1000, 0, "z2"), kNow);
+    const NodeId a = cluster.add_node(machine("a", 1000, 1000, 0, "z1"), kSchedulingTime);
+    cluster.add_node(machine("b", 1000, 1000, 0, "z2"), kSchedulingTime);
     PodSpec pod = pod_of(0, 0);
     pod.topology_spread = {{.topology_key = std::string(cluster::kZoneLabel), .owners = {}}};
-    const auto id = cluster.add_pod(pod, 0, kNow);
-    cluster.bind_first_fit(id, a, kNow);
-    cluster.set_phase(id, cluster::PodPhase::ready, kNow);
+    const auto id = cluster.add_pod(pod, 0, kSchedulingTime);
+    cluster.bind_first_fit(id, a, kSchedulingTime);
+    cluster.set_phase(id, cluster::PodPhase::ready, kSchedulingTime);
     CHECK_FALSE(filter("pod-topology-spread", cluster, pod, a).empty());
-    cluster.set_phase(id, cluster::PodPhase::draining, kNow);
+    cluster.set_phase(id, cluster::PodPhase::draining, kSchedulingTime);
     CHECK(filter("pod-topology-spread", cluster, pod, a).empty());
 }
 
 TEST_CASE("PodTopologySpread: by default prefers hosts and zones with fewer pods of the workload") {
     Cluster cluster;
-    const NodeId a = cluster.add_node(machine("a", 1000, 1000, 0, "z1"), kNow);
-    const NodeId b = cluster.add_node(machine("b", 1000, 1000, 0, "z1"), kNow);
-    const NodeId c = cluster.add_node(machine("c", 1000, 1000, 0, "z2"), kNow);
+    const NodeId a = cluster.add_node(machine("a", 1000, 1000, 0, "z1"), kSchedulingTime);
+    const NodeId b = cluster.add_node(machine("b", 1000, 1000, 0, "z1"), kSchedulingTime);
+    const NodeId c = cluster.add_node(machine("c", 1000, 1000, 0, "z2"), kSchedulingTime);
     place(cluster, pod_of(0, 0), a);
     // Raw: a = 1*ln 5 + 2 + 1*ln 4 + 4 = 9.0, b = 2 + ln 4 + 4 = 7.4, c = 6; (9 + 6 - s)*100/9.
     CHECK(score("pod-topology-spread", cluster, pod_of(0, 0), {a, b, c}) == Scores{66, 88, 100});
@@ -264,14 +264,14 @@ TEST_CASE("PodTopologySpread: by default prefers hosts and zones with fewer pods
 TEST_CASE(
     "DeviceChoosers: first fit takes the lowest devices, best fit those with the least left") {
     Cluster cluster;
-    const NodeId node = cluster.add_node(machine("a", 1000, 1000, 3), kNow);
+    const NodeId node = cluster.add_node(machine("a", 1000, 1000, 3), kSchedulingTime);
     PodSpec share = pod_of(0, 0);
     share.devices = {.count = 1, .milli_each = MilliGpu{500}};
-    const auto id = cluster.add_pod(share, 0, kNow);
+    const auto id = cluster.add_pod(share, 0, kSchedulingTime);
     const std::vector<cluster::DeviceChoice> third = {{.device = 2}};
-    cluster.bind(id, node, third, kNow);
-    const auto first = make<DeviceChooser>("first-fit");
-    const auto best = make<DeviceChooser>("best-fit");
+    cluster.bind(id, node, third, kSchedulingTime);
+    const auto first = make_plugin<DeviceChooser>("first-fit");
+    const auto best = make_plugin<DeviceChooser>("best-fit");
     CHECK(first->choose(cluster.node(node), share) == std::vector<std::int32_t>{0});
     CHECK(best->choose(cluster.node(node), share) == std::vector<std::int32_t>{2});
     share.devices.count = 2;
@@ -286,16 +286,16 @@ TEST_CASE("DeviceChoosers: best fit fills one sliced device before it opens anot
         device.model = "H100-SXM5-80GB";
         device.sharing = cluster::SharingMode::sliced;
     }
-    const NodeId node = cluster.add_node(spec, kNow);
+    const NodeId node = cluster.add_node(spec, kSchedulingTime);
     PodSpec slices = pod_of(0, 0);
     slices.devices.count = 1;
     slices.devices.slice_profile = "3g";
     const std::vector<cluster::DeviceChoice> second = {{.device = 1}};
-    cluster.bind(cluster.add_pod(slices, 0, kNow), node, second, kNow);
+    cluster.bind(cluster.add_pod(slices, 0, kSchedulingTime), node, second, kSchedulingTime);
     slices.devices.count = 2;
-    CHECK(make<DeviceChooser>("best-fit")->choose(cluster.node(node), slices) ==
+    CHECK(make_plugin<DeviceChooser>("best-fit")->choose(cluster.node(node), slices) ==
           std::vector<std::int32_t>{0, 1});
-    CHECK(make<DeviceChooser>("first-fit")->choose(cluster.node(node), slices) ==
+    CHECK(make_plugin<DeviceChooser>("first-fit")->choose(cluster.node(node), slices) ==
           std::vector<std::int32_t>{0, 0});
 }
 

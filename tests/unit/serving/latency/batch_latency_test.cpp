@@ -3,9 +3,8 @@
 #include "tests/catch.hpp"
 #include "tests/unit/serving/latency/fixtures.hpp"
 
-using namespace headroom;
-using namespace headroom::serving;
-using namespace headroom::serving::tests;
+namespace headroom::serving::tests {
+namespace {
 
 TEST_CASE("BatchLatency: returns its points, a line between them, the last slope beyond") {
     const BatchLatency latency({{1, 8, 16}, {1e-3, 1.7e-3, 3.3e-3}});
@@ -38,3 +37,6 @@ TEST_CASE("BatchLatency: one measured batch is all that is known") {
     CHECK(latency.at(1) == Duration::milliseconds(2));
     CHECK(latency.at(64) == Duration::milliseconds(2));
 }
+
+}  // namespace
+}  // namespace headroom::serving::tests

@@ -3,9 +3,8 @@
 #include "tests/catch.hpp"
 #include "tests/unit/serving/latency/fixtures.hpp"
 
-using namespace headroom;
-using namespace headroom::serving;
-using namespace headroom::serving::tests;
+namespace headroom::serving::tests {
+namespace {
 
 TEST_CASE(
     "EstimatedOperators: a matrix product is a launch plus the slower of compute and memory") {
@@ -40,3 +39,6 @@ TEST_CASE("EstimatedOperators: the error band is narrow only for Hopper with NVL
     ampere.compute_capability = 80;
     CHECK(error_band(ampere) == 0.25);
 }
+
+}  // namespace
+}  // namespace headroom::serving::tests

@@ -5,8 +5,8 @@
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
 
-using namespace headroom;
-using namespace headroom::serving;
+namespace headroom::serving::tests {
+namespace {
 
 TEST_CASE("LogTable: returns its own points, a straight line between them, and the ends beyond") {
     const LogTable<1> table({{{1.0}, 10.0}, {{4.0}, 20.0}, {{64.0}, 0.0}});
@@ -56,3 +56,6 @@ TEST_CASE("LogTable: an axis that one row lacks is clamped there alone") {
     CHECK(table.at({1.0, 1000.0}) == Approx(2.0));
     CHECK(table.at({std::sqrt(8.0), 1000.0}) == Approx(3.5));
 }
+
+}  // namespace
+}  // namespace headroom::serving::tests

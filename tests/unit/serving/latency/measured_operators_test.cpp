@@ -6,10 +6,7 @@
 #include "tests/catch.hpp"
 #include "tests/unit/serving/latency/fixtures.hpp"
 
-using namespace headroom;
-using namespace headroom::serving;
-using namespace headroom::serving::tests;
-
+namespace headroom::serving::tests {
 namespace {
 
 TransformerLatency measured(const TransformerShape& shape, const OperatorTables& tables,
@@ -42,8 +39,6 @@ double direct_decode_s(const MeasuredOperators& operators, const TransformerShap
            operators.decode_attention(shape.query_heads, shape.kv_heads, kv_bytes, batch,
                                       static_cast<double>(context_each + 1));
 }
-
-}  // namespace
 
 TEST_CASE("MeasuredOperators: the interpolation reproduces every measured point") {
     const OperatorTables tables = noisy_tables();
@@ -231,3 +226,6 @@ TEST_CASE("TransformerLatency: a decode line ends at its knot and the next begin
         CHECK(segments > 40);
     }
 }
+
+}  // namespace
+}  // namespace headroom::serving::tests

@@ -4,9 +4,8 @@
 #include "tests/catch.hpp"
 #include "tests/unit/serving/latency/fixtures.hpp"
 
-using namespace headroom;
-using namespace headroom::serving;
-using namespace headroom::serving::tests;
+namespace headroom::serving::tests {
+namespace {
 
 TEST_CASE(
     "TransformerLatency: one decode step of llama-3.1-8b on an H100 is the sum done by hand") {
@@ -164,3 +163,6 @@ TEST_CASE("TransformerLatency: the picoseconds are the same with every compiler"
     CHECK(time_of(sparse, decode(32, 1000)).ps() == 26'856'332'413);
     CHECK(time_of(sparse, decode(700, 1000)).ps() == 75'088'029'339);
 }
+
+}  // namespace
+}  // namespace headroom::serving::tests

@@ -1,25 +1,14 @@
 #include "sim/serving/latency/transformer.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/unit/serving/latency/fixtures.hpp"
 
-using namespace headroom;
-using namespace headroom::serving;
-
+namespace headroom::serving::tests {
 namespace {
-
-const TransformerShape kLlama8b{32, 4096, 14336, 32, 8, 128, 128256};
-const TransformerShape kLlama70b{80, 8192, 28672, 64, 8, 128, 128256};
 
 TransformerShape mixtral() {
     TransformerShape shape{32, 4096, 0, 32, 8, 128, 32000};
     shape.moe = MixtureOfExperts{8, 2, 14336, 0, 0};
-    return shape;
-}
-
-TransformerShape deepseek_v3() {
-    TransformerShape shape{61, 7168, 18432, 128, 128, 128, 129280};
-    shape.moe = MixtureOfExperts{256, 8, 2048, 1, 3};
-    shape.latent = LatentAttention{1536, 512, 128, 64, 128};
     return shape;
 }
 
@@ -36,8 +25,6 @@ EngineShape engine(std::int64_t tp, std::int64_t tokens, std::int64_t seqs) {
     e.max_num_seqs = seqs;
     return e;
 }
-
-}  // namespace
 
 TEST_CASE("Transformer: counts the parameters of llama-3.1-8b exactly") {
     // 32 (qkv 6144 h + o h h + 3 h f + 2 h) + 2 V h + h
@@ -128,3 +115,6 @@ TEST_CASE("Transformer: more memory never means fewer blocks") {
         last = room.blocks;
     }
 }
+
+}  // namespace
+}  // namespace headroom::serving::tests
