@@ -7,7 +7,7 @@
 namespace headroom::control {
 
 using cluster::Artifact;
-using cluster::PodPhase;
+using Phase = cluster::PodPhase;
 
 PodId PodLifecycle::create(Workload& workload, std::uint32_t revision) {
     const PodId id = add_pod(workload, revision);
@@ -48,7 +48,7 @@ void PodLifecycle::start_warm(PodId id) {
     if (kill_when_idle(id)) return;
     pod.loaded_at = state_.now;
     if (pod.standby) {
-        state_.cluster.set_phase(id, PodPhase::warm_up, state_.now);
+        state_.cluster.set_phase(id, Phase::warm_up, state_.now);
         return stand_by(id, pod);
     }
     become_ready(id, pod);
@@ -65,39 +65,39 @@ void PodLifecycle::advance(PodId id) {
     cluster::Cluster& cluster = state_.cluster;
     for (;;) {
         switch (cluster.pod(id).phase) {
-            case PodPhase::scheduled:
+            case Phase::scheduled:
                 end_stage(pod, StartStage::pending);
-                cluster.set_phase(id, PodPhase::image_pull, state_.now);
+                cluster.set_phase(id, Phase::image_pull, state_.now);
                 if (!begin_image_pull(id, pod)) return;
                 break;
-            case PodPhase::image_pull:
+            case Phase::image_pull:
                 cluster.hold(id, Artifact::image, state_.now);
                 end_stage(pod, StartStage::image_pull);
-                cluster.set_phase(id, PodPhase::container_start, state_.now);
+                cluster.set_phase(id, Phase::container_start, state_.now);
                 if (!wait(id, pod, spec.container_start)) return;
                 break;
-            case PodPhase::container_start:
+            case Phase::container_start:
                 end_stage(pod, StartStage::container_start);
                 pod.container_started = state_.now;
                 ++state_.workload_of(pod).version;
                 if (kill_when_idle(id)) return;
                 begin_probes(id, pod);
-                cluster.set_phase(id, PodPhase::weights_load, state_.now);
+                cluster.set_phase(id, Phase::weights_load, state_.now);
                 if (!begin_weights_load(id, pod)) return;
                 break;
-            case PodPhase::weights_load:
+            case Phase::weights_load:
                 cluster.hold(id, Artifact::weights, state_.now);
                 end_stage(pod, StartStage::weights_load);
-                cluster.set_phase(id, PodPhase::warm_up, state_.now);
+                cluster.set_phase(id, Phase::warm_up, state_.now);
                 if (!begin_warm_up(id, pod)) return;
                 break;
-            case PodPhase::warm_up:
+            case Phase::warm_up:
                 end_stage(pod, StartStage::warm_up);
                 if (pod.standby) return stand_by(id, pod);
                 become_ready(id, pod);
                 if (!wait(id, pod, spec.readiness_delay)) return;
                 break;
-            case PodPhase::ready:
+            case Phase::ready:
                 become_endpoint(id, pod);
                 return;
             default:
@@ -156,7 +156,7 @@ void PodLifecycle::end_stage(ManagedPod& pod, StartStage stage) {
 
 void PodLifecycle::become_ready(PodId id, ManagedPod& pod) {
     Workload& workload = state_.workload_of(pod);
-    state_.cluster.set_phase(id, PodPhase::ready, state_.now);
+    state_.cluster.set_phase(id, Phase::ready, state_.now);
     pod.ready_since = state_.now;
     ++workload.version;
     state_.set_ready(workload, +1);
@@ -187,7 +187,7 @@ void PodLifecycle::become_endpoint(PodId id, ManagedPod& pod) {
 }
 
 void PodLifecycle::leave_ready(PodId id, ManagedPod& pod) {
-    if (state_.cluster.pod(id).phase == PodPhase::ready) {
+    if (state_.cluster.pod(id).phase == Phase::ready) {
         state_.set_ready(state_.workload_of(pod), -1);
     }
 }
@@ -203,7 +203,7 @@ void PodLifecycle::remove(PodId id) {
     state_.request_reconcile(workload);
     if (pod.ordinal < 0) return finish_or_return(id);
     leave_ready(id, pod);
-    state_.cluster.set_phase(id, PodPhase::draining, state_.now);
+    state_.cluster.set_phase(id, Phase::draining, state_.now);
     const Time end = state_.now + workload.spec->lifecycle.termination_grace;
     pod.grace = state_.queue.push(control_key(end, EventClass::pod_step, id.index, kGraceOrdinal),
                                   {id.generation});

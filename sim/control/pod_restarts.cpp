@@ -10,7 +10,7 @@
 
 namespace headroom::control {
 
-using cluster::PodPhase;
+using Phase = cluster::PodPhase;
 
 namespace {
 
@@ -32,9 +32,9 @@ Time gives_up(const ProbeSpec& probe, Time started) {
 }
 
 /// What a stage that a restart cut short counts as.
-StartStage stage_of(PodPhase phase) {
-    if (phase == PodPhase::weights_load) return StartStage::weights_load;
-    return phase == PodPhase::warm_up ? StartStage::warm_up : StartStage::container_start;
+StartStage stage_of(Phase phase) {
+    if (phase == Phase::weights_load) return StartStage::weights_load;
+    return phase == Phase::warm_up ? StartStage::warm_up : StartStage::container_start;
 }
 
 }  // namespace
@@ -101,7 +101,7 @@ void PodLifecycle::crash(PodId id, std::int64_t times, Duration after) {
 void PodLifecycle::crash_again(PodId id) {
     ManagedPod& pod = state_.managed(id);
     pod.crash = {};
-    if (state_.cluster.pod(id).phase < PodPhase::container_start) return;  // nothing runs yet
+    if (state_.cluster.pod(id).phase < Phase::container_start) return;  // nothing runs yet
     --pod.crashes_left;
     restart(id, "container crashed");
 }
@@ -115,8 +115,8 @@ std::optional<std::int64_t> PodLifecycle::memory_threshold(PodId id) const {
 /// A container that uses too much without a request is killed as soon as it has started.
 bool PodLifecycle::kill_when_idle(PodId id) {
     if (memory_threshold(id) != 0) return false;
-    if (state_.cluster.pod(id).phase < PodPhase::container_start) {  // at a warm start
-        state_.cluster.set_phase(id, PodPhase::container_start, state_.now);
+    if (state_.cluster.pod(id).phase < Phase::container_start) {  // at a warm start
+        state_.cluster.set_phase(id, Phase::container_start, state_.now);
     }
     kill_for_memory(id, 0);
     return true;
@@ -159,7 +159,7 @@ void PodLifecycle::restart(PodId id, const std::string& why) {
     pod.warm_start = false;
     ++workload.version;
     ++workload.result.container_restarts;
-    state_.cluster.set_phase(id, PodPhase::container_start, state_.now);
+    state_.cluster.set_phase(id, Phase::container_start, state_.now);
     if (workload.rollout) state_.request_reconcile(workload);
 
     const Duration back_off = pod.backoff.restart_at(state_.now) - state_.now;

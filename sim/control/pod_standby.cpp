@@ -9,7 +9,7 @@
 
 namespace headroom::control {
 
-using cluster::PodPhase;
+using Phase = cluster::PodPhase;
 
 PodId PodLifecycle::create_standby(Workload& workload, std::uint32_t revision) {
     const PodId id = add_pod(workload, revision);
@@ -23,7 +23,7 @@ PodId PodLifecycle::create_standby(Workload& workload, std::uint32_t revision) {
 
 /// Its server is up, and it goes no further.
 void PodLifecycle::stand_by(PodId id, ManagedPod& pod) {
-    HEADROOM_CHECK(pod.standby && state_.cluster.pod(id).phase == PodPhase::warm_up,
+    HEADROOM_CHECK(pod.standby && state_.cluster.pod(id).phase == Phase::warm_up,
                    "only a standby pod that is warm stands by");
     pod.loaded = true;
     state_.set_loaded(state_.workload_of(pod), +1);
@@ -58,7 +58,7 @@ void PodLifecycle::promote(PodId id) {
     ++workload.version;
     ++workload.result.promotions;
 
-    const PodPhase phase = state_.cluster.pod(id).phase;
+    const Phase phase = state_.cluster.pod(id).phase;
     Decision decision;
     decision.time = state_.now;
     decision.actor = "workload " + workload.spec->name;
@@ -70,7 +70,7 @@ void PodLifecycle::promote(PodId id) {
                       (loaded ? "loaded" : std::string("not loaded yet: ") + to_string(phase));
     state_.decisions.record(std::move(decision), false);
 
-    if (phase != PodPhase::warm_up) return;
+    if (phase != Phase::warm_up) return;
     state_.queue.cancel(pod.step);
     if (loaded) pod.loaded_at = state_.now + workload.spec->warm_pool.activation;
     if (wait(id, pod, ready_from(pod, pod.loaded_at) - state_.now)) advance(id);
@@ -122,11 +122,11 @@ void PodLifecycle::return_to_pool(PodId id) {
     ++workload.result.returns;
     ++workload.version;
     // One that was no endpoint yet has not drained.
-    if (state_.cluster.pod(id).phase == PodPhase::ready) {
-        state_.cluster.set_phase(id, PodPhase::draining, state_.now);
+    if (state_.cluster.pod(id).phase == Phase::ready) {
+        state_.cluster.set_phase(id, Phase::draining, state_.now);
     }
-    if (state_.cluster.pod(id).phase == PodPhase::draining) {
-        state_.cluster.set_phase(id, PodPhase::warm_up, state_.now);
+    if (state_.cluster.pod(id).phase == Phase::draining) {
+        state_.cluster.set_phase(id, Phase::warm_up, state_.now);
     }
     workload.pods.erase(std::find(workload.pods.begin(), workload.pods.end(), id));
     workload.standby.push_back(id);
