@@ -7,7 +7,7 @@ std::optional<Cause> BatchingPolicy::refuses(std::int64_t prompt, std::int64_t o
                                              std::int64_t block_size) const {
     // The last token is never computed, so a sequence holds at most prompt + output - 1 tokens.
     const std::int64_t most = prompt + output - 1;
-    if ((most + block_size - 1) / block_size > total_blocks) return Cause::exceeds_kv_capacity;
+    if (most > total_blocks * block_size) return Cause::exceeds_kv_capacity;
     return std::nullopt;
 }
 

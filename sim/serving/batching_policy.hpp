@@ -27,6 +27,7 @@
 /// Sources of the shipped rules are named in policies/batching/.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -93,7 +94,9 @@ class BatchView {
     virtual ~BatchView() = default;
     [[nodiscard]] std::int64_t block_size() const { return numbers_.block_size; }
     [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const {
-        return (tokens + numbers_.block_size - 1) / numbers_.block_size;
+        const std::int64_t rounded_up = tokens + numbers_.block_size - 1;
+        return numbers_.block_shift >= 0 ? rounded_up >> numbers_.block_shift
+                                         : rounded_up / numbers_.block_size;
     }
     [[nodiscard]] std::int64_t total_blocks() const { return numbers_.total_blocks; }
     [[nodiscard]] std::int64_t free_blocks() const { return numbers_.free_blocks; }
@@ -116,7 +119,8 @@ class BatchView {
 
   protected:
     struct Numbers {
-        std::int64_t block_size = 16;
+        std::int64_t block_size = 16;  ///< set_block_size() sets both
+        int block_shift = 4;           ///< log2 of it, -1 when it is no power of two
         std::int64_t total_blocks = 0;
         std::int64_t free_blocks = 0;
         std::int64_t running = 0;
@@ -127,6 +131,11 @@ class BatchView {
         std::int64_t max_adapters = 0;
         std::int64_t lookahead = 0;
     };
+    void set_block_size(std::int64_t size) {
+        const auto bits = static_cast<std::uint64_t>(size);
+        numbers_.block_size = size;
+        numbers_.block_shift = std::has_single_bit(bits) ? std::countr_zero(bits) : -1;
+    }
     Numbers numbers_;
 };
 

@@ -20,7 +20,7 @@ LlmInstance::LlmInstance(const LlmEngineSpec& spec, LlmWorkspace& workspace,
       phases_(spec.block_size),
       entity_(entity) {
     HEADROOM_CHECK(spec.kv_blocks >= 1, "an engine needs KV blocks");
-    numbers_.block_size = spec.block_size;
+    set_block_size(spec.block_size);
     numbers_.total_blocks = spec.kv_blocks;
     numbers_.free_blocks = spec.kv_blocks;
 }
@@ -179,7 +179,8 @@ void LlmInstance::form_step(Time now) {
     } while (shape.prefill_tokens + shape.decode_sequences == 0 && !plan.preempt.empty());
     if (shape.prefill_tokens + shape.decode_sequences == 0) return;
 
-    const IterationCost cost = scaled(spec_.latency->iteration_cost(shape), speed_);
+    IterationCost cost = spec_.latency->iteration_cost(shape);
+    if (speed_ != kNominalSpeed) cost = scaled(cost, speed_);
     step_.fixed = cost.fixed.ps();
     step_.slope = cost.per_context_token.ps();
     step_.context = shape.context_tokens;

@@ -43,6 +43,9 @@ struct RequestAttributes {
     std::uint32_t tenant = 0;
     std::uint32_t session = 0;  ///< 0: none
     std::uint16_t adapter = 0;  ///< 0: the base model
+    /// Copied as 16 bytes at once; 14 would be two overlapping moves, for which the next look
+    /// waits.
+    std::uint16_t padding = 0;
 
     bool operator==(const RequestAttributes&) const = default;
 };

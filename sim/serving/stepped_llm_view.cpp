@@ -34,7 +34,7 @@ std::int64_t SteppedLlmInstance::drafts_of(const Sequence& s) const {
 
 void SteppedLlmInstance::count_view() {
     numbers_ = {};
-    numbers_.block_size = spec_.block_size;
+    set_block_size(spec_.block_size);
     numbers_.total_blocks = spec_.kv_blocks;
     numbers_.free_blocks = cache_.free_blocks();
     numbers_.running = static_cast<std::int64_t>(running_.size());
