@@ -261,7 +261,10 @@ bool caches_prefixes(const BuildContext& context, const std::string& source) {
     const nlohmann::json& root = context.document.value();
     const Pointer entry(source + "/service");
     if (!root.contains(entry) || !root.at(entry).is_string()) return false;
-    const Pointer service(join_pointer("/services", root.at(entry).get<std::string>()));
+    // A name that the services have: as an index into what should be an object, one may throw.
+    const std::string name = root.at(entry).get<std::string>();
+    if (!context.find_service(name)) return false;
+    const Pointer service(join_pointer("/services", name));
     if (!root.contains(service) || !root.at(service).is_object()) return false;
     const auto caches = [](const nlohmann::json& version) {
         static const Pointer key("/engine/enable_prefix_caching");

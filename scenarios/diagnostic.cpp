@@ -3,10 +3,20 @@
 #include <algorithm>
 #include <tuple>
 
+#include "traces/readers/printable_text.hpp"
+
 namespace headroom::scenarios {
 
+namespace {
+
+// Longer ones nobody reads; JSON reports have them whole.
+constexpr std::size_t kLongestPart = 1000;
+constexpr std::size_t kLongestMessage = 2000;
+
+}  // namespace
+
 std::string Diagnostic::text() const {
-    std::string out = where.file;
+    std::string out = traces::shortened(where.file, kLongestPart);
     if (where.line > 0) {
         out += ":" + std::to_string(where.line);
         if (pointer.empty() && where.column > 0) out += ":" + std::to_string(where.column);
@@ -15,8 +25,8 @@ std::string Diagnostic::text() const {
     // "--set /x/y: /x/y: ..." would say the pointer twice.
     const bool said = where.line == 0 && where.file.size() > pointer.size() &&
                       where.file.substr(where.file.size() - pointer.size()) == pointer;
-    if (!pointer.empty() && !said) out += pointer + ": ";
-    return out + message;
+    if (!pointer.empty() && !said) out += traces::shortened(pointer, kLongestPart) + ": ";
+    return out + traces::shortened(message, kLongestMessage);
 }
 
 void sort_diagnostics(Diagnostics& diagnostics) {

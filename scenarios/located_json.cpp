@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "traces/readers/printable_text.hpp"
+
 namespace headroom::scenarios {
 
 namespace {
@@ -17,6 +19,9 @@ namespace {
 using nlohmann::json;
 
 constexpr int kDeepest = 100;
+// Every value's place is kept by its pointer, so a long one counts for all that is below it.
+constexpr std::size_t kLongestPointer = 1000;
+constexpr std::size_t kShownOfToken = 40;
 
 bool is_word(char c) {
     return is_letter(c) || is_digit(c) || c == '_' || c == '+' || c == '-' || c == '.';
@@ -126,10 +131,17 @@ class Parser {
             std::string key;
             if (!parse_string(key) || !skip_blanks()) return false;
             if (at_ >= text_.size() || text_[at_] != ':') {
-                return fail("expected ':' after the key \"" + key + "\", found " + found());
+                return fail("expected ':' after the key \"" +
+                            traces::shortened(key, kShownOfToken) + "\", found " + found());
             }
             ++at_;
             const std::string below = join_pointer(pointer, key);
+            if (below.size() > kLongestPointer) {
+                return fail_at(key_at, "expected keys of at most 1000 bytes on the way to a value");
+            }
+            if (traces::find_unprintable(key) != std::string::npos) {
+                return fail_at(key_at, "expected a key without control characters");
+            }
             if (out.contains(key)) {
                 duplicates_ = true;
                 diagnostics_.push_back({location(key_at), below,
@@ -209,6 +221,11 @@ class Parser {
                            "\\b \\f \\n \\r \\t \\uXXXX), found something else");
         }
         out = decoded.get<std::string>();
+        if (traces::find_unprintable(out, "\t\n\r") != std::string::npos) {
+            return fail_at(begin,
+                           "expected a string without control characters other than \\t, \\n "
+                           "and \\r");
+        }
         at_ = end + 1;
         return true;
     }
@@ -228,7 +245,7 @@ class Parser {
             std::int64_t whole = 0;
             if (std::from_chars(token.data(), last, whole).ec != std::errc{}) {
                 return fail_at(begin, "expected a whole number of at most 63 bits, found '" +
-                                          std::string(token) + "'");
+                                          traces::shortened(token, kShownOfToken) + "'");
             }
             out = whole;
             return true;
@@ -236,7 +253,7 @@ class Parser {
         double number = 0;
         if (std::from_chars(token.data(), last, number).ec != std::errc{}) {
             return fail_at(begin, "expected a number within the range of a double, found '" +
-                                      std::string(token) + "'");
+                                      traces::shortened(token, kShownOfToken) + "'");
         }
         constexpr double kExact = 9007199254740992.0;  // 2^53
         if (number == std::trunc(number) && std::fabs(number) <= kExact) {

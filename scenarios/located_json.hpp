@@ -8,8 +8,10 @@
 ///
 /// Invariants: every value of the document has a location (that of its key, in an object); numbers
 /// written as 1e3 or 10.0 are integers; a key stands once per object (a second one is reported with
-/// both lines). A syntax error ends the reading with one message: what was expected, what was
-/// found. Reading is O(n log n) in the size of the text; nesting deeper than 100 is refused.
+/// both lines); no string has control characters but tabs and line breaks, no key has any. A syntax
+/// error ends the reading with one message: what was expected, what was found. Reading is
+/// O(n log n) in the size of the text; nesting deeper than 100 and pointers of more than 1000 bytes
+/// are refused.
 #pragma once
 
 #include <map>

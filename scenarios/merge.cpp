@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "scenarios/nearest_name.hpp"
+#include "traces/readers/printable_text.hpp"
 
 namespace headroom::scenarios {
 
@@ -159,11 +160,16 @@ class Assignment {
         const std::size_t equals = text.find('=');
         has_value_ = equals != std::string_view::npos;
         pointer_ = std::string(text.substr(0, equals));
-        if (has_value_) value_ = parse(text.substr(equals + 1));
+        if (!has_value_) return;
+        const std::string_view value = text.substr(equals + 1);
+        is_text_ = traces::find_unprintable(pointer_) == std::string_view::npos &&
+                   traces::find_unprintable(value, "\t\n\r") == std::string_view::npos;
+        value_ = parse(value);
     }
 
     bool carry_out(const ParameterSpec& format) {
         if (!has_value_) return fail("", "expected /json/pointer=value, such as /seed=2");
+        if (!is_text_) return fail("", "expected text in UTF-8 without control characters");
         const auto tokens = split_pointer(pointer_);
         if (!tokens) {
             std::string slashed = "/" + pointer_;
@@ -261,6 +267,7 @@ class Assignment {
     std::string pointer_;
     LocatedJson value_;
     bool has_value_ = false;
+    bool is_text_ = false;
 };
 
 }  // namespace

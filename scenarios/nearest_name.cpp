@@ -6,6 +6,9 @@ namespace headroom::scenarios {
 
 namespace {
 
+/// Nobody mistypes a longer one; to compare it would take the square of its length.
+constexpr std::size_t kLongestName = 1000;
+
 [[nodiscard]] char lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -35,8 +38,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string nearest_name(std::string_view given, const std::vector<std::string>& names) {
     const std::string* best = nullptr;
     std::size_t least = given.size();
+    if (given.size() > kLongestName) return {};
     for (const std::string& name : names) {
         const std::size_t limit = std::max<std::size_t>(1, std::max(given.size(), name.size()) / 3);
+        // So many letters are too many or too few at least.
+        const std::size_t shorter = std::min(given.size(), name.size());
+        if (std::max(given.size(), name.size()) - shorter > limit) continue;
         const std::size_t distance = edit_distance(given, name);
         if (distance <= limit && distance < least) {
             best = &name;

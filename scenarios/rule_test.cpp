@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -23,6 +24,12 @@ using control::MetricInfo;
 using control::MetricScope;
 
 constexpr std::int64_t kMostSteps = 10'000'000;
+constexpr std::size_t kMostValues = 10'000'000;  // of all series of a file
+
+/// In thousandths; what would not fit is the most that does.
+std::int64_t milli_of(std::int64_t bytes) {
+    return std::min(bytes, std::numeric_limits<std::int64_t>::max() / 1000) * 1000;
+}
 
 std::vector<std::string> words_of(std::string_view text) {
     std::vector<std::string> words;
@@ -106,7 +113,7 @@ class RuleBuilder {
         test.start_unix_s = loaded.scenario->start_unix_s;
         const auto& requests = workload->pod.requests;
         if (requests.cpu.count() > 0) test.cpu_milli = requests.cpu.count();
-        if (requests.memory.count() > 0) test.memory_milli = requests.memory.count() * 1000;
+        if (requests.memory.count() > 0) test.memory_milli = milli_of(requests.memory.count());
         replicas_ = workload->replicas;
         return true;
     }
@@ -141,7 +148,7 @@ class RuleBuilder {
         const Parameters& pod = top_.object("pod");
         const Parameters& requests = pod.object("requests");
         if (requests.given("cpu")) test.cpu_milli = requests.integer("cpu");
-        if (requests.given("memory")) test.memory_milli = requests.integer("memory") * 1000;
+        if (requests.given("memory")) test.memory_milli = milli_of(requests.integer("memory"));
         test.pending_time = pod.duration("pending_time");
         test.start_time = pod.duration("start_time");
         if (test.pending_time > test.start_time) {
@@ -253,6 +260,7 @@ class CaseBuilder {
                 context_.complain(at, std::move(error));
                 continue;
             }
+            if (!has_room(at, samples->size())) continue;
             series.samples = std::move(*samples);
             const Int128 last = static_cast<Int128>(series.samples.size() - 1) * out.interval.ps();
             const Int128 most = Time::horizon_limit().ps();
@@ -269,6 +277,19 @@ class CaseBuilder {
             context_.complain(pointer, fmt::format("expected a series \"{}\", which {} looks at",
                                                    request.name, rule_.policy.name));
         }
+    }
+
+    /// A few characters stand for a million values: there must not be many such series.
+    bool has_room(const std::string& at, std::size_t values) {
+        const bool told = values_ > kMostValues;
+        values_ += values;
+        if (values_ <= kMostValues) return true;
+        if (!told) {
+            context_.complain(at,
+                              "expected at most 10,000,000 values in all series of the file "
+                              "together, found more");
+        }
+        return false;
     }
 
     /// Whether the policy looks at it, and whether it goes with the series there already are.
@@ -385,6 +406,7 @@ class CaseBuilder {
     const control::AutoscalerSpec& rule_;
     std::unique_ptr<control::ScalingPolicy> policy_;
     std::int64_t replicas_;
+    std::size_t values_ = 0;  ///< of the series so far
 };
 
 std::int64_t first_replicas(const Parameters& top, const control::AutoscalerSpec& rule,
@@ -422,6 +444,7 @@ RuleTestResult load_rule_test(const std::string& path, const LoadOptions& option
     std::vector<std::string> warnings;
     const Catalogue none{};  // a rule names nothing of the catalogue
     BuildContext context{*document, none, diagnostics, warnings};
+    context.has_calendar = top.given("start");
     RuleBuilder rule(context, top, path, options);
     if (rule.build(test) && top.given("tests")) {
         const std::int64_t replicas = first_replicas(top, test.autoscaler, rule.replicas());

@@ -18,7 +18,7 @@
 /// rule_run.hpp.
 ///
 /// All mistakes of a file and of the scenario that it names come at once, nothing is thrown.
-/// Linear in the file and the values of its series.
+/// Linear in the file and the values of its series, of which there may be ten million in all.
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "scenarios/nearest_name.hpp"
+#include "traces/readers/printable_text.hpp"
 
 namespace headroom::scenarios {
 
@@ -36,6 +37,10 @@ bool override_trace(LocatedJson& document, const std::string& argument, Diagnost
         diagnostics.push_back({where, "", std::move(message)});
         return false;
     };
+    // It becomes a part of the scenario, which is JSON.
+    if (traces::find_unprintable(argument) != std::string::npos) {
+        return refuse("expected a path in UTF-8 without control characters");
+    }
     json& top = document.value();
     if (!top.is_object() || !top.contains("sources") || !top["sources"].is_object()) return true;
     std::string service;

@@ -221,12 +221,21 @@ class Reader {
             const FieldName* name = known_name(key);
             if (name == nullptr || !place(cells, *name)) continue;
             Cell& cell = cells[name->field];
-            cell.text = value.is_string() ? value.get<std::string>() : value.dump();
+            cell.text = text_of(value);
             if (name->field == kContents && value.is_null()) cell.text.clear();
             cell.number.reset();
             if (value.is_number()) cell.number = value.get<double>();
         }
         if (complete(cells, found, "field")) take(cells);
+    }
+
+    /// As written, as far as any field has it: a list of plain values at most.
+    static std::string text_of(const json& value) {
+        if (value.is_string()) return value.get<std::string>();
+        const bool nested = value.is_structured() &&
+                            std::any_of(value.begin(), value.end(),
+                                        [](const json& item) { return item.is_structured(); });
+        return nested ? "a nested value" : value.dump();
     }
 
     // --- both ---
@@ -365,13 +374,16 @@ class Reader {
     bool contents(const Cell& cell, LoggedRequest& request) {
         if (cell.name == nullptr || cell.text.empty()) return true;
         const std::int64_t most = (request.prompt_tokens - 1) / kTokensPerHashId + 1;
+        const auto left = static_cast<std::int64_t>(EngineLog::kMostHashIds - hash_ids_);
         auto named = boost::intrusive_ptr<serving::TokenContents>(new serving::TokenContents);
-        if (!parse_ids(cell.text, static_cast<std::size_t>(most), named->ids)) {
+        if (!parse_ids(cell.text, static_cast<std::size_t>(std::min(most, left)), named->ids)) {
             complain(cell, fmt::format("whole numbers and ranges a-b, at most {} ids for a prompt "
-                                       "of {} tokens",
-                                       most, request.prompt_tokens));
+                                       "of {} tokens{}",
+                                       most, request.prompt_tokens,
+                                       most > left ? ", and at most 33,554,432 in the log" : ""));
             return false;
         }
+        hash_ids_ += named->ids.size();
         named->tokens_per_id = kTokensPerHashId;
         named->covered = std::min(request.prompt_tokens,
                                   kTokensPerHashId * static_cast<std::int64_t>(named->ids.size()));
@@ -411,7 +423,7 @@ class Reader {
         const double limit = Time::horizon_limit().to_seconds();
         for (Row& row : rows_) {
             if (row.finish - origin > limit) {
-                add(row.request.line, fmt::format("a last token {:.0f} s after the first arrival; "
+                add(row.request.line, fmt::format("a last token {:.10g} s after the first arrival; "
                                                   "expected at most {:.0f} (100 days)",
                                                   row.finish - origin, limit));
                 continue;
@@ -435,6 +447,7 @@ class Reader {
     std::vector<Row> rows_;
     std::size_t mistakes_ = 0;
     std::size_t left_out_ = 0;
+    std::size_t hash_ids_ = 0;  ///< of all rows so far
 };
 
 }  // namespace

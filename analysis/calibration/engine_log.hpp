@@ -31,7 +31,8 @@
 /// Mistakes, each with file:line and what was expected: missing or doubled fields (with the nearest
 /// name), what is no number, negative times, fewer than one token, a first token before the
 /// arrival, a last one before the first, more than 100 days between the first and last moment, more
-/// hash ids than the prompt has blocks. All of a file in one go, up to kMostMistakes. O(n log n).
+/// hash ids than the prompt has blocks or a log may have. All of a file in one go, up to
+/// kMostMistakes. O(n log n).
 #pragma once
 
 #include <cstddef>
@@ -64,6 +65,8 @@ struct LoggedRequest {
 
 struct EngineLog {
     static constexpr std::size_t kMostMistakes = 100;
+    /// A range of ids is short however long it is: a small log must not ask for endless memory.
+    static constexpr std::size_t kMostHashIds = std::size_t{1} << 25;
 
     std::string file;
     std::vector<LoggedRequest> requests;  ///< by arrival; at least one

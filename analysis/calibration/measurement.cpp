@@ -11,6 +11,7 @@
 
 #include "scenarios/catalogue/fields.hpp"
 #include "scenarios/located_json.hpp"
+#include "traces/readers/printable_text.hpp"
 
 namespace headroom::analysis {
 
@@ -22,6 +23,7 @@ using scenarios::Fields;
 constexpr std::int64_t kSchema = 1;
 /// The anchor product may differ by this share during a run before it is told.
 constexpr double kNotableDrift = 0.03;
+constexpr std::size_t kShownOfText = 200;  ///< bytes of a text in a message
 
 using PointKey = std::tuple<std::string, std::string, std::string, LaunchShape>;
 
@@ -30,7 +32,8 @@ std::string any_text(Fields& fields, const char* name) {
     const nlohmann::json* value = fields.take(name);
     if (value == nullptr) return {};
     if (value->is_string()) return value->get<std::string>();
-    fields.complain(name, "expected a text, found " + value->dump());
+    fields.complain(name,
+                    "expected a text, found " + traces::shortened(value->dump(), kShownOfText));
     return {};
 }
 
@@ -204,7 +207,8 @@ void add_warnings(const Checked& checked, Measurement& out) {
                                " was timed but not checked against its reference");
     }
     if (!out.environment.throttling.empty()) {
-        out.warnings.push_back("the device throttled: " + out.environment.throttling);
+        out.warnings.push_back("the device throttled: " +
+                               traces::shortened(out.environment.throttling, kShownOfText));
     }
     if (out.largest_drift > kNotableDrift) {
         out.warnings.push_back(fmt::format("the anchor product drifted by {:.1f} % during the run",

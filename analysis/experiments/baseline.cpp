@@ -26,6 +26,7 @@ using scenarios::Diagnostics;
 using scenarios::LocatedJson;
 
 constexpr double kRelative = 0.01;  // of numbers that are not whole, where nobody says otherwise
+constexpr double kLargestCount = 9007199254740992.0;  // 2^53: all below are exact
 
 bool begins(std::string_view metric, std::string_view name) {
     if (metric.substr(0, name.size()) != name) return false;
@@ -128,10 +129,11 @@ class BaselineReader {
         out.scenario_hash = text("scenario_hash");
         out.digest = text("digest");
         const auto seed = document_.value().find("seed");
-        if (seed != document_.value().end() && seed->is_number_integer()) {
+        if (seed != document_.value().end() && seed->is_number_integer() &&
+            seed->get<std::int64_t>() >= 0) {
             out.seed = seed->get<std::uint64_t>();
         } else {
-            complain("/seed", "expected a whole number");
+            complain("/seed", "expected a whole number >= 0");
         }
         read_tolerances(out);
         read_metrics(out);
@@ -171,7 +173,10 @@ class BaselineReader {
                 continue;
             }
             MetricValue& metric = out.metrics[name];
-            if (value.is_number()) metric = {value.get<double>(), value.is_number_integer()};
+            // A larger one is written without a point, but is no count.
+            const bool whole =
+                value.is_number_integer() && std::fabs(value.get<double>()) <= kLargestCount;
+            if (value.is_number()) metric = {value.get<double>(), whole};
             out.lines[name] = document_.where(pointer).line;
         }
     }

@@ -18,6 +18,8 @@ std::string escaped(std::string_view text, bool property) {
             out += "%0D";
         } else if (c == '\n') {
             out += "%0A";
+        } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+            out += '?';
         } else if (property && c == ':') {
             out += "%3A";
         } else if (property && c == ',') {

@@ -115,10 +115,22 @@ OpenSet open_set(hid_t group, const std::string& name) {
     return open;
 }
 
+/// A file may claim any size for values that are not in it, and the library would make them up.
+void check_stored(const OpenSet& open, const std::string& name) {
+    // Deflate makes of a byte at most 1032 (zlib, "Maximum Compression Factor").
+    constexpr std::size_t kMostBytesOfByte = 1032;
+    const Hdf5Handle type(H5Dget_type(open.set.id()), H5Tclose, "cannot read " + name);
+    const hsize_t stored = H5Dget_storage_size(open.set.id());
+    if (open.size / kMostBytesOfByte * H5Tget_size(type.id()) <= stored) return;
+    throw Hdf5Error("cannot read " + name + ": " + std::to_string(open.size) +
+                    " values are claimed and " + std::to_string(stored) + " bytes are stored");
+}
+
 template <class Value>
 std::vector<Value> read_values(hid_t group, const std::string& name, hid_t memory_type) {
     const Quiet quiet;
     const OpenSet open = open_set(group, name);
+    check_stored(open, name);
     std::vector<Value> values(open.size);
     if (values.empty()) return values;
     check(H5Dread(open.set.id(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()),
@@ -129,6 +141,12 @@ std::vector<Value> read_values(hid_t group, const std::string& name, hid_t memor
 void read_attribute(hid_t group, const std::string& name, hid_t memory_type, void* value) {
     const std::string what = "cannot read attribute " + name;
     const Hdf5Handle attribute(H5Aopen(group, name.c_str(), H5P_DEFAULT), H5Aclose, what);
+    const Hdf5Handle space(H5Aget_space(attribute.id()), H5Sclose, what);
+    // The library writes as many values to `value` as there are.
+    const hssize_t count = H5Sget_simple_extent_npoints(space.id());
+    if (count != 1) {
+        throw Hdf5Error(what + ": expected one value, found " + std::to_string(count));
+    }
     check(H5Aread(attribute.id(), memory_type, value), what);
 }
 

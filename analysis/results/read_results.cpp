@@ -13,6 +13,7 @@
 #include "analysis/results/version.hpp"
 #include "scenarios/diagnostic.hpp"
 #include "scenarios/nearest_name.hpp"
+#include "traces/readers/printable_text.hpp"
 
 namespace headroom::analysis {
 
@@ -38,7 +39,7 @@ class Reader {
     }
     [[nodiscard]] bool has(const std::string& name) const { return group_.has(name); }
     [[nodiscard]] std::vector<std::string> names() const {
-        return read("", "group", [&] { return group_.names(); });
+        return clean("", read("", "group", [&] { return group_.names(); }));
     }
     [[nodiscard]] std::vector<std::int64_t> integers(const std::string& name) const {
         return read(name, "data set", [&] { return group_.integers(name); });
@@ -47,7 +48,7 @@ class Reader {
         return read(name, "data set", [&] { return group_.numbers(name); });
     }
     [[nodiscard]] std::vector<std::string> texts(const std::string& name) const {
-        return read(name, "data set", [&] { return group_.texts(name); });
+        return clean(name, read(name, "data set", [&] { return group_.texts(name); }));
     }
     /// Attributes cannot be missed as children can: the library's own words have to do.
     template <class Get>
@@ -58,6 +59,12 @@ class Reader {
             fail("", fmt::format("{}; expected what headroom {} writes: {}", error.what(),
                                  program_version(), kRunAgain));
         }
+    }
+
+    [[nodiscard]] std::string text_attribute(const std::string& name) const {
+        std::string text = attribute(
+            name, [](const Hdf5Group& g, const std::string& n) { return g.text_attribute(n); });
+        return clean(name, {std::move(text)}).front();
     }
 
     /// `count` values, as the column before it has.
@@ -87,6 +94,16 @@ class Reader {
     }
 
   private:
+    /// Texts end up on terminals and in reports.
+    [[nodiscard]] std::vector<std::string> clean(const std::string& name,
+                                                 std::vector<std::string> texts) const {
+        for (const std::string& text : texts) {
+            if (traces::find_unprintable(text, "\t\n\r") == std::string::npos) continue;
+            fail(name, "expected texts in UTF-8 without control characters, found \"" +
+                           traces::shortened(text, 80) + "\"");
+        }
+        return texts;
+    }
     template <class Get>
     auto read(const std::string& name, const char* kind, Get get) const -> decltype(get()) {
         try {
@@ -144,11 +161,10 @@ Hdf5File open_results(const fs::path& folder) {
 
 /// Before anything else: another version may have put other things under the same names.
 void check_version(const Reader& root, const std::string& file) {
-    const auto version = root.attribute(
-        "version", [](const Hdf5Group& g, const std::string& n) { return g.text_attribute(n); });
+    const std::string version = root.text_attribute("version");
     if (version == program_version()) return;
     throw ReadError(fmt::format("{} was written by headroom {}, and this is headroom {}: {}", file,
-                                version, program_version(), kRunAgain));
+                                traces::shortened(version, 40), program_version(), kRunAgain));
 }
 
 metrics::TimeSeries read_series(const Reader& series) {
@@ -178,7 +194,8 @@ control::Decision::Outcome outcome_of(const Reader& decisions, const std::string
     for (const Outcome outcome : {Outcome::changed, Outcome::blocked, Outcome::unchanged}) {
         if (text == to_string(outcome)) return outcome;
     }
-    decisions.fail("outcome", "expected changed, blocked or unchanged, found \"" + text + "\"");
+    decisions.fail("outcome", "expected changed, blocked or unchanged, found \"" +
+                                  traces::shortened(text, 80) + "\"");
 }
 
 void read_decisions(const Reader& root, StoredRun& run) {
@@ -219,7 +236,8 @@ std::vector<std::uint32_t> service_places(const Reader& group, const StoredRun& 
     for (const std::string& name : group.texts("service_names")) {
         const auto found = std::lower_bound(run.services.begin(), run.services.end(), name);
         if (found == run.services.end() || *found != name) {
-            group.fail("service_names", "expected a name of /services, found \"" + name + "\"");
+            group.fail("service_names", "expected a name of /services, found \"" +
+                                            traces::shortened(name, 80) + "\"");
         }
         places.push_back(static_cast<std::uint32_t>(found - run.services.begin()));
     }
@@ -261,7 +279,6 @@ StoredRun read_results(const fs::path& folder) {
     const std::string name = (folder / kResultsFile).string();
     const Reader root(file.root(), name, "/");
     check_version(root, name);
-    const auto text = [](const Hdf5Group& g, const std::string& n) { return g.text_attribute(n); };
     const auto integer = [](const Hdf5Group& g, const std::string& n) {
         return g.integer_attribute(n);
     };
@@ -269,8 +286,8 @@ StoredRun read_results(const fs::path& folder) {
         return g.number_attribute(n);
     };
     StoredRun run;
-    run.scenario = root.attribute("scenario", text);
-    run.digest = root.attribute("digest", text);
+    run.scenario = root.text_attribute("scenario");
+    run.digest = root.text_attribute("digest");
     run.seed = root.attribute("seed", integer);
     run.end = root.moment("simulated_s", root.attribute("simulated_s", number));
     read_services(root, run);

@@ -1,5 +1,7 @@
 #include "scenarios/catalogue/catalogue_reader.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -23,6 +25,8 @@ constexpr std::int64_t kLargestHeadSize = 1000;
 constexpr std::int64_t kLargestExperts = 10'000;
 constexpr std::int64_t kLargestShared = 100;
 constexpr double kParameterTolerance = 0.02;
+constexpr double kMostWatts = 1e6;
+constexpr double kMostDollars = 1e6;  // an hour
 
 /// Reads {"schema": 1, [more,] "<table>": {id: {fields}}}; `more` reads further fields of the top.
 template <class Entry>
@@ -67,6 +71,13 @@ template <class Entry>
     return serving::LinkKind::pcie;
 }
 
+/// What becomes a whole number of thousandths or millionths must fit into one.
+double at_most(Fields& fields, const char* name, double value, double most) {
+    if (value <= most) return value;
+    fields.complain(name, fmt::format("expected at most {}, found {:.6g}", most, value));
+    return most;
+}
+
 void read_gpu(GpuEntry& gpu, Fields& fields) {
     gpu.name = fields.text("name");
     gpu.spec.memory = Bytes{fields.integer("memory_bytes", 1)};
@@ -78,7 +89,7 @@ void read_gpu(GpuEntry& gpu, Fields& fields) {
     gpu.spec.link_bytes_per_s = fields.rate("link_bytes_per_s");
     gpu.spec.compute_capability = fields.integer("compute_capability", 0, 1000);
     gpu.spec.idle_watts = fields.amount("idle_watts");
-    gpu.spec.peak_watts = fields.rate("peak_watts");
+    gpu.spec.peak_watts = at_most(fields, "peak_watts", fields.rate("peak_watts"), kMostWatts);
     if (gpu.spec.peak_watts < gpu.spec.idle_watts) {
         fields.complain("peak_watts", "expected no less than idle_watts");
     }
@@ -158,16 +169,17 @@ void read_network(NetworkEntry& entry, Fields& fields) {
 }
 
 /// Micro-dollars, to the nearest.
-[[nodiscard]] Money to_money(double dollars) {
+[[nodiscard]] Money read_price(Fields& fields, const char* name) {
+    const double dollars = at_most(fields, name, fields.rate(name), kMostDollars);
     return Money{static_cast<std::int64_t>(std::llround(dollars * 1e6))};
 }
 
 void read_prices(InstanceTypeEntry& type, Fields& fields) {
     if (fields.has_optional("price_usd_per_hour")) {
-        type.price_per_hour = to_money(fields.rate("price_usd_per_hour"));
+        type.price_per_hour = read_price(fields, "price_usd_per_hour");
     }
     if (fields.has_optional("spot_price_usd_per_hour")) {
-        type.spot_price_per_hour = to_money(fields.rate("spot_price_usd_per_hour"));
+        type.spot_price_per_hour = read_price(fields, "spot_price_usd_per_hour");
     }
     const bool dated = fields.has_optional("price_date");
     if (dated || type.price_per_hour || type.spot_price_per_hour) {

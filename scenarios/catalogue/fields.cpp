@@ -4,12 +4,19 @@
 #include <nlohmann/json.hpp>
 
 #include "scenarios/nearest_name.hpp"
+#include "traces/readers/printable_text.hpp"
 
 namespace headroom::scenarios {
 
 using Json = nlohmann::json;
 
 namespace {
+
+/// As much of a value as a message needs.
+[[nodiscard]] std::string and_found(const Json& value) {
+    constexpr std::size_t kShown = 200;
+    return ", found " + traces::shortened(value.dump(), kShown);
+}
 
 [[nodiscard]] bool whole_within(const Json& value, std::int64_t low, std::int64_t high) {
     return value.is_number_integer() && value.get<double>() >= static_cast<double>(low) &&
@@ -45,7 +52,7 @@ std::int64_t Fields::integer(const char* name, std::int64_t low, std::int64_t hi
     const Json* value = take(name);
     if (value == nullptr) return low;
     if (!whole_within(*value, low, high)) {
-        complain(name, whole_expectation(low, high) + ", found " + value->dump());
+        complain(name, whole_expectation(low, high) + and_found(*value));
         return low;
     }
     return value->get<std::int64_t>();
@@ -55,7 +62,7 @@ double Fields::number(const char* name, double low, const char* expectation) {
     const Json* value = take(name);
     if (value == nullptr) return low;
     if (!finite_from(*value, low)) {
-        complain(name, std::string("expected ") + expectation + ", found " + value->dump());
+        complain(name, std::string("expected ") + expectation + and_found(*value));
         return low;
     }
     return value->get<double>();
@@ -65,7 +72,7 @@ std::string Fields::text(const char* name) {
     const Json* value = take(name);
     if (value == nullptr) return {};
     if (!value->is_string() || value->get_ref<const std::string&>().empty()) {
-        complain(name, "expected a text, found " + value->dump());
+        complain(name, "expected a text" + and_found(*value));
         return {};
     }
     return value->get<std::string>();
@@ -88,7 +95,7 @@ std::string Fields::one_of(const char* name, const std::vector<std::string>& cho
 bool Fields::boolean(const char* name) {
     const Json* value = take(name);
     if (value != nullptr && value->is_boolean()) return value->get<bool>();
-    if (value != nullptr) complain(name, "expected true or false, found " + value->dump());
+    if (value != nullptr) complain(name, "expected true or false" + and_found(*value));
     return false;
 }
 
@@ -105,7 +112,7 @@ std::vector<std::int64_t> Fields::integers(const char* name, std::int64_t low) {
         }
         right = false;
         complain_at(join_pointer(join_pointer(pointer_, name), std::to_string(i)),
-                    whole_expectation(low, kLargest) + ", found " + value.dump());
+                    whole_expectation(low, kLargest) + and_found(value));
     }
     if (!right) numbers.clear();
     return numbers;
@@ -124,7 +131,7 @@ std::vector<double> Fields::rates(const char* name) {
         }
         right = false;
         complain_at(join_pointer(join_pointer(pointer_, name), std::to_string(i)),
-                    "expected a finite number above 0, found " + value.dump());
+                    "expected a finite number above 0" + and_found(value));
     }
     if (!right) numbers.clear();
     return numbers;
@@ -141,7 +148,7 @@ void Fields::nested(const char* name, const std::function<void(Fields&)>& body) 
 void Fields::each(const char* name, const std::function<void(Fields&)>& body) {
     const Json* list = take(name);
     if (list == nullptr) return;
-    if (!list->is_array()) return complain(name, "expected a list, found " + list->dump());
+    if (!list->is_array()) return complain(name, "expected a list" + and_found(*list));
     const std::string pointer = join_pointer(pointer_, name);
     for (std::size_t i = 0; i < list->size(); ++i) {
         Fields inner(document_, join_pointer(pointer, std::to_string(i)), (*list)[i], diagnostics_);
@@ -185,7 +192,7 @@ const Json* Fields::take_list(const char* name) {
     const Json* list = take(name);
     if (list == nullptr) return nullptr;
     if (list->is_array() && !list->empty()) return list;
-    complain(name, "expected a list of numbers, found " + list->dump());
+    complain(name, "expected a list of numbers" + and_found(*list));
     return nullptr;
 }
 

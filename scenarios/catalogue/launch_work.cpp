@@ -30,15 +30,15 @@ LaunchWork gemm_launch(std::int64_t n, std::int64_t k, std::int64_t m, bool fp8)
 LaunchWork decode_attention_launch(const AttentionHeads& heads, std::int64_t batch,
                                    std::int64_t context) {
     const double attended = number(batch) * number(context);
-    const double query_values = number(heads.query_heads * heads.head_size);
-    const double kv_values = number(heads.kv_heads * heads.head_size);
+    const double query_values = number(heads.query_heads) * number(heads.head_size);
+    const double kv_values = number(heads.kv_heads) * number(heads.head_size);
     return {.flop = 4 * attended * query_values,
             .bytes = kBf16Bytes * (2 * attended * kv_values + 2 * number(batch) * query_values)};
 }
 
 LaunchWork prefill_attention_launch(const AttentionHeads& heads, std::int64_t tokens) {
-    const double query_values = number(heads.query_heads * heads.head_size);
-    const double kv_values = number(heads.kv_heads * heads.head_size);
+    const double query_values = number(heads.query_heads) * number(heads.head_size);
+    const double kv_values = number(heads.kv_heads) * number(heads.head_size);
     return {.flop = 2 * number(tokens) * number(tokens) * query_values,
             .bytes = kBf16Bytes * 2 * number(tokens) * (query_values + kv_values)};
 }
@@ -48,7 +48,8 @@ LaunchWork rmsnorm_residual_launch(std::int64_t tokens, std::int64_t width) {
 }
 
 LaunchWork rope_kv_append_launch(const AttentionHeads& heads, std::int64_t tokens) {
-    const double values = number((heads.query_heads + 2 * heads.kv_heads) * heads.head_size);
+    const double values =
+        (number(heads.query_heads) + 2 * number(heads.kv_heads)) * number(heads.head_size);
     return streamed(2 * number(tokens) * values);
 }
 

@@ -241,7 +241,7 @@ void read_observed(Fields& top, ProfileFile& profile) {
     observed.front_end = read_seconds(top, "front_end_s", 0, kLongestIterationS);
     if (!top.has_optional("fit")) return;
     const nlohmann::json* fit = top.take("fit");
-    if (!fit->is_object()) return top.complain("fit", "expected an object, found " + fit->dump());
+    if (!fit->is_object()) return top.complain("fit", "expected an object");
     observed.fit = std::make_shared<const nlohmann::json>(*fit);
 }
 

@@ -139,12 +139,15 @@ class CsvColumns final : public TraceFormat {
                 missing.emplace_back(known.name);
             }
         }
+        std::size_t told = 0;
         for (const std::string_view field : fields_) {
             bool is_known = false;
             for (const ColumnName& known : kNames) is_known = is_known || known.name == field;
             if (is_known) continue;
             const std::string near = nearest_name(field, missing);
-            if (!near.empty()) message += "; the nearest to " + quoted(field) + " is " + near;
+            if (near.empty()) continue;
+            message += "; the nearest to " + quoted(field) + " is " + near;
+            if (++told == missing.size()) break;
         }
         message += ". Other formats:";
         for (const auto& [name, entry] : Registry<TraceFormat>::instance().entries()) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "traces/readers/printable_text.hpp"
+
 namespace headroom::traces {
 
 namespace {
@@ -48,10 +50,10 @@ std::unique_ptr<TraceFormat> choose_format(const std::string& name, std::string_
     if (!name.empty()) {
         const auto* entry = formats.find(name);
         if (entry == nullptr) {
-            message = "the format " + quoted(name) + " is not known; expected one of:";
+            message = "the format " + traces::quoted(name) + " is not known; expected one of:";
             for (const std::string& known : format_names()) message += " " + known;
             const std::string near = nearest_name(name, format_names());
-            if (!near.empty()) message += "; the nearest is " + quoted(near);
+            if (!near.empty()) message += "; the nearest is " + traces::quoted(near);
             return nullptr;
         }
         chosen = name;
@@ -100,21 +102,18 @@ void split_csv(std::string_view line, std::vector<std::string_view>& fields) {
 
 std::string quoted(std::string_view text) {
     constexpr std::size_t kShown = 80;
-    std::string out = "'";
-    for (const char c : text.substr(0, kShown)) {
-        const auto byte = static_cast<unsigned char>(c);
-        out += byte < 0x20 || byte == 0x7f ? '?' : c;
-    }
-    if (text.size() > kShown) out += "...";
-    return out + "'";
+    return "'" + shortened(text, kShown) + "'";
 }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
     std::string best;
     std::size_t least = 0;
     for (const std::string& candidate : candidates) {
+        // At least so many letters are too many or too few; a line of a file may be one long name.
+        const std::size_t longer = std::max(candidate.size(), name.size());
+        if ((longer - std::min(candidate.size(), name.size())) * 2 > longer) continue;
         const std::size_t distance = edit_distance(name, candidate);
-        if (distance * 2 > std::max(candidate.size(), name.size())) continue;
+        if (distance * 2 > longer) continue;
         if (best.empty() || distance < least) {
             best = candidate;
             least = distance;

@@ -26,9 +26,7 @@ void TraceReader::advance() {
         if (options_.window && since_start >= *options_.window) return;
         const Duration scaled = scale_(since_start);
         const Duration most = Time::horizon_limit().since_start() - options_.delay;
-        const Duration end =
-            (options_.end ? *options_.end : Time::max()).since_start() - options_.delay;
-        if (scaled >= end) return;
+        if (options_.end && scaled >= options_.end->since_start() - options_.delay) return;
         if (scaled > most) {
             error_ = file_->where() +
                      "an arrival more than 100 days after the start once scaled and delayed; "
