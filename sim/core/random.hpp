@@ -43,8 +43,8 @@ class RandomStream {
         return {static_cast<std::uint64_t>(block[0]) | static_cast<std::uint64_t>(block[1]) << 32,
                 static_cast<std::uint64_t>(block[2]) | static_cast<std::uint64_t>(block[3]) << 32};
     }
-    /// The draws from 2 * first_pair on: what as many calls of bits2() would return, at a third of
-    /// their cost.
+    /// The draws from 2 * first_pair on: what as many calls of bits2() would return, with half as
+    /// many instructions.
     static constexpr std::size_t kBlocks = 8;
     void fill(std::uint64_t index, std::uint64_t first_pair,
               std::array<std::uint64_t, 2 * kBlocks>& draws) const;
@@ -69,7 +69,7 @@ class RandomStream {
     r123::Philox4x32::key_type key_{};
 };
 
-/// The draws uniform(index, 0), uniform(index, 1), ... of a stream in their order, at a fifth of
+/// The draws uniform(index, 0), uniform(index, 1), ... of a stream in their order, at a quarter of
 /// the cost of asking for each: one block of the generator holds two, and some blocks are made at
 /// once.
 class UniformSequence {
