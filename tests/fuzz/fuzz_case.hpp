@@ -7,8 +7,8 @@
 ///
 /// A case is named by family, seed and number, whatever HEADROOM_TEST_SCALE is; that and the input
 /// are printed with a failed check, an abort, a crash, a report of a sanitizer and a case that
-/// takes longer than kMostSeconds. HEADROOM_FUZZ_SEED chooses other cases (1), HEADROOM_FUZZ_CASE
-/// one of them alone. After each case the program's peak of memory must be below
+/// takes more than kMostSeconds of processor time. HEADROOM_FUZZ_SEED chooses other cases (1),
+/// HEADROOM_FUZZ_CASE one of them alone. After each case the program's peak of memory must be below
 /// kMostResidentBytes: inputs are small, so a reader that needs more believes what a file says of
 /// sizes.
 #pragma once
