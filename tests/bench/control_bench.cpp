@@ -89,6 +89,7 @@ SimulationSpec idle_services(std::uint32_t services, Duration duration) {
 void autoscalers(benchmark::State& state) {
     const auto services = static_cast<std::uint32_t>(state.range(0));
     const Duration day = Duration::hours(24);
+    const PeakMemory peak;
     const double start = cpu_seconds();
     for (auto _ : state) {
         const SimulationResult result = Simulation(idle_services(services, day)).run({});
@@ -98,7 +99,7 @@ void autoscalers(benchmark::State& state) {
     const std::int64_t ticks = state.range(0) * (day / kTick);
     state.counters["CPU s"] = used;
     state.counters["ticks/CPU-s"] = static_cast<double>(ticks) / used;
-    state.counters["peak MB"] = peak_megabytes();
+    state.counters["peak MB"] = peak.megabytes();
 }
 
 BENCHMARK(autoscalers)->Arg(500)->Arg(5000)->Iterations(1)->Unit(benchmark::kMillisecond);
