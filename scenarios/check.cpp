@@ -10,7 +10,7 @@
 #include "scenarios/quantities.hpp"
 #include "sim/control/deployment.hpp"
 #include "sim/core/ascii.hpp"
-#include "traces/readers/printable_text.hpp"
+#include "sim/core/printable_text.hpp"
 
 namespace headroom::scenarios {
 
@@ -22,7 +22,7 @@ std::string found(const json& value) {
     if (value.is_object()) return "an object";
     if (value.is_array()) return "an array";
     const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-    return text.size() <= 60 ? text : traces::shortened(text, 57);
+    return text.size() <= 60 ? text : shortened(text, 57);
 }
 
 std::string list_of(const std::vector<std::string>& names) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "traces/readers/printable_text.hpp"
+#include "sim/core/printable_text.hpp"
 
 namespace headroom::scenarios {
 
@@ -16,7 +16,7 @@ constexpr std::size_t kLongestMessage = 2000;
 }  // namespace
 
 std::string Diagnostic::text() const {
-    std::string out = traces::shortened(where.file, kLongestPart);
+    std::string out = shortened(where.file, kLongestPart);
     if (where.line > 0) {
         out += ":" + std::to_string(where.line);
         if (pointer.empty() && where.column > 0) out += ":" + std::to_string(where.column);
@@ -25,8 +25,8 @@ std::string Diagnostic::text() const {
     // "--set /x/y: /x/y: ..." would say the pointer twice.
     const bool said = where.line == 0 && where.file.size() > pointer.size() &&
                       where.file.substr(where.file.size() - pointer.size()) == pointer;
-    if (!pointer.empty() && !said) out += traces::shortened(pointer, kLongestPart) + ": ";
-    return out + traces::shortened(message, kLongestMessage);
+    if (!pointer.empty() && !said) out += shortened(pointer, kLongestPart) + ": ";
+    return out + shortened(message, kLongestMessage);
 }
 
 void sort_diagnostics(Diagnostics& diagnostics) {

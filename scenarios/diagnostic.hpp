@@ -28,7 +28,7 @@ struct Diagnostic {
     std::string message;
 
     /// "file:line: /pointer: message"; with the column where there is no pointer (a syntax error).
-    /// Printable (traces/readers/printable_text.hpp), whatever a file says, and of a bounded
+    /// Printable (sim/core/printable_text.hpp), whatever a file says, and of a bounded
     /// length.
     [[nodiscard]] std::string text() const;
 };

@@ -1,5 +1,4 @@
 #include "scenarios/located_json.hpp"
-#include "sim/core/ascii.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -10,7 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "traces/readers/printable_text.hpp"
+#include "sim/core/ascii.hpp"
+#include "sim/core/printable_text.hpp"
 
 namespace headroom::scenarios {
 
@@ -131,15 +131,15 @@ class Parser {
             std::string key;
             if (!parse_string(key) || !skip_blanks()) return false;
             if (at_ >= text_.size() || text_[at_] != ':') {
-                return fail("expected ':' after the key \"" +
-                            traces::shortened(key, kShownOfToken) + "\", found " + found());
+                return fail("expected ':' after the key \"" + shortened(key, kShownOfToken) +
+                            "\", found " + found());
             }
             ++at_;
             const std::string below = join_pointer(pointer, key);
             if (below.size() > kLongestPointer) {
                 return fail_at(key_at, "expected keys of at most 1000 bytes on the way to a value");
             }
-            if (traces::find_unprintable(key) != std::string::npos) {
+            if (find_unprintable(key) != std::string::npos) {
                 return fail_at(key_at, "expected a key without control characters");
             }
             if (out.contains(key)) {
@@ -221,7 +221,7 @@ class Parser {
                            "\\b \\f \\n \\r \\t \\uXXXX), found something else");
         }
         out = decoded.get<std::string>();
-        if (traces::find_unprintable(out, "\t\n\r") != std::string::npos) {
+        if (find_unprintable(out, "\t\n\r") != std::string::npos) {
             return fail_at(begin,
                            "expected a string without control characters other than \\t, \\n "
                            "and \\r");
@@ -245,7 +245,7 @@ class Parser {
             std::int64_t whole = 0;
             if (std::from_chars(token.data(), last, whole).ec != std::errc{}) {
                 return fail_at(begin, "expected a whole number of at most 63 bits, found '" +
-                                          traces::shortened(token, kShownOfToken) + "'");
+                                          shortened(token, kShownOfToken) + "'");
             }
             out = whole;
             return true;
@@ -253,7 +253,7 @@ class Parser {
         double number = 0;
         if (std::from_chars(token.data(), last, number).ec != std::errc{}) {
             return fail_at(begin, "expected a number within the range of a double, found '" +
-                                      traces::shortened(token, kShownOfToken) + "'");
+                                      shortened(token, kShownOfToken) + "'");
         }
         constexpr double kExact = 9007199254740992.0;  // 2^53
         if (number == std::trunc(number) && std::fabs(number) <= kExact) {

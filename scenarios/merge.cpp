@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "scenarios/nearest_name.hpp"
-#include "traces/readers/printable_text.hpp"
+#include "sim/core/printable_text.hpp"
 
 namespace headroom::scenarios {
 
@@ -162,8 +162,8 @@ class Assignment {
         pointer_ = std::string(text.substr(0, equals));
         if (!has_value_) return;
         const std::string_view value = text.substr(equals + 1);
-        is_text_ = traces::find_unprintable(pointer_) == std::string_view::npos &&
-                   traces::find_unprintable(value, "\t\n\r") == std::string_view::npos;
+        is_text_ = find_unprintable(pointer_) == std::string_view::npos &&
+                   find_unprintable(value, "\t\n\r") == std::string_view::npos;
         value_ = parse(value);
     }
 

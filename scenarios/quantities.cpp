@@ -1,9 +1,10 @@
 #include "scenarios/quantities.hpp"
-#include "sim/core/ascii.hpp"
 
 #include <algorithm>
 #include <array>
 #include <limits>
+
+#include "sim/core/ascii.hpp"
 
 namespace headroom::scenarios {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "scenarios/nearest_name.hpp"
-#include "traces/readers/printable_text.hpp"
+#include "sim/core/printable_text.hpp"
 
 namespace headroom::scenarios {
 
@@ -38,7 +38,7 @@ bool override_trace(LocatedJson& document, const std::string& argument, Diagnost
         return false;
     };
     // It becomes a part of the scenario, which is JSON.
-    if (traces::find_unprintable(argument) != std::string::npos) {
+    if (find_unprintable(argument) != std::string::npos) {
         return refuse("expected a path in UTF-8 without control characters");
     }
     json& top = document.value();

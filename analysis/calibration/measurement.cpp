@@ -11,7 +11,7 @@
 
 #include "scenarios/catalogue/fields.hpp"
 #include "scenarios/located_json.hpp"
-#include "traces/readers/printable_text.hpp"
+#include "sim/core/printable_text.hpp"
 
 namespace headroom::analysis {
 
@@ -32,8 +32,7 @@ std::string any_text(Fields& fields, const char* name) {
     const nlohmann::json* value = fields.take(name);
     if (value == nullptr) return {};
     if (value->is_string()) return value->get<std::string>();
-    fields.complain(name,
-                    "expected a text, found " + traces::shortened(value->dump(), kShownOfText));
+    fields.complain(name, "expected a text, found " + shortened(value->dump(), kShownOfText));
     return {};
 }
 
@@ -208,7 +207,7 @@ void add_warnings(const Checked& checked, Measurement& out) {
     }
     if (!out.environment.throttling.empty()) {
         out.warnings.push_back("the device throttled: " +
-                               traces::shortened(out.environment.throttling, kShownOfText));
+                               shortened(out.environment.throttling, kShownOfText));
     }
     if (out.largest_drift > kNotableDrift) {
         out.warnings.push_back(fmt::format("the anchor product drifted by {:.1f} % during the run",

@@ -13,7 +13,7 @@
 #include "analysis/results/version.hpp"
 #include "scenarios/diagnostic.hpp"
 #include "scenarios/nearest_name.hpp"
-#include "traces/readers/printable_text.hpp"
+#include "sim/core/printable_text.hpp"
 
 namespace headroom::analysis {
 
@@ -98,9 +98,9 @@ class Reader {
     [[nodiscard]] std::vector<std::string> clean(const std::string& name,
                                                  std::vector<std::string> texts) const {
         for (const std::string& text : texts) {
-            if (traces::find_unprintable(text, "\t\n\r") == std::string::npos) continue;
+            if (find_unprintable(text, "\t\n\r") == std::string::npos) continue;
             fail(name, "expected texts in UTF-8 without control characters, found \"" +
-                           traces::shortened(text, 80) + "\"");
+                           shortened(text, 80) + "\"");
         }
         return texts;
     }
@@ -164,7 +164,7 @@ void check_version(const Reader& root, const std::string& file) {
     const std::string version = root.text_attribute("version");
     if (version == program_version()) return;
     throw ReadError(fmt::format("{} was written by headroom {}, and this is headroom {}: {}", file,
-                                traces::shortened(version, 40), program_version(), kRunAgain));
+                                shortened(version, 40), program_version(), kRunAgain));
 }
 
 metrics::TimeSeries read_series(const Reader& series) {
@@ -194,8 +194,8 @@ control::Decision::Outcome outcome_of(const Reader& decisions, const std::string
     for (const Outcome outcome : {Outcome::changed, Outcome::blocked, Outcome::unchanged}) {
         if (text == to_string(outcome)) return outcome;
     }
-    decisions.fail("outcome", "expected changed, blocked or unchanged, found \"" +
-                                  traces::shortened(text, 80) + "\"");
+    decisions.fail("outcome",
+                   "expected changed, blocked or unchanged, found \"" + shortened(text, 80) + "\"");
 }
 
 void read_decisions(const Reader& root, StoredRun& run) {
@@ -236,8 +236,8 @@ std::vector<std::uint32_t> service_places(const Reader& group, const StoredRun& 
     for (const std::string& name : group.texts("service_names")) {
         const auto found = std::lower_bound(run.services.begin(), run.services.end(), name);
         if (found == run.services.end() || *found != name) {
-            group.fail("service_names", "expected a name of /services, found \"" +
-                                            traces::shortened(name, 80) + "\"");
+            group.fail("service_names",
+                       "expected a name of /services, found \"" + shortened(name, 80) + "\"");
         }
         places.push_back(static_cast<std::uint32_t>(found - run.services.begin()));
     }

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "scenarios/nearest_name.hpp"
-#include "traces/readers/printable_text.hpp"
+#include "sim/core/printable_text.hpp"
 
 namespace headroom::scenarios {
 
@@ -15,7 +15,7 @@ namespace {
 /// As much of a value as a message needs.
 [[nodiscard]] std::string and_found(const Json& value) {
     constexpr std::size_t kShown = 200;
-    return ", found " + traces::shortened(value.dump(), kShown);
+    return ", found " + shortened(value.dump(), kShown);
 }
 
 [[nodiscard]] bool whole_within(const Json& value, std::int64_t low, std::int64_t high) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "traces/readers/printable_text.hpp"
+#include "sim/core/printable_text.hpp"
 
 namespace headroom::traces {
 

@@ -1,6 +1,6 @@
-#include "traces/readers/printable_text.hpp"
+#include "sim/core/printable_text.hpp"
 
-namespace headroom::traces {
+namespace headroom {
 
 namespace {
 
@@ -63,4 +63,4 @@ std::string shortened(std::string_view text, std::size_t bytes) {
     return printable(beginning_of(text, bytes)) + (text.size() > bytes ? "..." : "");
 }
 
-}  // namespace headroom::traces
+}  // namespace headroom

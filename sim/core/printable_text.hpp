@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-namespace headroom::traces {
+namespace headroom {
 
 /// The place of the first byte that is not part of a printable character nor one of `allowed`;
 /// npos: there is none.
@@ -26,4 +26,4 @@ namespace headroom::traces {
 /// The same, printable, with "..." behind it where something was left out.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t bytes);
 
-}  // namespace headroom::traces
+}  // namespace headroom
