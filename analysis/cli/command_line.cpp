@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -135,6 +136,9 @@ int run_command_line(int argc, const char* const* argv) {
         return kExitBadInput;
     } catch (const WriteError& error) {
         print_note(error.what());
+        return kExitUnfinished;
+    } catch (const std::bad_alloc&) {
+        print_note("could not finish: out of memory");
         return kExitUnfinished;
     } catch (const std::exception& error) {
         print_note(std::string("could not finish: ") + error.what());

@@ -1,9 +1,11 @@
 #include "analysis/experiments/check_suite.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -124,6 +126,7 @@ class Suite {
             work.scenario = std::move(loaded.scenario);
             if (!work.scenario) return add_error(check, "load", std::move(loaded.diagnostics));
             check.name = work.scenario->name;
+            check.warnings = work.scenario->warnings;
         } else if (check.kind == CheckFile::Kind::rule_test) {
             auto loaded = scenarios::load_rule_test(check.path, load);
             work.rule = std::move(loaded.test);
@@ -149,8 +152,14 @@ class Suite {
     }
 
     void carry_out(Work& work) {
-        if (work.scenario) run_scenario(work);
-        if (work.rule) run_rule_test(work);
+        try {
+            if (work.scenario) run_scenario(work);
+            if (work.rule) run_rule_test(work);
+        } catch (const std::bad_alloc&) {
+            add_error(work.check, "run", {message_at(work.check.path, 0, "out of memory")});
+        } catch (const std::exception& problem) {
+            add_error(work.check, "run", {message_at(work.check.path, 0, problem.what())});
+        }
         work.scenario.reset();
         work.rule.reset();
     }
@@ -268,12 +277,14 @@ class Suite {
     }
 
     void store_baselines() {
+        FileReplacements files;
         for (const Work& work : work_) {
             if (work.baseline_path.empty()) continue;
             std::error_code error;
             fs::create_directories(*options_.baseline, error);
-            replace_text_file(work.baseline_path, work.baseline_text);
+            files.add(work.baseline_path, work.baseline_text);
         }
+        files.commit();
     }
 
     const SuiteOptions& options_;

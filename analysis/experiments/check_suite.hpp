@@ -7,11 +7,11 @@
 ///
 /// A check *fails* when something expected does not hold, when a scenario checks nothing, or when
 /// its baseline differs or is missing; it is an *error* when it cannot be carried out: a file with
-/// mistakes, two scenarios of one name, a trace that turns out bad, a baseline that cannot be
-/// compared. An error ends its own check only.
+/// mistakes, two scenarios of one name, a trace that turns out bad, memory that does not suffice, a
+/// baseline that cannot be compared. An error ends its own check only.
 ///
 /// Checks run on `jobs` threads; the result is in the order of the files and, but for the times,
-/// does not depend on them. Baselines are written when all checks have ended, or not at all.
+/// does not depend on them. Baselines are written when all checks have ended, all or none.
 /// Memory: the loaded scenarios, and the runs in hand.
 #pragma once
 
@@ -50,7 +50,8 @@ struct Check {
     std::string name;
     CheckFile::Kind kind = CheckFile::Kind::scenario;
     std::vector<CheckCase> cases{};
-    double wall_s = 0;  ///< the one thing that varies
+    double wall_s = 0;                    ///< the one thing that varies
+    std::vector<std::string> warnings{};  ///< of a scenario; they change no verdict
 
     [[nodiscard]] CheckStatus status() const;
     [[nodiscard]] std::size_t count(CheckStatus status) const;  ///< cases

@@ -112,6 +112,7 @@ Json check_entry(const Check& check) {
     out["name"] = check.name;
     out["kind"] = kind_of(check);
     out["status"] = to_string(check.status());
+    out["warnings"] = check.warnings;
     out["cases"] = Json::array();
     for (const CheckCase& one : check.cases) {
         Json messages = Json::array();
@@ -171,6 +172,11 @@ std::string check_table(const SuiteResult& result, const TextStyle& style, bool 
                 out += wrap(std::string(indent, ' ') + line, style.width, indent + 2) + "\n";
             }
         }
+        for (const std::string& warning : check.warnings) {
+            out +=
+                wrap(std::string(kIndent, ' ') + "warning: " + warning, style.width, kIndent + 2) +
+                "\n";
+        }
     }
     if (verbose) {
         for (const LeftOut& file : result.left_out) {
@@ -196,7 +202,7 @@ std::string check_markdown(const SuiteResult& result) {
                            escaped(title_of(check)), escaped(verdict_of(check)));
     }
     for (const Check& check : result.checks) {
-        if (check.status() == CheckStatus::passed) continue;
+        if (check.status() == CheckStatus::passed && check.warnings.empty()) continue;
         out += "\n**" + escaped(title_of(check)) + "**\n\n";
         for (const CheckCase& one : check.cases) {
             const bool named = names_its_cases(check);
@@ -206,6 +212,9 @@ std::string check_markdown(const SuiteResult& result) {
             for (const std::string& line : lines_of(one, false)) {
                 out += (named ? "  - " : "- ") + escaped(line) + "\n";
             }
+        }
+        for (const std::string& warning : check.warnings) {
+            out += "- warning: " + escaped(warning) + "\n";
         }
     }
     return out;

@@ -31,11 +31,13 @@ std::string escaped(std::string_view text, bool property) {
     return out;
 }
 
-std::string annotation(const scenarios::Diagnostic& message, const std::string& title) {
+/// `level`: "error" or "warning".
+std::string annotation(const char* level, const scenarios::Diagnostic& message,
+                       const std::string& title) {
     const scenarios::Location& where = message.where;
     // An option of the command line is no file to show a message at.
     const bool is_file = where.file.substr(0, 2) != "--";
-    std::string out = "::error ";
+    std::string out = "::" + std::string(level) + " ";
     if (is_file) out += "file=" + escaped(where.file, true) + ",";
     if (where.line > 0) out += "line=" + std::to_string(where.line) + ",";
     out += "title=" + escaped(title, true) + "::";
@@ -54,8 +56,11 @@ std::string github_annotations(const SuiteResult& result) {
                 check.kind == CheckFile::Kind::rule_test && one.status == CheckStatus::failed;
             const std::string title = named ? check.name + ": " + one.name : check.name;
             for (const scenarios::Diagnostic& message : one.messages) {
-                out += annotation(message, title);
+                out += annotation("error", message, title);
             }
+        }
+        for (const std::string& warning : check.warnings) {
+            out += annotation("warning", {{check.path, 0, 0}, "", warning}, check.name);
         }
     }
     return out;

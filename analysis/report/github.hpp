@@ -1,4 +1,5 @@
-/// What GitHub Actions shows of `headroom check`: an annotation at the line of each message.
+/// What GitHub Actions shows of `headroom check`: an annotation at the line of each message,
+/// and one for each warning.
 ///
 ///     ::error file=checks/chat.json,line=40,title=chat::replicas at 10m == 8: found 6
 ///

@@ -3,41 +3,12 @@
 #include <fmt/format.h>
 
 #include <cstddef>
-#include <cstdint>
+
+#include "sim/core/printable_text.hpp"
 
 namespace headroom::analysis {
 
 namespace {
-
-/// How many bytes of `text` are one character of UTF-8 that XML may hold; 0: none are.
-std::size_t character_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned first = byte(0);
-    if (first < 0x80) {
-        return first >= 0x20 || first == '\t' || first == '\n' || first == '\r' ? 1 : 0;
-    }
-    std::size_t length = 0;
-    std::uint32_t code = 0;
-    if ((first & 0xe0U) == 0xc0U) {
-        length = 2;
-        code = first & 0x1fU;
-    } else if ((first & 0xf0U) == 0xe0U) {
-        length = 3;
-        code = first & 0x0fU;
-    } else if ((first & 0xf8U) == 0xf0U) {
-        length = 4;
-        code = first & 0x07U;
-    }
-    if (length == 0 || text.size() < length) return 0;
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xc0U) != 0x80U) return 0;
-        code = code << 6U | (byte(i) & 0x3fU);
-    }
-    constexpr std::uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    if (code < kLeast[length] || code > 0x10ffff || surrogate) return 0;
-    return code == 0xfffe || code == 0xffff ? 0 : length;
-}
 
 std::string attribute(const char* name, std::string_view value) {
     return fmt::format(" {}=\"{}\"", name, xml_escaped(value));
@@ -88,32 +59,38 @@ std::string suite_element(const Check& check, std::size_t id, const std::string&
         out += case_element(check, one, time_s);
         time_s = 0;
     }
-    return out + "    <system-out></system-out>\n    <system-err></system-err>\n  </testsuite>\n";
+    std::string warnings;
+    for (const std::string& warning : check.warnings) warnings += "warning: " + warning + "\n";
+    return out + "    <system-out></system-out>\n    <system-err>" + xml_escaped(warnings) +
+           "</system-err>\n  </testsuite>\n";
 }
 
 }  // namespace
 
 std::string xml_escaped(std::string_view text) {
     std::string out;
-    while (!text.empty()) {
-        const std::size_t length = character_length(text);
-        const char c = text.front();
-        if (length == 0) {
-            out += '?';
-        } else if (c == '&') {
-            out += "&amp;";
-        } else if (c == '<') {
-            out += "&lt;";
-        } else if (c == '>') {
-            out += "&gt;";
-        } else if (c == '"') {
-            out += "&quot;";
-        } else if (c == '\n' || c == '\r' || c == '\t') {
-            out += fmt::format("&#{};", static_cast<int>(c));
-        } else {
-            out += text.substr(0, length);
+    for (const char c : printable(text, "\t\n\r")) {
+        switch (c) {
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\t':
+            case '\n':
+            case '\r':
+                out += fmt::format("&#{};", static_cast<int>(c));
+                break;
+            default:
+                out += c;
         }
-        text.remove_prefix(length == 0 ? 1 : length);
     }
     return out;
 }

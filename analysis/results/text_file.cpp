@@ -37,28 +37,48 @@ void write_text_file(const std::filesystem::path& path, std::string_view text) {
     file.close();
 }
 
-void replace_text_file(const std::filesystem::path& path, std::string_view text) {
+FileReplacements::~FileReplacements() {
+    std::error_code ignored;
+    for (const Replacement& one : replacements_) {
+        if (!one.sibling.empty()) std::filesystem::remove(one.sibling, ignored);
+    }
+}
+
+void FileReplacements::add(const std::filesystem::path& path, std::string_view text) {
     std::error_code unknown;
     const auto kind = std::filesystem::symlink_status(path, unknown).type();
     using Type = std::filesystem::file_type;
     if (kind != Type::regular && kind != Type::not_found && kind != Type::none) {
-        write_text_file(path, text);  // a device, a pipe, a link: nothing to put another file over
+        replacements_.push_back({path, {}, std::string(text)});
         return;
     }
-    std::filesystem::path partial = path;
-    partial += fmt::format(".partial-{}", ::getpid());
-    std::error_code error;
-    try {
-        write_text_file(partial, text);
-    } catch (...) {
-        std::filesystem::remove(partial, error);
-        throw;
+    std::filesystem::path sibling = path;
+    sibling += fmt::format(".partial-{}", ::getpid());
+    replacements_.push_back({path, sibling, {}});
+    write_text_file(sibling, text);
+}
+
+void FileReplacements::commit() {
+    for (Replacement& one : replacements_) {
+        if (one.sibling.empty()) {
+            write_text_file(one.path, one.text);
+            continue;
+        }
+        std::error_code error;
+        std::filesystem::rename(one.sibling, one.path, error);
+        if (error) {
+            throw WriteError(
+                fmt::format("cannot write {}: {}", one.path.string(), error.message()));
+        }
+        one.sibling.clear();
     }
-    std::filesystem::rename(partial, path, error);
-    if (!error) return;
-    const std::string reason = error.message();
-    std::filesystem::remove(partial, error);
-    throw WriteError(fmt::format("cannot write {}: {}", path.string(), reason));
+    replacements_.clear();
+}
+
+void replace_text_file(const std::filesystem::path& path, std::string_view text) {
+    FileReplacements files;
+    files.add(path, text);
+    files.commit();
 }
 
 void append_seconds(std::string& text, std::int64_t picoseconds) {

@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace headroom::analysis {
 
@@ -41,8 +42,37 @@ class TextFile {
 };
 
 void write_text_file(const std::filesystem::path& path, std::string_view text);
-/// The same by way of a sibling that is renamed: the file is the old one or the new one, never
-/// half. What is no regular file (a pipe, a device, a link) is written into instead.
+
+/// Files that are replaced together. add() writes each into a sibling, so that a full disk shows
+/// before any file has changed; commit() renames the siblings, in order: a file is the old one or
+/// the new one, never half. What is no regular file (a pipe, a device, a link) is written into
+/// instead. An object that goes away without commit() takes its siblings along. Errors throw
+/// WriteError.
+///
+///     FileReplacements files;
+///     files.add("baselines/a.json", text_a);
+///     files.add("baselines/b.json", text_b);
+///     files.commit();
+class FileReplacements {
+  public:
+    FileReplacements() = default;
+    ~FileReplacements();
+    FileReplacements(const FileReplacements&) = delete;
+    FileReplacements& operator=(const FileReplacements&) = delete;
+
+    void add(const std::filesystem::path& path, std::string_view text);
+    void commit();
+
+  private:
+    struct Replacement {
+        std::filesystem::path path;
+        std::filesystem::path sibling;  ///< empty: there is none, or no longer
+        std::string text;               ///< of what has no sibling
+    };
+    std::vector<Replacement> replacements_;
+};
+
+/// One file alone.
 void replace_text_file(const std::filesystem::path& path, std::string_view text);
 
 /// Seconds with all twelve decimals of a picosecond clock: "0.000000000001". Exact.

@@ -1,6 +1,8 @@
 #include "sim/core/printable_text.hpp"
 
-namespace headroom {
+#include <algorithm>
+
+namespace headroom::inline core {
 
 namespace {
 
@@ -19,7 +21,8 @@ std::size_t printable_size(std::string_view text) {
     const unsigned second = byte(1);
     const bool wrong = (first == 0xc2 && second < 0xa0) || (first == 0xe0 && second < 0xa0) ||
                        (first == 0xed && second >= 0xa0) || (first == 0xf0 && second < 0x90) ||
-                       (first == 0xf4 && second >= 0x90);
+                       (first == 0xf4 && second >= 0x90) ||
+                       (first == 0xef && second == 0xbf && byte(2) >= 0xbe);
     return wrong ? 0 : size;
 }
 
@@ -34,17 +37,17 @@ std::size_t find_unprintable(std::string_view text, std::string_view allowed) {
     return std::string_view::npos;
 }
 
-std::string printable(std::string_view text) {
+std::string printable(std::string_view text, std::string_view allowed) {
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
         const std::size_t size = printable_size(text);
-        if (size == 0) {
-            out += '?';
-        } else {
+        if (size > 0) {
             out += text.substr(0, size);
+        } else {
+            out += allowed.find(text.front()) == std::string_view::npos ? '?' : text.front();
         }
-        text.remove_prefix(size == 0 ? 1 : size);
+        text.remove_prefix(std::max<std::size_t>(size, 1));
     }
     return out;
 }
@@ -63,4 +66,4 @@ std::string shortened(std::string_view text, std::size_t bytes) {
     return printable(beginning_of(text, bytes)) + (text.size() > bytes ? "..." : "");
 }
 
-}  // namespace headroom
+}  // namespace headroom::inline core

@@ -135,6 +135,32 @@ TEST_CASE("check: two hundred small scenarios take seconds") {
     CHECK(r.wall < milliseconds(20'000));
 }
 
+#ifndef __SANITIZE_ADDRESS__  // which reserves more than any limit here
+TEST_CASE("check: a scenario that needs more memory than there is ends its own check only") {
+    const TemporaryDirectory scratch;
+    write_text(scratch / "checks/huge.json",
+               R"({"name": "huge", "duration": "1m",
+                   "services": {"web": {"simple": {"servers": 1}}},
+                   "sources": {"users": {"service": "web", "closed_loop": {"users": 10000000}}}})");
+    write_text(scratch / "checks/small.json",
+               named("small", R"("expect": {"requests.failed": "== 0"})"));
+    const std::string limited = "ulimit -v 600000; exec " HEADROOM_BINARY " ";
+    const std::string folder = scratch / "checks";
+    const RunResult r =
+        run_program("sh", {"-c", limited + "check --jobs 1 '" + folder + "'"}, outside_ci());
+    INFO(r.out << r.err);
+    CHECK(r.exit_code == 2);
+    CHECK(contains(r.out, "huge.json: out of memory\n"));
+    CHECK(contains(r.out, "pass   small"));
+
+    const RunResult alone = run_program(
+        "sh", {"-c", limited + "run '" + folder + "/huge.json' --out '" + (scratch / "out") + "'"});
+    CHECK(alone.exit_code == 3);
+    CHECK(contains(alone.err, "out of memory"));
+    CHECK_FALSE(fs::exists(scratch / "out"));
+}
+#endif
+
 TEST_CASE("check: Ctrl-C ends it with exit 3, and nothing is written") {
     const TemporaryDirectory scratch;
     write_text(scratch / "long.json",

@@ -29,7 +29,8 @@ SuiteResult example_suite() {
          "a",
          CheckFile::Kind::scenario,
          {{.name = "requests.failed == 0"}, {.name = kBaseline}},
-         0.25},
+         0.25,
+         {"service b gets no requests"}},
         {"checks/b.json",
          "b",
          CheckFile::Kind::scenario,
@@ -204,6 +205,7 @@ void check_against_schema(const XmlElement& root) {
 TEST_CASE("CheckReports: the table tells each check, and what did not hold below it") {
     CHECK(check_table(example_suite(), {.width = 80}, false) ==
           "pass   a              1 expectation, baseline\n"
+          "       warning: service b gets no requests\n"
           "FAIL   b              2 expectations: 1 failed\n"
           "       checks/b.json:7: replicas at 1m == 8: found 2\n"
           "FAIL   r              2 tests: 1 failed\n"
@@ -232,6 +234,8 @@ TEST_CASE("CheckReports: JSON holds every case and every message") {
     CHECK(json.at("passed") == 1);
     CHECK(json.at("failed") == 2);
     CHECK(json.at("errors") == 1);
+    CHECK(json.at("checks").at(0).at("warnings").at(0) == "service b gets no requests");
+    CHECK(json.at("checks").at(1).at("warnings").empty());
     CHECK(json.at("checks").at(1).at("cases").at(1).at("messages").at(0).at("line") == 7);
     CHECK(json.at("checks").at(2).at("kind") == "rule test");
     CHECK(json.at("checks").at(2).at("cases").at(0).at("description") == "or it flaps");
@@ -243,6 +247,7 @@ TEST_CASE("CheckReports: Markdown escapes what would mean something") {
     const std::string text = check_markdown(example_suite());
     CHECK(text.find("### headroom check: 4 checks: 1 passed, 2 failed, 1 error\n") == 0);
     CHECK(text.find("| **failed** | b | 2 expectations: 1 failed |\n") != std::string::npos);
+    CHECK(text.find("**a**\n\n- warning: service b gets no requests\n") != std::string::npos);
     CHECK(text.find("- keeps its pods: or it flaps\n"
                     "  - checks/r.json:4: replicas at 5m == 8: found \"2\" & \\<less\\>\n") !=
           std::string::npos);
@@ -256,6 +261,7 @@ TEST_CASE("CheckReports: JUnit XML has the form that its schemas ask for") {
     REQUIRE(reader.ok);
     check_against_schema(root);
     REQUIRE(root.children.size() == 4);
+    CHECK(root.children[0].children.back().text == "warning: service b gets no requests\n");
     const XmlElement& failed = root.children[2].children[1];
     CHECK(failed.attributes.at("classname") == "rule-test.r");
     CHECK(failed.children[0].name == "failure");
@@ -287,6 +293,7 @@ TEST_CASE("CheckReports: GitHub gets an annotation a message, escaped as its com
     result.checks[1].cases[1].messages[0] =
         message_at("checks/b,c:d.json", 7, "99 % held\nnot 100 %");
     CHECK(github_annotations(result) ==
+          "::warning file=checks/a.json,title=a::service b gets no requests\n"
           "::error file=checks/b%2Cc%3Ad.json,line=7,title=b::99 %25 held%0Anot 100 %25\n"
           "::error file=checks/r.json,line=4,title=r%3A keeps its pods::replicas at 5m == 8: "
           "found \"2\" & <less>\n"
