@@ -160,15 +160,15 @@ void AutoscalerHost::rebuild_pods(Autoscaler& autoscaler, const Workload& worklo
         const cluster::Pod& placed = state_.cluster.pod(id);
         ScalingPod pod;
         pod.name = managed.name;
-        pod.phase = managed.container_started <= state_.now ? PodPhase::running : PodPhase::pending;
+        pod.phase = state_.is_running(id) ? PodPhase::running : PodPhase::pending;
         pod.deleted = managed.deleted;
         pod.ready = placed.phase == cluster::PodPhase::ready;
         if (placed.bound()) pod.start_time = managed.warm_start ? kLongAgo : managed.bound_at;
-        pod.ready_transition = managed.warm_start ? kLongAgo
-                               : pod.ready        ? managed.ready_since
-                                                  : placed.created();
+        pod.ready_transition = managed.warm_start                     ? kLongAgo
+                               : pod.ready                            ? managed.ready_since
+                               : managed.unready_since != Time::max() ? managed.unready_since
+                                                                      : placed.created();
         pod.containers.push_back(container_of(*placed.spec));
-        pod.restarts = placed.restarts;
         pod.oom_kill = managed.oom_kill;
         pods.push_back(std::move(pod));
     }

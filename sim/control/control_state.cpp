@@ -76,6 +76,10 @@ serving::InstanceKey ControlState::instance_key(const ManagedPod& pod) const {
     return {workloads[pod.workload].spec->service, static_cast<std::uint32_t>(pod.ordinal)};
 }
 
+bool ControlState::is_running(PodId id) const {
+    return managed(id).container_started <= now || cluster.pod(id).restarts > 0;
+}
+
 Duration ControlState::measured(Time from, Time to) const {
     const Time begin = std::max(from, measure_from);
     return to > begin ? to - begin : Duration::zero();

@@ -67,6 +67,7 @@ struct ManagedPod {
     Time stage_since;
     Time container_started = Time::max();
     Time ready_since = Time::max();
+    Time unready_since = Time::max();  ///< was ready until then; max: never was
     Time endpoint_since = Time::max();
     Time loaded_at = Time::max();  ///< when its server is up; max: not known before its warm-up
     std::int64_t ordinal = -1;     ///< of its instance; -1: it is no endpoint
@@ -152,6 +153,9 @@ struct ControlState {
     [[nodiscard]] const ManagedPod& managed(PodId id) const { return managed_pods[id.index]; }
     [[nodiscard]] Workload& workload_of(const ManagedPod& pod) { return workloads[pod.workload]; }
     [[nodiscard]] serving::InstanceKey instance_key(const ManagedPod& pod) const;
+    /// Whether its phase in Kubernetes is Running: its container has started once. One that waits
+    /// for its restart is so too (kubernetes v1.28 pkg/kubelet/kubelet_pods.go, getPhase).
+    [[nodiscard]] bool is_running(PodId id) const;
 
     /// The part of [from, to] that is measured.
     [[nodiscard]] Duration measured(Time from, Time to) const;

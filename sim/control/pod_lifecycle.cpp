@@ -187,9 +187,9 @@ void PodLifecycle::become_endpoint(PodId id, ManagedPod& pod) {
 }
 
 void PodLifecycle::leave_ready(PodId id, ManagedPod& pod) {
-    if (state_.cluster.pod(id).phase == Phase::ready) {
-        state_.set_ready(state_.workload_of(pod), -1);
-    }
+    if (state_.cluster.pod(id).phase != Phase::ready) return;
+    state_.set_ready(state_.workload_of(pod), -1);
+    pod.unready_since = state_.now;
 }
 
 void PodLifecycle::remove(PodId id) {

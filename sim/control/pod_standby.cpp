@@ -47,6 +47,7 @@ void PodLifecycle::promote(PodId id) {
     pool.erase(std::find(pool.begin(), pool.end(), id));
     pod.standby = false;
     pod.warm_start = pod.has_started = false;
+    pod.unready_since = Time::max();
     pod.stage_times = {};  // a start is what somebody waits for: it begins now
     pod.stage_since = state_.now;
     const auto at = std::lower_bound(workload.pods.begin(), workload.pods.end(), pod.serial,

@@ -73,7 +73,6 @@ struct ScalingPod {
     std::optional<Time> start_time;
     Time ready_transition;  ///< last change of the Ready condition
     std::vector<ContainerResources> containers;
-    std::int64_t restarts = 0;  ///< of its container; while it waits for one, a pod is `pending`
     std::optional<OomKill> oom_kill = {};  ///< the last one
 };
 

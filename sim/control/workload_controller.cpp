@@ -23,8 +23,7 @@ DeletionCandidate candidate_of(const ControlState& state, PodId id) {
     const cluster::Pod& pod = state.cluster.pod(id);
     DeletionCandidate candidate;
     candidate.node = node_of(pod);
-    candidate.phase =
-        managed.container_started <= state.now ? DeletionPhase::running : DeletionPhase::pending;
+    candidate.phase = state.is_running(id) ? DeletionPhase::running : DeletionPhase::pending;
     candidate.ready = pod.phase == cluster::PodPhase::ready;
     candidate.ready_since = managed.ready_since;
     candidate.restarts = pod.restarts;

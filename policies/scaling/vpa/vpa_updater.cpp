@@ -54,11 +54,6 @@ bool was_quick_oom(const ScalingPod& pod, std::span<const VpaNamedRecommendation
            find(recommended, pod.containers[kill.container].name) != nullptr;
 }
 
-/// Kubernetes calls a pod that waits for a restart of its container running.
-bool is_pending(const ScalingPod& pod) {
-    return pod.phase == PodPhase::pending && pod.restarts == 0;
-}
-
 bool goes_before(const VpaUpdate& a, const VpaUpdate& b) {
     if (a.priority.grows != b.priority.grows) return a.priority.grows;
     if (a.priority.resource_diff != b.priority.resource_diff) {
@@ -127,7 +122,7 @@ VpaUpdatePlan plan_vpa_updates(const ScalingView& view,
         const ScalingPod& pod = view.pods[i];
         if (!is_live(pod)) continue;
         ++plan.live;
-        running += is_pending(pod) ? 0 : 1;
+        running += pod.phase == PodPhase::pending ? 0 : 1;
         const VpaPodPriority priority = vpa_pod_priority(pod, recommended, options);
         if (wants_update(pod, priority, view.now, options)) candidates.push_back({i, priority});
     }
@@ -138,7 +133,7 @@ VpaUpdatePlan plan_vpa_updates(const ScalingView& view,
 
     std::sort(candidates.begin(), candidates.end(), goes_before);
     for (const VpaUpdate& candidate : candidates) {
-        const bool pending = is_pending(view.pods[candidate.pod]);
+        const bool pending = view.pods[candidate.pod].phase == PodPhase::pending;
         if (!pending && !plan.budget.allows_one()) continue;
         if (!pending) ++plan.budget.evicted;
         plan.evict.push_back(candidate);

@@ -120,6 +120,40 @@ TEST_CASE("AutoscalerHost: shows deleted pods as deleted and does not count them
     CHECK(views[1].pods[0].deleted != views[1].pods[1].deleted);
 }
 
+TEST_CASE("AutoscalerHost: a pod whose container waits for its restart is running, not ready") {
+    ControlSpec spec = small_spec(1, 2, 1);
+    FaultSpec crash;
+    crash.kind = FaultSpec::Kind::crash_container;
+    crash.at = at_s(15);
+    crash.target = "chat";
+    crash.times = 2;
+    crash.after = Duration::seconds(3);
+    spec.faults = {crash};
+    std::vector<ScalingView> views;
+    with_script(spec, Duration::seconds(10), [&views](const ScalingView& view) {
+        views.push_back(view);
+        return want(view, view.now < at_s(10) ? 1 : 2);
+    });
+    Run run(spec);
+    run.start();
+    run.run_until(at_s(50));
+    REQUIRE(views.size() == 6);
+    CHECK(views[1].pods[0].ready);
+    CHECK(views[1].pods[0].ready_transition < Time::zero());  // long ago
+    // Crashed at 15 s, up at 17 s, crashed again at 20 s: up at 32 s. The second pod is up at 12 s.
+    for (const std::size_t at : {2U, 3U}) {
+        CAPTURE(at);
+        const ScalingPod& crashed = views[at].pods[0];
+        CHECK(crashed.phase == PodPhase::running);
+        CHECK_FALSE(crashed.ready);
+        CHECK(crashed.ready_transition == at_s(20));
+        CHECK(views[at].pods[1].ready);
+        CHECK(views[at].pods[1].ready_transition == at_s(12));
+    }
+    CHECK(views[4].pods[0].ready);
+    CHECK(views[4].pods[0].ready_transition == at_s(32));
+}
+
 TEST_CASE("AutoscalerHost: a policy that samples does so on its own interval, before its tick") {
     ControlSpec spec = small_spec(1, 1, 1);
     std::vector<std::pair<char, Time>> calls;
