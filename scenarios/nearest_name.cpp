@@ -50,7 +50,13 @@ std::string nearest_name(std::string_view given, const std::vector<std::string>&
             least = distance;
         }
     }
-    return best == nullptr ? std::string() : *best;
+    if (best != nullptr) return *best;
+    const auto begins = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+        return given.size() >= 2 && given.size() < name.size() &&
+               std::equal(given.begin(), given.end(), name.begin(),
+                          [](char a, char b) { return lower(a) == lower(b); });
+    });
+    return begins == names.end() ? std::string() : *begins;
 }
 
 }  // namespace headroom::scenarios

@@ -3,7 +3,9 @@
 /// The distance counts inserted, deleted and replaced characters and swapped neighbours (optimal
 /// string alignment: Damerau 1964, Levenshtein 1966), ignoring case. A name is offered when its
 /// distance is at most a third of the longer of the two names, but at least 1 and less than
-/// the length of the given name; ties go to the first in the list. Empty: nothing is near.
+/// the length of the given name; ties go to the first in the list. Where nothing is as near, the
+/// first that the given name is the beginning of is offered, if that has two letters at least.
+/// Empty: there is none.
 ///
 ///     nearest_name("llama-31-8b", {"llama-3.1-8b", "llama-3.1-70b"})   // "llama-3.1-8b"
 ///

@@ -173,7 +173,7 @@ void build_expectations(BuildContext& context, const Parameters& top, Scenario& 
         bool in_condition = false;
         auto expectation = parse_expectation(subject, std::get<std::string>(value.data),
                                              context.services, error, in_condition);
-        if (expectation && expectation->from > scenario.spec.end) {
+        if (expectation && std::max(expectation->from, expectation->to) > scenario.spec.end) {
             context.complain(join_pointer("/expect", subject),
                              "expected a time within the run, which ends at " +
                                  format_duration(scenario.spec.end - Time::zero()) +

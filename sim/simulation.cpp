@@ -114,7 +114,7 @@ class Run {
         const Time limit = std::min(next, spec_.end);
         const Time cut = runner_.run_window(limit);
         if (runner_.stopped()) {
-            end_ = cut;
+            end_ = std::min(cut, furthest());
             return false;
         }
         if (runner_.notified()) {
@@ -163,6 +163,12 @@ class Run {
             return cell->sources_ended() && cell->in_flight() == 0;
         });
     }
+    /// How far the cells have come that a stop has ended in the middle of a window.
+    [[nodiscard]] Time furthest() {
+        Time furthest = now_;
+        for (const auto& cell : cells_.all()) furthest = std::max(furthest, cell->now());
+        return furthest;
+    }
     [[nodiscard]] Time last_activity() {
         Time last;
         for (const auto& cell : cells_.all()) last = std::max(last, cell->last_activity());
@@ -204,8 +210,12 @@ class Run {
         for (std::uint32_t i = 0; i < spec_.services.size(); ++i) {
             ServiceResult service{spec_.services[i].name, cells_.of(i).stats(i), false};
             const Time until = std::min(end_, service.stats.last_arrival);
+            const double flow = until > Time::zero()
+                                    ? static_cast<double>(service.stats.calls.arrived) /
+                                          (until - Time::zero()).to_seconds()
+                                    : 0.0;
             service.saturated =
-                service.stats.backlog.grows(result.measure_from, until, kBacklogSlack);
+                service.stats.backlog.grows(result.measure_from, until, kBacklogSlack, flow);
             result.saturated = result.saturated || service.saturated;
             serving::ServiceStats share = service.stats;
             if (!entered[i]) {

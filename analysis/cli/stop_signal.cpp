@@ -6,7 +6,7 @@ namespace headroom::analysis {
 
 namespace {
 
-constexpr std::array<int, 2> kSignals = {SIGINT, SIGTERM};
+constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
 
 std::atomic<bool> raised_flag = false;
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only set such a flag");
@@ -26,6 +26,10 @@ StopSignal::StopSignal() {
         action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
         ::sigemptyset(&action.sa_mask);
         ::sigaction(kSignals[i], &action, &before_[i]);
+        // Under nohup a closed terminal ends nothing.
+        if (kSignals[i] == SIGHUP && before_[i].sa_handler == SIG_IGN) {
+            ::sigaction(kSignals[i], &before_[i], nullptr);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-/// StopSignal: while one lives, Ctrl-C (SIGINT) and SIGTERM set a flag instead of ending the
+/// StopSignal: while one lives, Ctrl-C (SIGINT), SIGTERM and SIGHUP set a flag instead of ending the
 /// process, so that a run can end in order. A second signal ends it at once. One at a time.
 ///
 ///     const StopSignal stop;
@@ -22,7 +22,7 @@ class StopSignal {
     [[nodiscard]] bool raised() const { return flag().load(std::memory_order_relaxed); }
 
   private:
-    std::array<struct sigaction, 2> before_{};
+    std::array<struct sigaction, 3> before_{};
 };
 
 }  // namespace headroom::analysis

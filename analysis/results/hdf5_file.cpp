@@ -289,14 +289,19 @@ Hdf5File Hdf5File::create(const std::filesystem::path& path) {
     const Quiet quiet;
     const Hdf5Handle layout = property_list(H5P_FILE_CREATE);
     check(H5Pset_obj_track_times(layout.id(), false), "HDF5 file");
-    return Hdf5File({H5Fcreate(path.c_str(), H5F_ACC_TRUNC, layout.id(), H5P_DEFAULT), H5Fclose,
-                     "cannot open " + path.string()});
+    const Hdf5Handle access = property_list(H5P_FILE_ACCESS);
+    constexpr std::size_t kGrowth = std::size_t{4} << 20;
+    check(H5Pset_fapl_core(access.id(), kGrowth, false), "HDF5 file");
+    return {path,
+            {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, layout.id(), access.id()), H5Fclose,
+             "cannot make " + path.string()}};
 }
 
 Hdf5File Hdf5File::open(const std::filesystem::path& path) {
     const Quiet quiet;
-    return Hdf5File({H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
-                     "cannot open " + path.string()});
+    return {path,
+            {H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
+             "cannot open " + path.string()}};
 }
 
 Hdf5Group Hdf5File::root() const {
@@ -306,8 +311,14 @@ Hdf5Group Hdf5File::root() const {
 
 void Hdf5File::close() {
     const Quiet quiet;
-    check(H5Fflush(handle_.id(), H5F_SCOPE_GLOBAL), "cannot write the HDF5 file");
+    const std::string what = "cannot write " + path_.string();
+    check(H5Fflush(handle_.id(), H5F_SCOPE_GLOBAL), what);
+    const ssize_t size = H5Fget_file_image(handle_.id(), nullptr, 0);
+    check(size < 0 ? -1 : 0, what);
+    std::string image(static_cast<std::size_t>(size), '\0');
+    check(H5Fget_file_image(handle_.id(), image.data(), image.size()) < 0 ? -1 : 0, what);
     handle_ = Hdf5Handle();
+    write_text_file(path_, image);
 }
 
 }  // namespace headroom::analysis

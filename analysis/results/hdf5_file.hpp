@@ -7,6 +7,8 @@
 ///     file.close();
 ///
 /// Any failure throws Hdf5Error (a WriteError) with the library's own words; nothing is printed.
+/// A new file is made in memory and written by close(), so that a full disk is an error like any
+/// other (HDF5 1.10 crashes at the program's end when it could not write a file).
 /// Objects carry no times, so equal contents give equal bytes. Data sets of more than kChunk values
 /// are compressed where the library can. Groups must not outlive their file; one thread at a time.
 #pragma once
@@ -80,16 +82,18 @@ class Hdf5Group {
 
 class Hdf5File {
   public:
-    /// Replaces a file that is there.
+    /// close() replaces a file that is there.
     [[nodiscard]] static Hdf5File create(const std::filesystem::path& path);
     [[nodiscard]] static Hdf5File open(const std::filesystem::path& path);  ///< for reading
 
     [[nodiscard]] Hdf5Group root() const;
-    /// Writes out what is left; without it a failure to do so goes unnoticed.
+    /// Writes a new file; without it there is none.
     void close();
 
   private:
-    explicit Hdf5File(Hdf5Handle handle) : handle_(std::move(handle)) {}
+    Hdf5File(std::filesystem::path path, Hdf5Handle handle)
+        : path_(std::move(path)), handle_(std::move(handle)) {}
+    std::filesystem::path path_;
     Hdf5Handle handle_;
 };
 

@@ -39,7 +39,10 @@ fs::path resolve(const fs::path& folder) {
 std::optional<std::string> refuse_to_replace(const fs::path& folder) {
     std::error_code error;
     const fs::file_status status = fs::status(folder, error);
-    if (!fs::exists(status)) return std::nullopt;
+    if (!fs::exists(status)) {
+        if (!fs::is_symlink(fs::symlink_status(folder, error))) return std::nullopt;
+        return folder.string() + " is a link to nothing: expected a folder for the results";
+    }
     if (!fs::is_directory(status)) {
         return folder.string() + " is not a folder: expected a folder for the results";
     }
@@ -94,6 +97,7 @@ void keep_foreign_files(const fs::path& old_folder, const fs::path& new_folder) 
 }  // namespace
 
 std::optional<std::string> ResultFolder::problem(const fs::path& folder) {
+    if (folder.empty()) return "expected a folder for the results, found an empty name";
     if (auto refused = refuse_to_replace(resolve(folder))) return refused;
     try {
         const ResultFolder trial(folder);

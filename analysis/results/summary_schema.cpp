@@ -53,7 +53,7 @@ Json numbers(std::initializer_list<const char*> names, const char* help) {
 void add_load(Json& p) {
     p["requests"] = counts({"arrived", "completed", "failed", "rejected", "timed_out", "in_flight"},
                            "of the whole run; arrived is the sum of the others");
-    p["tokens"] = counts({"prompt", "output"}, "of measured completed requests");
+    p["tokens"] = counts({"prompt", "output"}, "of requests that completed after measure_from");
     p["throughput"] = numbers({"requests_per_s", "prompt_tokens_per_s", "output_tokens_per_s"},
                               "completed, over the measured time");
     p["latency"] = object({{"e2e_s", latency("arrival to completion")},

@@ -24,23 +24,25 @@ void BacklogMeter::cross_spans(Time now) {
 
 double BacklogMeter::mean(Time from, Time until) const {
     double sum = 0;
-    const double width = width_.to_seconds();
-    for (std::size_t i = 0; i < kSpans; ++i) {
-        const double start = static_cast<double>(i) * width;
+    for (std::size_t i = 0; i <= span_; ++i) {
+        const double start = static_cast<double>(i) * width_.to_seconds();
+        const double end = i < span_ ? start + width_.to_seconds() : since_.to_seconds();
         const double low = std::max(from.to_seconds(), start);
-        const double high = std::min(until.to_seconds(), start + width);
-        if (high > low) sum += spans_[i].to_seconds() * (high - low) / width;
+        const double high = std::min(until.to_seconds(), end);
+        if (high > low) sum += spans_[i].to_seconds() * (high - low) / (end - start);
     }
     return until > from ? sum / (until - from).to_seconds() : 0.0;
 }
 
-bool BacklogMeter::grows(Time from, Time until, double slack) const {
+bool BacklogMeter::grows(Time from, Time until, double slack, double flow) const {
     if (until <= from) return false;
     const Duration quarter = (until - from) / 4;
     double means[4];
     for (int i = 0; i < 4; ++i) means[i] = mean(from + quarter * i, from + quarter * (i + 1));
-    return means[0] < means[1] && means[1] < means[2] && means[2] < means[3] &&
-           means[3] >= 1.5 * means[1] && means[3] - means[1] > slack;
+    const bool rises = means[0] < means[1] && means[1] < means[2] && means[2] < means[3];
+    const double growth = means[3] - means[1];
+    const double came = flow * (quarter * 2).to_seconds();
+    return rises && growth > slack && (means[3] >= 1.5 * means[1] || growth >= kPilingUp * came);
 }
 
 }  // namespace headroom::serving

@@ -1,4 +1,4 @@
-/// BacklogMeter: the number of calls in a service over time, kept as integrals over at most 16
+/// BacklogMeter: the number of calls in a service over time, kept as integrals over at most kSpans
 /// equal spans from the start of the run; when the run outgrows them, neighbours are added up and
 /// the spans double. So memory is constant, the total is exact (it is the left side of Little's
 /// law), and the shape answers whether a backlog grows. change() is O(1) amortised.
@@ -40,10 +40,16 @@ class BacklogMeter {
         return sum;
     }
     /// True when calls pile up: over the quarters of [from, until] their mean number rises each
-    /// time, the last is at least 1.5 times the second and larger by more than `slack` calls.
-    [[nodiscard]] bool grows(Time from, Time until, double slack) const;
+    /// time, and from the second to the last by more than `slack` calls and by enough: to 1.5 times
+    /// as many, or, where there was a backlog before, by kPilingUp of the calls that came in the
+    /// meantime, `flow` of them a second.
+    [[nodiscard]] bool grows(Time from, Time until, double slack, double flow) const;
 
-    static constexpr std::size_t kSpans = 16;
+    /// The part of the calls that stay: where it is less, more calls may just take longer.
+    static constexpr double kPilingUp = 0.02;
+
+    /// Half of them cover a run at least, so that a quarter of its last 16th is a span of its own.
+    static constexpr std::size_t kSpans = 128;
 
   private:
     void cross_spans(Time now);

@@ -172,6 +172,7 @@ class Cell final : private InstanceHost {
     void continue_call(Time now, const LiveCall& live);
     void end_call(Time now, const LiveCall& live, Outcome outcome, Cause cause);
     inline void settle(Time now, const LiveCall& live, Outcome outcome, Cause cause);
+    inline void count_completed(const LiveCall& live);
     inline void record(Time now, const LiveCall& live, Outcome outcome);
     inline void record_slo(Time now, const LiveCall& live, Outcome outcome);
     void add_row(const LiveCall& live, Time finish, Outcome outcome, Cause cause);

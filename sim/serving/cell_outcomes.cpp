@@ -117,23 +117,34 @@ void Cell::settle(Time now, const LiveCall& live, Outcome outcome, Cause cause) 
     if (outcome != Outcome::completed) ++stats.causes[static_cast<std::size_t>(cause)];
     stats.backlog.change(now, -1);
     stats.sojourn += now - call.arrival;
-    if (call.arrival >= config_.measure_from) record(now, live, outcome);
+    const bool arrived_in_window = call.arrival >= config_.measure_from;
+    if (outcome == Outcome::completed && (arrived_in_window || now > config_.measure_from)) {
+        count_completed(live);
+    }
+    if (arrived_in_window) record(now, live, outcome);
     hash_outcome(live, now, outcome, cause);
     if (config_.keep_rows) add_row(live, now, outcome, cause);
     calls_.erase(live.id);
 }
 
+/// Throughput is what ended within the window, whenever it came.
+void Cell::count_completed(const LiveCall& live) {
+    ServiceStats& stats = live.service.stats;
+    ++stats.measured_completed;
+    if (live.call.first_token == Time::max()) return;
+    stats.prompt_tokens += live.call.prompt;
+    stats.output_tokens += live.call.generated;
+}
+
+/// Latencies and objectives are those of what came within the window.
 void Cell::record(Time now, const LiveCall& live, Outcome outcome) {
     record_slo(now, live, outcome);
     if (outcome != Outcome::completed) return;
     const Call& call = live.call;
     ServiceStats& stats = live.service.stats;
-    ++stats.measured_completed;
     stats.e2e.record((now - call.arrival).ps());
     stats.queue.record((call.first_scheduled - call.arrival).ps());
     if (call.first_token == Time::max()) return;
-    stats.prompt_tokens += call.prompt;
-    stats.output_tokens += call.generated;
     stats.ttft.record((call.first_token - call.arrival).ps());
     // The engine's last token: with calls to further services the response comes later.
     if (call.generated > 1 && call.next_child == 0) {

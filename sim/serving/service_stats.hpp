@@ -35,9 +35,11 @@ struct ServiceStats {
     metrics::Histogram itl;
     metrics::Histogram e2e;
 
-    std::int64_t prompt_tokens = 0;  ///< of completed calls
-    std::int64_t output_tokens = 0;  ///< of completed calls
+    /// Calls that completed within what is measured, whenever they arrived, and their tokens; the
+    /// histograms above and the SLO are of calls that arrived within it.
     std::int64_t measured_completed = 0;
+    std::int64_t prompt_tokens = 0;
+    std::int64_t output_tokens = 0;
     std::int64_t preemptions = 0;  ///< whole run
     std::int64_t executions = 0;   ///< batches that a dynamic batcher's model ran to their end
     std::int64_t executed_requests = 0;  ///< the sum of their sizes

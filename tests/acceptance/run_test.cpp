@@ -150,6 +150,58 @@ TEST_CASE("run: says saturated where the backlog grows") {
     CHECK(read_json(scratch / "out/summary.json")["saturated"] == true);
 }
 
+TEST_CASE("run: a backlog that grows is seen however late measuring begins, and so is throughput") {
+    for (const char* from : {"0s", "30m", "55m"}) {
+        CAPTURE(from);
+        const TemporaryDirectory scratch;
+        const RunResult r =
+            run({"run", library("mm1"), "--out", scratch / "out", "--set", "/expect=null", "--set",
+                 "/sources/clients/arrivals/rate=20", "--set", "/duration=1h", "--set",
+                 std::string("/measure_from=") + from});
+        REQUIRE(r.exit_code == 0);
+        const auto summary = read_json(scratch / "out/summary.json");
+        CHECK(summary["saturated"] == true);
+        // One server, 0.1 s a request: busy all the time.
+        const double requests_per_s = summary["throughput"]["requests_per_s"];
+        CHECK(requests_per_s == Approx(10).epsilon(0.03));
+    }
+}
+
+TEST_CASE("run: a full disk ends it with exit 3 and a reason, and leaves nothing") {
+    const TemporaryDirectory scratch;
+    const std::string out = scratch / "out";
+    // No file may grow beyond 8 or 16 kB; the signal that would say so is ignored.
+    const RunResult r = run_program(
+        "sh", {"-c", "ulimit -f 16; trap '' XFSZ; exec " HEADROOM_BINARY " run '" + library("mm1") +
+                         "' --set /duration=20m --set /expect=null -q --out '" + out + "'"});
+    INFO(r.err);
+    CHECK(r.exit_code == 3);
+    CHECK(contains(r.err, "results.h5: File too large\n"));
+    CHECK(fs::is_empty(scratch.path()));
+}
+
+TEST_CASE("run: an output folder that cannot be is refused before the run") {
+    const TemporaryDirectory scratch;
+    write_text(scratch / "small.json", small_scenario());
+    const RunResult empty = run({"run", scratch / "small.json", "--out", ""});
+    CHECK(empty.exit_code == 2);
+    CHECK(contains(empty.err, "found an empty name"));
+    fs::create_symlink(scratch / "nowhere/out", scratch / "link");
+    const RunResult link = run({"run", scratch / "small.json", "--out", scratch / "link"});
+    CHECK(link.exit_code == 2);
+    CHECK(contains(link.err, "is a link to nothing"));
+}
+
+TEST_CASE("run: an expectation over a span that ends after the run is refused") {
+    const TemporaryDirectory scratch;
+    write_text(scratch / "small.json",
+               small_scenario(R"("expect": {"replicas during 0s..2h": "== 1"})"));
+    const RunResult r = run({"run", scratch / "small.json", "--out", scratch / "out"});
+    INFO(r.err);
+    CHECK(r.exit_code == 2);
+    CHECK(contains(r.err, "expected a time within the run, which ends at 1m"));
+}
+
 TEST_CASE("run: a pod that has to wait for room is counted as pending") {
     const TemporaryDirectory scratch;
     write_text(scratch / "waits.json", cluster_scenario("5", 3));

@@ -29,8 +29,8 @@ RunOptions signalled(int signal) {
 
 }  // namespace
 
-TEST_CASE("signals: Ctrl-C and SIGTERM end a run with exit 3 and no files") {
-    for (const int signal : {SIGINT, SIGTERM}) {
+TEST_CASE("signals: Ctrl-C, SIGTERM and SIGHUP end a run with exit 3 and no files") {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
         const TemporaryDirectory scratch;
         const RunResult r = run(long_run(scratch), signalled(signal));
         INFO(r.err);
@@ -38,6 +38,7 @@ TEST_CASE("signals: Ctrl-C and SIGTERM end a run with exit 3 and no files") {
         CHECK(r.signal == 0);
         CHECK(r.out == "");
         CHECK(contains(r.err, "interrupted at "));
+        CHECK_FALSE(contains(r.err, "interrupted at 2160h"));  // its planned end
         CHECK(fs::is_empty(scratch.path()));
         CHECK(r.wall < milliseconds(10'000));
     }

@@ -28,6 +28,14 @@ TEST_CASE("nearest_name: offers nothing when no name is near") {
     CHECK(nearest_name("replicas", {}).empty());
 }
 
+TEST_CASE("nearest_name: else a name that the given one is the beginning of") {
+    const std::vector<std::string> names = {"m5.xlarge", "p5.48xlarge", "p5.4xlarge"};
+    CHECK(nearest_name("p5.4xl", names) == "p5.4xlarge");  // near before beginning
+    CHECK(nearest_name("P5", names) == "p5.48xlarge");
+    CHECK(nearest_name("p", names).empty());
+    CHECK(nearest_name("large", names).empty());
+}
+
 TEST_CASE("nearest_name: a tie goes to the first of the list") {
     CHECK(nearest_name("cat", {"car", "bat"}) == "car");
     CHECK(nearest_name("cat", {"bat", "car"}) == "bat");

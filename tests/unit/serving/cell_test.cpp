@@ -227,6 +227,24 @@ TEST_CASE("Cell: takes latencies from where measuring starts, and counts the who
     CHECK(stats.busy.to_seconds() == 2.0);
 }
 
+TEST_CASE(
+    "Cell: throughput is what ends after measure_from, latency of what arrives from then on") {
+    CellRig rig;
+    rig.config.measure_from = at(5);
+    rig.specs.push_back(simple_service("service", 1, Distribution::fixed(1.5)));
+    rig.sources.push_back(
+        list_source(0, {arrival_at(Duration::seconds(4)), arrival_at(Duration::seconds(5)),
+                        arrival_at(Duration::seconds(8))}));
+    rig.start();
+    rig.add(at(2), 0, 0);
+    rig.run_to_the_end();
+    rig.cell->finish(at(10));
+    const auto& stats = rig.cell->stats(0);  // they end at 5.5, 7 and 9.5 s
+    CHECK(stats.measured_completed == 3);
+    CHECK(stats.e2e.count() == 2);
+    CHECK(stats.busy.to_seconds() == 3.5);
+}
+
 TEST_CASE("Cell: a source that met bad input stops the run with its words") {
     class Broken final : public serving::RequestSource {
       public:
