@@ -140,7 +140,8 @@ exit: 0 good, 1 a check failed (nothing is written), 2 bad usage or the file can
 
 bool selects(const std::string& word, const std::string& name, const std::string& dtype,
              const std::string& kernel) {
-    return word == name || word == name + ":" + dtype || word == name + ":" + kernel;
+    return word == name || word == name + ":" + dtype || word == name + ":" + kernel ||
+           word == name + ":" + dtype + ":" + kernel;
 }
 
 }  // namespace headroom::kernels

@@ -4,7 +4,8 @@
 ///
 /// Options are written "--out FILE" or "--out=FILE". UsageError: says every mistake, one a line,
 /// and what was expected: exit 2. Names of ops are checked by the caller, who knows them.
-/// A word of --only is the name of an op, or name:kernel or name:dtype where an op has several:
+/// A word of --only is the name of an op, or name:kernel, name:dtype or name:dtype:kernel where an
+/// op has several:
 ///
 ///     selects("gemm:fp8", "gemm", "fp8", "cublaslt")          // so does "gemm"
 #pragma once

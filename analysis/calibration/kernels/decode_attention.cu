@@ -148,6 +148,11 @@ class DecodeCase final : public Case {
     Buffer partial_state_;
 };
 
+/// Enough of them for every point: keys and values come from memory, however few they are.
+int copies_of(const Context& context, const Sizes& sizes) {
+    return copies_for(context, sizes.input_bytes(), 1024);
+}
+
 class DecodeAttention final : public Op {
   public:
     [[nodiscard]] std::string name() const override { return "decode_attention"; }
@@ -186,15 +191,14 @@ class DecodeAttention final : public Op {
         const DecodeProblem problem = decode_problem(shape);
         const Sizes sizes(problem);
         const int splits = splits_for(context, problem);
-        return copies_for(context, sizes.input_bytes()) * sizes.input_bytes() + 2 * sizes.q +
-               4 * sizes.table + 4 * partial_values(problem, splits) +
-               8 * partial_states(problem, splits);
+        return copies_of(context, sizes) * sizes.input_bytes() + 2 * sizes.q + 4 * sizes.table +
+               4 * partial_values(problem, splits) + 8 * partial_states(problem, splits);
     }
 
     [[nodiscard]] std::unique_ptr<Case> prepare(Context& context, const Shape& shape,
                                                 std::uint64_t seed) const override {
         const DecodeProblem problem = decode_problem(shape);
-        const int copies = copies_for(context, Sizes(problem).input_bytes());
+        const int copies = copies_of(context, Sizes(problem));
         return std::make_unique<DecodeCase>(context, problem, copies, seed);
     }
 

@@ -13,7 +13,6 @@ namespace {
 constexpr int kFillThreads = 256;
 constexpr std::int64_t kFillBlocks = 132 * 16;  // the grid strides over the rest
 constexpr int kChunkBytes = 16;
-constexpr int kMostCopies = 64;
 
 // Philox4x32-10: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3",
 // 2011.
@@ -166,10 +165,10 @@ void fill_fp8(const Buffer& buffer, std::uint64_t seed, float deviation, cudaStr
     fill<__nv_fp8_e4m3>(buffer, seed, deviation, stream);
 }
 
-int copies_for(const Context& context, std::size_t bytes_per_copy) {
+int copies_for(const Context& context, std::size_t bytes_per_copy, int most) {
     const std::size_t each = std::max<std::size_t>(bytes_per_copy, 1);
     const std::size_t copies = (context.rotate_bytes + each - 1) / each;
-    return static_cast<int>(std::clamp<std::size_t>(copies, 1, kMostCopies));
+    return static_cast<int>(std::clamp<std::size_t>(copies, 1, static_cast<std::size_t>(most)));
 }
 
 }  // namespace headroom::kernels

@@ -64,7 +64,9 @@ class Buffer {
 void fill_bf16(const Buffer& buffer, std::uint64_t seed, float deviation, cudaStream_t stream);
 void fill_fp8(const Buffer& buffer, std::uint64_t seed, float deviation, cudaStream_t stream);
 
-/// How many copies of `bytes_per_copy` hold Context::rotate_bytes, at least 1, at most 64.
-[[nodiscard]] int copies_for(const Context& context, std::size_t bytes_per_copy);
+/// How many copies of `bytes_per_copy` hold Context::rotate_bytes, at least 1, at most `most`.
+/// Activations of a few tokens need no more than 64: an engine has them in the L2 cache too. What
+/// an engine reads from memory says how many it takes to be there.
+[[nodiscard]] int copies_for(const Context& context, std::size_t bytes_per_copy, int most = 64);
 
 }  // namespace headroom::kernels

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 constexpr int kCandidates = 8;
+constexpr int kMostCopiesTried = 160;
 constexpr std::int64_t kFp8Rows = 16;
 constexpr std::size_t kAlignment = 256;
 // The scales of x and W in fp8: powers of two and unlike, so that a check sees each of them. Each
@@ -196,7 +197,9 @@ class GemmCase final : public Case {
         const double guess_s = 3e-6 + std::max(2e-14 * static_cast<double>(product.m * product.n) *
                                                    static_cast<double>(product.k),
                                                5e-13 * static_cast<double>(weight_bytes_));
-        const int calls = std::clamp(static_cast<int>(1e-4 / guess_s), 1, 24);
+        // Every copy once at least, or small weights would come from the L2 cache.
+        const int calls = std::max(std::clamp(static_cast<int>(1e-4 / guess_s), 1, 24),
+                                   std::min(copies_, kMostCopiesTried));
         double best_s = std::numeric_limits<double>::infinity();
         const Candidates proposed = candidates();
         for (int c = 0; c < proposed.found; ++c) {

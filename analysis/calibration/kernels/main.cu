@@ -110,10 +110,13 @@ int report_checks(const CheckResults& checks) {
         std::fprintf(stderr, "check failed: %s\n", failure.c_str());
     }
     if (!checks.failures.empty()) {
-        std::fprintf(stderr,
-                     "%zu checks failed, %zu passed: nothing is measured. --only with the ops or "
-                     "kernels (prefill_attention:own) that passed measures those.\n",
+        std::fprintf(stderr, "%zu checks failed, %zu passed: nothing is measured.\n",
                      checks.failures.size(), checks.passed());
+        std::string only;
+        for (const std::string& op : checks.good_ops) only += (only.empty() ? "" : ",") + op;
+        if (!only.empty()) {
+            std::fprintf(stderr, "What passed is measured with --only=%s\n", only.c_str());
+        }
         return kCheckFailed;
     }
     double worst = 0;
@@ -145,6 +148,7 @@ void print_summary(const Ops& ops, const std::vector<PointRecord>& points) {
 }
 
 int measure(const Arguments& given, OpenedDevice& device, const Run& run) {
+    if (!given.check_only) require_writable(given.out);  // the checks take half a minute
     const CheckResults checks = run_checks(run);
     if (const int status = report_checks(checks); status != kGood) return status;
     if (interrupted() != 0) return interrupted();

@@ -116,6 +116,10 @@ void append_array(std::string& text, const char* name, const std::vector<Record>
     text += records.empty() ? "]" : "\n ]";
 }
 
+std::string partial_of(const std::string& path) {
+    return path + ".partial";
+}
+
 [[noreturn]] void fail(const std::string& path) {
     throw std::runtime_error("cannot write " + path + ": " + std::strerror(errno));
 }
@@ -182,8 +186,14 @@ void MeasurementFile::save_if_due(double now_s) {
     saved_at_s_ = now_s;
 }
 
+void require_writable(const std::string& path) {
+    const std::string partial = partial_of(path);
+    if (!std::ofstream(partial, std::ios::binary | std::ios::trunc)) fail(partial);
+    static_cast<void>(std::remove(partial.c_str()));
+}
+
 void MeasurementFile::save() {
-    const std::string partial = path_ + ".partial";
+    const std::string partial = partial_of(path_);
     std::ofstream out(partial, std::ios::binary | std::ios::trunc);
     if (!out) fail(partial);
     out << text();

@@ -96,6 +96,9 @@ struct MeasurementHead {
     EnvironmentFacts environment;
 };
 
+/// Throws, with the reason, when a measurement could not be saved at `path`; found by trying.
+void require_writable(const std::string& path);
+
 class MeasurementFile {
   public:
     static constexpr double kSavedEveryS = 3;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <numeric>
@@ -16,7 +17,8 @@ constexpr double kHoldS = 10;
 constexpr double kQuickHoldS = 3;
 constexpr double kGraphS = 20e-3;
 constexpr double kSampleEveryS = 0.1;
-constexpr double kUncounted = 0.2;  // of the hold: until power and clocks have settled
+constexpr double kUncounted = 0.2;   // of the hold: until power and clocks have settled
+constexpr double kUncountedS = 1.5;  // at least: NVML's reading is the mean of a second
 constexpr std::uint64_t kSeed = 77;
 
 /// The shape with the most work that fits: operations for a product, bytes for attention.
@@ -38,7 +40,7 @@ Shape largest_shape(const Run& run, const Op& op) {
 double held_watts(const Run& run, Case& prepared, double hold_s) {
     const std::unique_ptr<LaunchGraph> graph = graph_of(run.context, prepared, kGraphS);
     const double begin_s = now_s();
-    double sampled_s = begin_s + kUncounted * hold_s;
+    double sampled_s = begin_s + std::max(kUncounted * hold_s, kUncountedS);
     std::vector<double> watts;
     Event ends[2];
     graph->replay();

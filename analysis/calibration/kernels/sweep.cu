@@ -115,6 +115,7 @@ CheckResults run_checks(const Run& run) {
     };
     for (const auto& op : run.ops) {
         progress.note("checking " + op->name() + " " + op->dtype() + " " + op->kernel());
+        const std::size_t failed_before = results.failures.size();
         for (const Shape& shape : op->check_shapes()) {
             if (stop_signal() != 0) return results;
             const std::string what = label(*op, shape);
@@ -138,6 +139,9 @@ CheckResults run_checks(const Run& run) {
                      std::to_string(record.tolerance));
             }
             results.records.push_back(std::move(record));
+        }
+        if (results.failures.size() == failed_before) {
+            results.good_ops.push_back(op->name() + ":" + op->dtype() + ":" + op->kernel());
         }
     }
     return results;

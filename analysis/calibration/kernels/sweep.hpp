@@ -33,6 +33,7 @@ struct Run {
 struct CheckResults {
     std::vector<CheckRecord> records;
     std::vector<std::string> failures;  ///< op, shape, and the error or what a call said
+    std::vector<std::string> good_ops;  ///< all of whose checks passed: op:dtype:kernel
     [[nodiscard]] std::size_t passed() const;
 };
 /// Goes on after a failed check, so that all are named at once; ends early, with that as the last
@@ -44,7 +45,8 @@ struct CheckResults {
 std::vector<std::string> sweep(const Run& run, const CeilingFacts& ceilings, MeasurementFile& file);
 
 /// The largest `gemm` of each number format and the largest `decode_attention` for 10 s each (3 s
-/// in the quick mode) under NVML's power reading, of which the first fifth does not count.
+/// in the quick mode) under NVML's power reading, of which the first fifth, 1.5 s at
+/// least, does not count.
 void hold_power(const Run& run, MeasurementFile& file);
 
 }  // namespace headroom::kernels

@@ -133,6 +133,14 @@ TEST_CASE("MeasurementFile: writes every member of the format under its name") {
     CHECK(folder.entries() == 1);  // the temporary file is gone
 }
 
+TEST_CASE("MeasurementFile: whether it could be saved is known beforehand") {
+    const MeasurementFolder folder("writable");
+    require_writable(folder.file("m.json"));
+    CHECK(folder.entries() == 0);
+    CHECK(contains(error_of([&] { require_writable(folder.file("none/m.json")); }),
+                   "none/m.json.partial"));
+}
+
 TEST_CASE("MeasurementFile: is whole and not complete while it grows") {
     const MeasurementFolder folder("grows");
     MeasurementFile file(folder.file("m.json"), some_head());
@@ -229,6 +237,8 @@ TEST_CASE("KernelArguments: a word of --only means an op, or one dtype or kernel
     CHECK_FALSE(selects("gemm:bf16", "gemm", "fp8", "cublaslt"));
     CHECK(selects("prefill_attention:own", "prefill_attention", "bf16", "own"));
     CHECK_FALSE(selects("prefill_attention:own", "prefill_attention", "bf16", "cudnn"));
+    CHECK(selects("prefill_attention:bf16:own", "prefill_attention", "bf16", "own"));
+    CHECK_FALSE(selects("prefill_attention:own:bf16", "prefill_attention", "bf16", "own"));
     CHECK_FALSE(selects("gemm:", "gemm", "fp8", "cublaslt"));
     CHECK_FALSE(selects("fp8", "gemm", "fp8", "cublaslt"));
     const Arguments given = parse_arguments({"--only=gemm:bf16,argmax", "--list"});
