@@ -136,6 +136,12 @@ void build_cluster(BuildContext& context, const Parameters& top, control::Contro
     const Parameters& metrics = top.object("metrics");
     control.metrics = {metrics.duration("scrape_interval"), metrics.duration("scrape_phase"),
                        metrics.duration("delay"), metrics.duration("window")};
+    if (control.metrics.window < control.metrics.scrape_interval) {
+        context.complain("/metrics/window", "expected at least the scrape interval of " +
+                                                format_duration(control.metrics.scrape_interval) +
+                                                ": a rate is taken between two samples, found " +
+                                                format_duration(control.metrics.window));
+    }
     if (top.given("scheduling")) {
         control.scheduling = choice_of(top.object("scheduling"), "policy");
     }

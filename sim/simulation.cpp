@@ -218,13 +218,12 @@ class Run {
                 service.stats.backlog.grows(result.measure_from, until, kBacklogSlack, flow);
             result.saturated = result.saturated || service.saturated;
             serving::ServiceStats share = service.stats;
+            // What other services call is part of their latencies already.
             if (!entered[i]) {
-                // What only other services call is part of their latencies already.
-                for (auto* h : {&share.queue, &share.ttft, &share.tpot, &share.itl, &share.e2e}) {
-                    h->clear();
-                }
-                share.measured_completed = share.prompt_tokens = share.output_tokens = 0;
-                share.slo_good = share.slo_missed = 0;
+                share.take_figures({});
+                share.itl.clear();
+            } else if (const auto* of_roots = cells_.of(i).stats_of_roots(i)) {
+                share.take_figures(*of_roots);
             }
             result.total.merge(share);
             result.services.push_back(std::move(service));

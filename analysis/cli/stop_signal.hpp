@@ -1,5 +1,5 @@
-/// StopSignal: while one lives, Ctrl-C (SIGINT), SIGTERM and SIGHUP set a flag instead of ending the
-/// process, so that a run can end in order. A second signal ends it at once. One at a time.
+/// StopSignal: while one lives, Ctrl-C (SIGINT), SIGTERM and SIGHUP set a flag instead of ending
+/// the process, so that a run can end in order. A second signal ends it at once. One at a time.
 ///
 ///     const StopSignal stop;
 ///     options.stop = &stop.flag();

@@ -6,11 +6,11 @@
 ///     const nlohmann::ordered_json summary = build_summary(scenario, result);
 ///     write(summary_text(summary));
 ///
-/// At the top, requests are root requests and latencies those of services that sources enter at;
-/// under a service, both are of its calls. Counts and scale events (capacity_lag.hpp) cover the
-/// whole run; latencies, tokens, throughput, replicas, GPU time, cost and energy what lies after
-/// measure_from. Money is in whole units of `cost.currency`; a service's cost is its pods' share,
-/// the total is that of all nodes.
+/// At the top, requests, latencies, throughput and SLO are of root requests (latencies between
+/// tokens: of the services that sources enter at); under a service, all are of its calls. Counts
+/// and scale events (capacity_lag.hpp) cover the whole run; latencies, tokens, throughput,
+/// replicas, GPU time, cost and energy what lies after measure_from. Money is in whole units of
+/// `cost.currency`; a service's cost is its pods' share, the total is that of all nodes.
 ///
 /// Equal runs give equal text, byte for byte: the order is fixed, doubles are computed in a fixed
 /// order and printed in the fewest digits that read back the same. O(size of the result).

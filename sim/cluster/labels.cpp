@@ -78,6 +78,20 @@ bool tolerated(const Taint& taint, const std::vector<Toleration>& tolerations) {
                        [&taint](const Toleration& t) { return tolerates(t, taint); });
 }
 
+std::optional<Duration> toleration_time(const std::vector<Taint>& taints,
+                                        const std::vector<Toleration>& tolerations) {
+    std::optional<Duration> least;
+    for (const Taint& taint : taints) {
+        if (taint.effect != TaintEffect::no_execute) continue;
+        const auto first =
+            std::find_if(tolerations.begin(), tolerations.end(),
+                         [&taint](const Toleration& t) { return tolerates(t, taint); });
+        if (first == tolerations.end() || !first->toleration_time) continue;
+        if (!least || *first->toleration_time < *least) least = first->toleration_time;
+    }
+    return least;
+}
+
 const Taint* first_untolerated(const std::vector<Taint>& taints,
                                const std::vector<Toleration>& tolerations) {
     for (const Taint& taint : taints) {

@@ -80,6 +80,12 @@ struct Toleration {
 
 [[nodiscard]] bool tolerates(const Toleration& toleration, const Taint& taint);
 [[nodiscard]] bool tolerated(const Taint& taint, const std::vector<Toleration>& tolerations);
+/// How long a pod with these tolerations may stay on a node with these taints, which it tolerates:
+/// the least time of the first toleration of each NoExecute taint; nothing: for ever. Source:
+/// kubernetes v1.28 pkg/controller/nodelifecycle/scheduler/taint_manager.go (getMinTolerationTime),
+/// pkg/apis/core/v1/helper (GetMatchingTolerations).
+[[nodiscard]] std::optional<Duration> toleration_time(const std::vector<Taint>& taints,
+                                                      const std::vector<Toleration>& tolerations);
 /// The first NoSchedule or NoExecute taint that nothing tolerates, or null.
 [[nodiscard]] const Taint* first_untolerated(const std::vector<Taint>& taints,
                                              const std::vector<Toleration>& tolerations);

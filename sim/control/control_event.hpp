@@ -34,7 +34,8 @@ enum class EventClass : unsigned {
 ///   flow_finish      0: one event, at the network's next finish
 ///   notification     index of the pod; ordinal 0: it has drained, 1: it is out of memory
 ///   pod_step         index of the pod; ordinal 0: its stage ends, 1: its termination grace ends,
-///                    2: a probe has failed too often, 3: its container crashes
+///                    2: a probe has failed too often, 3: its container crashes, 4: it bears a
+///                    taint of its node no longer
 ///   scrape           0: the metrics pipeline; 1 + index of an autoscaler: what it samples itself
 ///   autoscaler       index of the autoscaler; ordinal 0: its period, 1: woken by a waiting request
 ///   reconcile        index of the workload; ordinal 0: something changed, 1: in a rollout a pod
@@ -52,6 +53,7 @@ inline constexpr std::uint64_t kMemoryOrdinal = 1;     ///< of notification
 inline constexpr std::uint64_t kGraceOrdinal = 1;      ///< of pod_step
 inline constexpr std::uint64_t kProbeOrdinal = 2;      ///< likewise
 inline constexpr std::uint64_t kCrashOrdinal = 3;      ///< likewise
+inline constexpr std::uint64_t kEvictionOrdinal = 4;   ///< likewise
 inline constexpr std::uint64_t kWakeOrdinal = 1;       ///< of autoscaler
 inline constexpr std::uint64_t kAvailableOrdinal = 1;  ///< of reconcile
 inline constexpr std::uint64_t kDeadlineOrdinal = 2;   ///< of reconcile

@@ -108,6 +108,7 @@ void ControlPlane::Parts::dispatch(const ControlQueue::Event& event) {
             if (ordinal == kMemoryOrdinal) return lifecycle.out_of_memory(pod);
             return lifecycle.drained(pod);
         case EventClass::pod_step:
+            HEADROOM_CHECK(state.cluster.contains(pod), "a step of a pod that is gone");
             switch (ordinal) {
                 case kGraceOrdinal:
                     return lifecycle.grace_ended(pod);
@@ -115,6 +116,8 @@ void ControlPlane::Parts::dispatch(const ControlQueue::Event& event) {
                     return lifecycle.probe_failed(pod);
                 case kCrashOrdinal:
                     return lifecycle.crash_again(pod);
+                case kEvictionOrdinal:
+                    return lifecycle.toleration_ended(pod);
                 default:
                     return lifecycle.step(pod);
             }
@@ -162,7 +165,7 @@ void ControlPlane::notify(const serving::Notification& notification) {
     if (found == state.instances.end()) return;  // killed while it said so
     const PodId pod = found->second;
     const bool over = notification.kind == serving::Notification::Kind::in_flight_reached;
-    if (over) state.managed(pod).over_memory = true;
+    (over ? state.managed(pod).over_memory : state.managed(pod).drained) = true;
     const std::uint64_t ordinal = over ? kMemoryOrdinal : 0;
     state.queue.push(control_key(state.now, EventClass::notification, pod.index, ordinal),
                      {pod.generation});

@@ -73,13 +73,15 @@ struct ManagedPod {
     std::int64_t ordinal = -1;     ///< of its instance; -1: it is no endpoint
     serving::SpeedPpm speed = serving::kNominalSpeed;
     std::array<Duration, kStartStages> stage_times{};
-    EventHandle step;   ///< the end of its stage
-    EventHandle grace;  ///< the end of its termination grace
-    EventHandle probe;  ///< when its startup or liveness probe has failed too often
-    EventHandle crash;  ///< its next crash that was asked for
+    EventHandle step;      ///< the end of its stage
+    EventHandle grace;     ///< the end of its termination grace
+    EventHandle probe;     ///< when its startup or liveness probe has failed too often
+    EventHandle crash;     ///< its next crash that was asked for
+    EventHandle eviction;  ///< the end of its tolerations
     RestartBackoff backoff;
     std::int64_t crashes_left = 0;  ///< asked for, each `crash_after` a start of the container
     Duration crash_after;
+    bool drained = false;             ///< its instance is gone from the data plane, unheard as yet
     bool over_memory = false;         ///< its container uses more than its limit: killed at once
     std::optional<OomKill> oom_kill;  ///< the last one
 

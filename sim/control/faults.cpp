@@ -37,7 +37,10 @@ void Faults::happen(std::size_t index) {
             lifecycle_.lose(*pod);
             return;
         case FaultSpec::Kind::crash_container:
-            record(fault, std::move(name), true, "its container crashes");
+            record(fault, std::move(name), true,
+                   state_.managed(*pod).container_started <= state_.now
+                       ? "its container crashes"
+                       : "no container runs: it crashes after its start");
             lifecycle_.crash(*pod, fault.times, fault.after);
             return;
         case FaultSpec::Kind::drain_instance:

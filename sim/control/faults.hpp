@@ -2,6 +2,9 @@
 ///
 ///   kill_instance   the pod is gone at once, its requests are lost; the workload makes another
 ///   drain_instance  the pod is deleted in order (kubectl delete pod); the workload makes another
+///   crash_container the pod's container ends and is started again, `times` times, each `after` a
+///                   start; where none runs, after its next start. A later one of the pod takes the
+///                   place of an earlier one
 ///   lose_node       the node and all its pods are gone at once; no draining
 ///   restore_node    it takes pods again; its disk still holds what it held
 ///   set_speed       a slow (or fast) instance, as long as the pod lives

@@ -42,6 +42,7 @@ void PodLifecycle::start_warm(PodId id) {
     ManagedPod& pod = state_.managed(id);
     state_.queue.cancel(pod.step);
     pod.warm_start = true;
+    bear_taints(id, pod);
     pod.container_started = state_.now;
     state_.cluster.hold(id, Artifact::image, state_.now);
     state_.cluster.hold(id, Artifact::weights, state_.now);
@@ -66,6 +67,7 @@ void PodLifecycle::advance(PodId id) {
     for (;;) {
         switch (cluster.pod(id).phase) {
             case Phase::scheduled:
+                bear_taints(id, pod);
                 end_stage(pod, StartStage::pending);
                 cluster.set_phase(id, Phase::image_pull, state_.now);
                 if (!begin_image_pull(id, pod)) return;
@@ -179,6 +181,7 @@ void PodLifecycle::become_ready(PodId id, ManagedPod& pod) {
 void PodLifecycle::become_endpoint(PodId id, ManagedPod& pod) {
     const WorkloadSpec& spec = *state_.workload_of(pod).spec;
     pod.ordinal = state_.next_ordinal[spec.service]++;
+    pod.drained = false;
     pod.endpoint_since = state_.now;
     const serving::InstanceKey key = state_.instance_key(pod);
     state_.instances.emplace(key, id);
@@ -210,10 +213,41 @@ void PodLifecycle::remove(PodId id) {
     state_.data_plane.drain_instance(state_.now, state_.instance_key(pod));
 }
 
-void PodLifecycle::grace_ended(PodId id) {
+void PodLifecycle::bear_taints(PodId id, ManagedPod& pod) {
+    const cluster::Pod& placed = state_.cluster.pod(id);
+    const auto time =
+        cluster::toleration_time(state_.cluster.node(placed.node).taints, placed.spec->tolerations);
+    if (!time) return;
+    pod.eviction = state_.queue.push(
+        control_key(pod.bound_at + *time, EventClass::pod_step, id.index, kEvictionOrdinal),
+        {id.generation});
+}
+
+void PodLifecycle::toleration_ended(PodId id) {
     ManagedPod& pod = state_.managed(id);
-    state_.data_plane.kill_instance(state_.now, state_.instance_key(pod));
+    pod.eviction = {};
+    if (pod.deleted) return;
+    constexpr const char* kWhy = "its toleration of a NoExecute taint has ended";
+    if (pod.standby) return dismiss(id, kWhy);
+    const std::int64_t pods = state_.workload_of(pod).active;
+    Decision decision;
+    decision.time = state_.now;
+    decision.actor = "taint eviction";
+    decision.subject = pod.name;
+    decision.before = pods;
+    decision.wanted = decision.after = pods - 1;
+    decision.reason = kWhy;
+    state_.decisions.record(std::move(decision), false);
+    remove(id);
+}
+
+void PodLifecycle::grace_ended(PodId id) {
+    kill_instance(state_.managed(id));
     finish(id);
+}
+
+void PodLifecycle::kill_instance(const ManagedPod& pod) {
+    if (is_served(pod)) state_.data_plane.kill_instance(state_.now, state_.instance_key(pod));
 }
 
 void PodLifecycle::drained(PodId id) {
@@ -230,14 +264,14 @@ void PodLifecycle::lose(PodId id) {
         ++workload.version;
         ++workload.result.pods_deleted;
     }
-    if (pod.ordinal >= 0) state_.data_plane.kill_instance(state_.now, state_.instance_key(pod));
+    kill_instance(pod);
     finish(id);
 }
 
 void PodLifecycle::set_speed(PodId id, serving::SpeedPpm speed) {
     ManagedPod& pod = state_.managed(id);
     pod.speed = speed;
-    if (pod.ordinal >= 0) {
+    if (is_served(pod)) {
         state_.data_plane.set_speed(state_.now, state_.instance_key(pod), speed);
     }
 }
@@ -249,6 +283,7 @@ void PodLifecycle::finish(PodId id) {
     state_.queue.cancel(pod.grace);
     state_.queue.cancel(pod.probe);
     state_.queue.cancel(pod.crash);
+    state_.queue.cancel(pod.eviction);
     queue_.remove(id);
     fetcher_.leave(id);
     leave_ready(id, pod);

@@ -49,6 +49,8 @@ class PodLifecycle {
 
     /// The event pod_step: its stage has ended.
     void step(PodId pod);
+    /// The event pod_step of its tolerations: deleted in order.
+    void toleration_ended(PodId pod);
     /// The event pod_step of its grace: killed.
     void grace_ended(PodId pod);
     /// The event flow_finish.
@@ -89,7 +91,14 @@ class PodLifecycle {
     bool wait(PodId pod, ManagedPod& managed, Duration duration);
     bool begin_warm_up(PodId pod, ManagedPod& managed);
     void begin_probes(PodId pod, ManagedPod& managed);
+    /// A node with NoExecute taints is borne for a while only.
+    void bear_taints(PodId pod, ManagedPod& managed);
     void restart(PodId pod, const std::string& why);
+    /// Whether the data plane has its instance.
+    [[nodiscard]] static bool is_served(const ManagedPod& managed) {
+        return managed.ordinal >= 0 && !managed.drained;
+    }
+    void kill_instance(const ManagedPod& managed);
     [[nodiscard]] std::optional<std::int64_t> memory_threshold(PodId pod) const;
     bool kill_when_idle(PodId pod);
     void kill_for_memory(PodId pod, std::int64_t in_flight);

@@ -93,6 +93,7 @@ void PodLifecycle::probe_failed(PodId id) {
 
 void PodLifecycle::crash(PodId id, std::int64_t times, Duration after) {
     ManagedPod& pod = state_.managed(id);
+    state_.queue.cancel(pod.crash);
     pod.crashes_left = times;
     pod.crash_after = after;
     crash_again(id);
@@ -101,7 +102,7 @@ void PodLifecycle::crash(PodId id, std::int64_t times, Duration after) {
 void PodLifecycle::crash_again(PodId id) {
     ManagedPod& pod = state_.managed(id);
     pod.crash = {};
-    if (state_.cluster.pod(id).phase < Phase::container_start) return;  // nothing runs yet
+    if (pod.container_started > state_.now) return;  // nothing runs: after its next start
     --pod.crashes_left;
     restart(id, "container crashed");
 }
@@ -141,7 +142,7 @@ void PodLifecycle::kill_for_memory(PodId id, std::int64_t in_flight) {
 void PodLifecycle::restart(PodId id, const std::string& why) {
     ManagedPod& pod = state_.managed(id);
     Workload& workload = state_.workload_of(pod);
-    if (pod.ordinal >= 0) state_.data_plane.kill_instance(state_.now, state_.instance_key(pod));
+    kill_instance(pod);
     if (pod.deleted) return finish(id);
     for (EventHandle* handle : {&pod.step, &pod.probe, &pod.crash}) {
         state_.queue.cancel(*handle);

@@ -55,6 +55,15 @@ Cell::Cell(const CellConfig& config, const std::vector<ServiceSpec>& specs,
         sources_.push_back(std::move(source));
         refresh_source(*sources_.back(), static_cast<std::uint32_t>(sources_.size() - 1));
     }
+    for (const auto& source : sources_) {
+        Service& entered = *services_[source->service];
+        const bool called =
+            std::any_of(services_.begin(), services_.end(), [&entered](const auto& service) {
+                const auto& calls = service->spec->calls;
+                return std::find(calls.begin(), calls.end(), entered.global) != calls.end();
+            });
+        if (called) entered.of_roots = std::make_unique<ServiceStats>();
+    }
 }
 
 Cell::~Cell() = default;

@@ -93,6 +93,10 @@ class Cell final : private InstanceHost {
     void finish(Time end);
     [[nodiscard]] const std::vector<std::uint32_t>& services() const { return service_indices_; }
     [[nodiscard]] const ServiceStats& stats(std::uint32_t service) const;
+    /// The figures of what sources send to a service that other services call too, its root
+    /// requests alone: latencies (but not between tokens), SLO and what completed. Null where all
+    /// its calls are root requests, or none.
+    [[nodiscard]] const ServiceStats* stats_of_roots(std::uint32_t service) const;
     [[nodiscard]] const metrics::Digest& digest() const { return digest_; }
     [[nodiscard]] std::vector<RequestRow>& rows() { return rows_; }
 

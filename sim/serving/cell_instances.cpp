@@ -329,8 +329,7 @@ void Cell::finish(Time end) {
     }
     calls_.for_each([this, end](CallId id, Call& call) {
         const LiveCall live{id, call, roots_[call.root], *services_[call.service]};
-        ServiceStats& stats = live.service.stats;
-        stats.sojourn += end - call.arrival;
+        live.service.stats.sojourn += end - call.arrival;
         if (call.attempt.valid() && !attempts_[call.attempt].delivery.valid()) {
             const Attempt& attempt = attempts_[call.attempt];
             if (instances_[attempt.instance] != nullptr) {
@@ -342,7 +341,9 @@ void Cell::finish(Time end) {
         const bool late_token =
             slo.ttft && call.first_token == Time::max() && end - call.arrival > *slo.ttft;
         const bool late_end = slo.e2e && end - call.arrival > *slo.e2e;
-        if (call.arrival >= config_.measure_from && (late_token || late_end)) ++stats.slo_missed;
+        if (call.arrival >= config_.measure_from && (late_token || late_end)) {
+            live.service.for_figures_of(call, [](ServiceStats& stats) { ++stats.slo_missed; });
+        }
         hash_outcome(live, Time::max(), Outcome::in_flight, Cause::none);
         if (config_.keep_rows) add_row(live, Time::max(), Outcome::in_flight, Cause::none);
     });
@@ -354,6 +355,10 @@ void Cell::finish(Time end) {
 
 const ServiceStats& Cell::stats(std::uint32_t service) const {
     return service_of(service).stats;
+}
+
+const ServiceStats* Cell::stats_of_roots(std::uint32_t service) const {
+    return service_of(service).of_roots.get();
 }
 
 }  // namespace headroom::serving

@@ -129,11 +129,13 @@ void Cell::settle(Time now, const LiveCall& live, Outcome outcome, Cause cause) 
 
 /// Throughput is what ended within the window, whenever it came.
 void Cell::count_completed(const LiveCall& live) {
-    ServiceStats& stats = live.service.stats;
-    ++stats.measured_completed;
-    if (live.call.first_token == Time::max()) return;
-    stats.prompt_tokens += live.call.prompt;
-    stats.output_tokens += live.call.generated;
+    const Call& call = live.call;
+    live.service.for_figures_of(call, [&call](ServiceStats& stats) {
+        ++stats.measured_completed;
+        if (call.first_token == Time::max()) return;
+        stats.prompt_tokens += call.prompt;
+        stats.output_tokens += call.generated;
+    });
 }
 
 /// Latencies and objectives are those of what came within the window.
@@ -141,15 +143,16 @@ void Cell::record(Time now, const LiveCall& live, Outcome outcome) {
     record_slo(now, live, outcome);
     if (outcome != Outcome::completed) return;
     const Call& call = live.call;
-    ServiceStats& stats = live.service.stats;
-    stats.e2e.record((now - call.arrival).ps());
-    stats.queue.record((call.first_scheduled - call.arrival).ps());
-    if (call.first_token == Time::max()) return;
-    stats.ttft.record((call.first_token - call.arrival).ps());
-    // The engine's last token: with calls to further services the response comes later.
-    if (call.generated > 1 && call.next_child == 0) {
-        stats.tpot.record((now - call.first_token).ps() / (call.generated - 1));
-    }
+    live.service.for_figures_of(call, [&call, now](ServiceStats& stats) {
+        stats.e2e.record((now - call.arrival).ps());
+        stats.queue.record((call.first_scheduled - call.arrival).ps());
+        if (call.first_token == Time::max()) return;
+        stats.ttft.record((call.first_token - call.arrival).ps());
+        // The engine's last token: with calls to further services the response comes later.
+        if (call.generated > 1 && call.next_child == 0) {
+            stats.tpot.record((now - call.first_token).ps() / (call.generated - 1));
+        }
+    });
 }
 
 void Cell::record_slo(Time now, const LiveCall& live, Outcome outcome) {
@@ -166,7 +169,8 @@ void Cell::record_slo(Time now, const LiveCall& live, Outcome outcome) {
         (now - call.first_token).ps() / (call.generated - 1) > slo.tpot->ps()) {
         good = false;
     }
-    ++(good ? live.service.stats.slo_good : live.service.stats.slo_missed);
+    live.service.for_figures_of(
+        call, [good](ServiceStats& stats) { ++(good ? stats.slo_good : stats.slo_missed); });
 }
 
 void Cell::hash_outcome(const LiveCall& live, Time finish, Outcome outcome, Cause cause) {

@@ -97,6 +97,14 @@ struct Cell::Service {
     [[nodiscard]] GatewayQueue& queue_of(const Call& call) {
         return call.handover.valid() ? handed_over : arrivals;
     }
+    /// add() for all figures that a call counts in.
+    template <class Add>
+    void for_figures_of(const Call& call, Add add) {
+        add(stats);
+        if (of_roots != nullptr && !call.parent.valid()) [[unlikely]] {
+            add(*of_roots);
+        }
+    }
 
     const ServiceSpec* spec = nullptr;
     std::uint32_t global = 0;
@@ -115,6 +123,7 @@ struct Cell::Service {
     RandomStream jitter;
     RandomStream service_times;
     ServiceStats stats;
+    std::unique_ptr<ServiceStats> of_roots;  ///< see Cell::stats_of_roots
 };
 
 struct Cell::Source {

@@ -39,4 +39,16 @@ void ServiceStats::merge(const ServiceStats& o) {
     last_arrival = std::max(last_arrival, o.last_arrival);
 }
 
+void ServiceStats::take_figures(const ServiceStats& o) {
+    queue = o.queue;
+    ttft = o.ttft;
+    tpot = o.tpot;
+    e2e = o.e2e;
+    measured_completed = o.measured_completed;
+    prompt_tokens = o.prompt_tokens;
+    output_tokens = o.output_tokens;
+    slo_good = o.slo_good;
+    slo_missed = o.slo_missed;
+}
+
 }  // namespace headroom::serving

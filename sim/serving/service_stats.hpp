@@ -69,6 +69,8 @@ struct ServiceStats {
     BacklogMeter backlog;  ///< not merged: a backlog is one service's
 
     void merge(const ServiceStats& o);
+    /// Takes over what calls count in: latencies (but not between tokens), SLO, what completed.
+    void take_figures(const ServiceStats& o);
 };
 
 /// One completed, failed, rejected, timed out or unfinished call: a row of requests.csv.

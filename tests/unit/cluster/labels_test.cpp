@@ -64,6 +64,26 @@ TEST_CASE("Labels: tolerations match taints by key, value and effect as in Kuber
         tolerates({.op = TolerationOperator::exists, .effect = TaintEffect::no_execute}, taint));
 }
 
+TEST_CASE("Labels: a NoExecute taint is borne as long as the first toleration of it says") {
+    const std::vector<Taint> taints{{"spot", "", TaintEffect::no_execute},
+                                    {"gpu", "", TaintEffect::no_schedule}};
+    const Toleration every{.op = TolerationOperator::exists};
+    Toleration minute = every;
+    minute.toleration_time = Duration::minutes(1);
+    Toleration hour = every;
+    hour.toleration_time = Duration::hours(1);
+    CHECK_FALSE(toleration_time(taints, {every}));
+    CHECK(toleration_time(taints, {minute, every}) == Duration::minutes(1));
+    CHECK_FALSE(toleration_time(taints, {every, minute}));
+    hour.key = "spot";
+    CHECK(toleration_time(taints, {hour, minute}) == Duration::hours(1));
+    CHECK_FALSE(toleration_time({taints[1]}, {minute}));  // NoSchedule evicts nobody
+    // Of two taints the shorter time counts.
+    minute.key = "sick";
+    CHECK(toleration_time({taints[0], {"sick", "", TaintEffect::no_execute}}, {hour, minute}) ==
+          Duration::minutes(1));
+}
+
 TEST_CASE("Labels: PreferNoSchedule taints keep nobody off a node") {
     const std::vector<Taint> taints{{"a", "", TaintEffect::prefer_no_schedule},
                                     {"b", "", TaintEffect::no_execute}};

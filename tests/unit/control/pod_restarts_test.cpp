@@ -131,6 +131,63 @@ TEST_CASE("PodLifecycle: what ended a container first at an instant is the one r
     CHECK(results.workloads[0].pods_created == 3);
 }
 
+TEST_CASE("PodLifecycle: a pod leaves a NoExecute taint that it bears for a while") {
+    ControlSpec spec = small_spec(1, 1, 1);
+    spec.pools[0].node.taints.push_back({"spot", "", cluster::TaintEffect::no_execute});
+    cluster::Toleration toleration{.op = cluster::TolerationOperator::exists};
+    toleration.toleration_time = Duration::seconds(60);
+    spec.workloads[0].pod.tolerations = {toleration};
+    Run run(spec);
+    run.start();
+    run.run_until(at_s(150));
+    // From when it was bound: the first at 0 s, the next in its place at 60 and 120 s.
+    CHECK(times_of(run, "drain") == std::vector<Time>{at_s(60), at_s(120)});
+    CHECK(times_of(run, "add") == std::vector<Time>{at_s(0), at_s(62), at_s(122)});
+}
+
+TEST_CASE("PodLifecycle: a later order to crash takes the place of the earlier one") {
+    ControlSpec spec = small_spec(1, 1, 1);
+    FaultSpec crash;
+    crash.kind = FaultSpec::Kind::crash_container;
+    crash.at = at_s(60);
+    crash.target = "chat";
+    crash.times = 2;
+    crash.after = Duration::seconds(30);
+    FaultSpec once = crash;
+    once.at = at_s(70);
+    once.times = 1;
+    FaultSpec kill = crash;
+    kill.kind = FaultSpec::Kind::kill_instance;
+    kill.at = at_s(85);
+    spec.faults = {crash, once, kill};
+    Run run(spec);
+    run.start();
+    run.run_until(at_s(300));
+    // At 92 s, 30 s after its second start, nothing crashes: neither the pod, which is gone, nor
+    // the one in its place.
+    CHECK(times_of(run, "kill") == std::vector<Time>{at_s(60), at_s(70), at_s(85)});
+    CHECK(run.control->finish(at_s(300)).workloads[0].container_restarts == 2);
+}
+
+TEST_CASE("PodLifecycle: what does not run crashes after its next start") {
+    ControlSpec spec = small_spec(1, 1, 1);
+    FaultSpec crash;
+    crash.kind = FaultSpec::Kind::crash_container;
+    crash.target = "chat";
+    crash.after = Duration::seconds(5);
+    for (const int at : {60, 63, 65, 67}) {
+        crash.at = at_s(at);
+        spec.faults.push_back(crash);
+    }
+    Run run(spec);
+    run.start();
+    run.run_until(at_s(300));
+    // Crashed at 60, started at once, up at 62 and crashed again at 63; the other two find it in
+    // its back-off of 10 s: one crash, 5 s after it is up at 75.
+    CHECK(times_of(run, "kill") == std::vector<Time>{at_s(60), at_s(63), at_s(80)});
+    CHECK(run.placed(0).restarts == 3);
+}
+
 TEST_CASE("PodLifecycle: a crashed container starts again in its pod, later each time") {
     ControlSpec spec = small_spec(1, 1, 1);
     FaultSpec crash;
