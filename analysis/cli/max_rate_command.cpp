@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -38,8 +39,9 @@ CommandSpec max_rate_spec() {
             "closed loops; see `headroom run --rate-scale`. Then the same at the pessimistic end\n"
             "of the profile's error band.\n\n"
             "    headroom max-rate quickstart.json --expect 'latency.ttft_s.p99=< 2s'\n\n"
-            "Exit 1 when there is no such scale: the scenario never holds, no traffic can break\n"
-            "it, or it breaks below where it holds.\n",
+            "Exit 1 when there is no such scale: the scenario never holds, more traffic does not\n"
+            "break it, it breaks below where it holds, or beyond some scale a condition has no\n"
+            "data.\n",
         .options = {{.name = "expect",
                      .value = "METRIC=COND",
                      .help = "one more condition, as under `expect`: 'latency.e2e_s.p99=< 2s'",
@@ -134,10 +136,11 @@ int stopped(const MaxRate& answer, const std::string& error) {
         return kExitBadInput;
     }
     std::string known;
-    if (answer.scale > 0) known = fmt::format("; it holds at {} times", significant(answer.scale));
+    if (answer.scale > 0) known = fmt::format("; it holds at {:.6g} times", answer.scale);
     if (answer.broken_at > 0) {
-        known += fmt::format("{} breaks at {} times", known.empty() ? "; it" : " and",
-                             significant(answer.broken_at));
+        known += fmt::format("{} {} at {:.6g} times", known.empty() ? "; it" : " and",
+                             answer.at(answer.broken_at)->unjudged() ? "has no data" : "breaks",
+                             answer.broken_at);
     }
     print_note("interrupted" + known);
     return kExitUnfinished;
@@ -235,6 +238,33 @@ std::optional<Searched> search_pessimistic(const RateStudy::Load& load, Question
     return search(load, question, show);
 }
 
+bool trace_shrinks(const scenarios::Scenario& scenario) {
+    return std::any_of(scenario.loads.begin(), scenario.loads.end(), [](const auto& load) {
+        return load.kind == scenarios::SourceLoad::Kind::trace;
+    });
+}
+
+/// Whether the run ends with a trace, and sooner the higher the scale, unlike measure_from.
+bool cut_is_fixed(const scenarios::Scenario& scenario) {
+    return scenario.spec.drain && scenario.spec.measure_from > Time::zero() &&
+           trace_shrinks(scenario);
+}
+
+/// What to know before the runs.
+void warn(const scenarios::Scenario& scenario) {
+    for (const std::string& text : scenario.warnings) print_note("warning: " + text);
+    for (const scenarios::Expectation& expectation : scenario.expectations) {
+        if (!eased_by_traffic(expectation)) continue;
+        print_note("warning: '" + expectation.text +
+                   "' holds the better the more traffic there is: it limits no rate");
+    }
+    if (!cut_is_fixed(scenario)) return;
+    print_note(
+        fmt::format("warning: take care: measure_from ({}) does not shrink with the trace: "
+                    "the higher the scale, the less of the trace is measured",
+                    clock_text(scenario.spec.measure_from.to_seconds())));
+}
+
 int max_rate(const Arguments& given) {
     const StopSignal stop;
     Question question = question_of(given);
@@ -244,14 +274,7 @@ int max_rate(const Arguments& given) {
     const scenarios::LoadOptions options = whole_load_options(given, diagnostics);
     const Today today = load_today(given, options, diagnostics);
     if (!today.scenario) return kExitBadInput;
-    if (show) {
-        for (const std::string& text : today.scenario->warnings) print_note("warning: " + text);
-        for (const scenarios::Expectation& expectation : today.scenario->expectations) {
-            if (!eased_by_traffic(expectation)) continue;
-            print_note("warning: '" + expectation.text +
-                       "' holds the better the more traffic there is: it limits no rate");
-        }
-    }
+    if (show) warn(*today.scenario);
     const RateStudy::Load load = [&](double scale) {
         scenarios::LoadOptions scaled = options;
         if (scale != 1) scaled.rate_scale = scale;
@@ -268,6 +291,9 @@ int max_rate(const Arguments& given) {
                          today.loads.users,         question.study.replications,
                          question.study.confidence, question.goal.precision,
                          std::move(nominal.answer)};
+    report.most = question.goal.most;
+    report.trace_shrinks = trace_shrinks(*today.scenario);
+    report.cut_is_fixed = cut_is_fixed(*today.scenario);
     scenarios::Scenario slowed = *today.scenario;
     report.error_band = take_pessimistic_end(slowed);
     if (auto slow = search_pessimistic(load, question, report, show)) {

@@ -22,6 +22,36 @@ double mean_of(const std::vector<double>& values) {
     return moments_of(values).mean;
 }
 
+/// "latency.e2e_s.mean has no data in 6 of 10 replications".
+std::string unjudged_text(const Replicated& study, const std::string& metric) {
+    const auto total = static_cast<int>(study.runs.size());
+    const int saturated = saturated_runs(study, metric);
+    if (saturated > 0) {
+        return fmt::format("{} is saturated in {} of {}", metric, saturated,
+                           plural(total, "replication"));
+    }
+    int missing = total;
+    const auto at = std::lower_bound(study.metrics.begin(), study.metrics.end(), metric);
+    if (at != study.metrics.end() && *at == metric) {
+        const auto index = static_cast<std::size_t>(at - study.metrics.begin());
+        missing = static_cast<int>(
+            std::count_if(study.runs.begin(), study.runs.end(),
+                          [index](const Replication& run) { return !run.values[index]; }));
+    }
+    return fmt::format("{} has no data in {} of {}", metric, missing, plural(total, "replication"));
+}
+
+/// Told where `auto` found nothing to judge, so that nobody takes the study for a precise one.
+void note_unjudged(const Replicated& study, const std::vector<std::string>& metrics) {
+    constexpr std::size_t kMostTold = 3;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(metrics.size(), kMostTold); ++i) {
+        text += (i == 0 ? "" : "; ") + unjudged_text(study, metrics[i]);
+    }
+    if (metrics.size() > kMostTold) text += "; and so on";
+    print_note("precision not judged: " + text);
+}
+
 std::int64_t milliseconds_up(Time time) {
     const std::int64_t per_ms = Duration::milliseconds(1).ps();
     return ((time - Time::zero()).ps() + per_ms - 1) / per_ms;
@@ -111,8 +141,9 @@ StudyResult replicate_further(const scenarios::Scenario& scenario, const Simulat
     StudyResult out;
     out.metrics = study_metrics(scenario, study);
     Replicated begun = study_of(scenario, first);
-    const std::vector<std::string> wanted =
+    std::vector<std::string> wanted =
         options.metrics.empty() ? precision_metrics(begun) : out.metrics;
+    if (wanted.empty()) wanted = {"latency.e2e_s.mean"};  // nothing has data yet
     const PrecisionValues values = [&](const std::vector<Replicated>& studies) {
         std::vector<std::vector<double>> judged;
         out.precise_metrics.clear();
@@ -138,6 +169,10 @@ StudyResult replicate_further(const scenarios::Scenario& scenario, const Simulat
     PreciseStudy done = replicate_to_plan({&scenario}, options.plan, run, values, std::move(all));
     out.study = std::move(done.studies.front());
     out.verdict = done.verdict;
+    if (out.verdict && out.precise_metrics.empty()) {
+        note_unjudged(out.study, wanted);
+        out.precise_metrics = std::move(wanted);
+    }
     return out;
 }
 

@@ -29,8 +29,8 @@ OptionSpec precision_option() {
     return {.name = "precision",
             .value = "P",
             .help =
-                "how precise `auto` gets: half an interval at most this part of the mean; "
-                "default 5%"};
+                "how precise `auto` gets: the mean is off by at most this part P of the true one, "
+                "for which half an interval is at most P/(1+P) of the mean; default 5%"};
 }
 
 OptionSpec most_replications_option() {

@@ -70,6 +70,32 @@ void set_replicas(const control::WorkloadSpec& workload, VersionBound& v) {
 
 // ---------------------------------------------------------------- targets
 
+ServerQueue queue_at(const serving::SimpleEngineSpec& engine, double rate, double gap_cv,
+                     std::int64_t replicas, double speed) {
+    return {.rate = rate,
+            .servers = engine.servers * replicas,
+            .service_s = engine.service_time.mean() / speed,
+            .arrival_cv = gap_cv,
+            .service_cv = engine.service_time.cv()};
+}
+
+/// The same with its waiting room; the replicas' rooms are one.
+LimitedQueue limited_at(const serving::SimpleEngineSpec& engine, const ServerQueue& queue,
+                        std::int64_t replicas) {
+    return {queue, engine.queue_limit * replicas};
+}
+
+/// Whether there is a formula for the target in a queue that is not full.
+bool has_formula(const serving::SimpleEngineSpec& engine, const Target& target, double gap_cv) {
+    if (target.kind == Target::Kind::tpot) return false;
+    if (engine.queue_limit < 0) return true;
+    if (target.kind == Target::Kind::mean_response || target.kind == Target::Kind::mean_wait) {
+        return true;
+    }
+    // Any number of replicas stands for all: two have no M/G/1/K.
+    return limited_at(engine, queue_at(engine, 0, gap_cv, 2, 1), 2).has_quantiles();
+}
+
 bool is_upper(scenarios::Comparison comparison) {
     return comparison == scenarios::Comparison::less ||
            comparison == scenarios::Comparison::less_equal;
@@ -93,6 +119,7 @@ std::optional<Target> target_of(const scenarios::Expectation& expectation, std::
                                 const serving::SloSpec& slo) {
     Target target;
     target.text = expectation.text;
+    target.of_all = path == "slo.attainment";
     if (path == "slo.attainment" && !is_upper(expectation.comparison)) {
         target.quantile = expectation.bound;
         if (slo.e2e && !slo.ttft && !slo.tpot) {
@@ -128,7 +155,8 @@ std::optional<Target> find_target(const scenarios::Scenario& scenario, const Ver
     const bool whole_run = scenario.spec.services.size() == 1;
     const auto answers = [&](const Target& target) {
         if (v.engine == EngineKind::llm) return target.kind == Target::Kind::tpot;
-        return v.engine == EngineKind::simple && target.kind != Target::Kind::tpot;
+        const auto& simple = service.versions[v.version].engine.simple;
+        return simple && has_formula(*simple, target, v.load.gap_cv);
     };
     for (const scenarios::Expectation& expectation : scenario.expectations) {
         if (expectation.when != scenarios::Expectation::When::whole_run) continue;
@@ -142,24 +170,17 @@ std::optional<Target> find_target(const scenarios::Scenario& scenario, const Ver
         if (target && answers(*target)) return target;
     }
     if (v.engine == EngineKind::simple && service.slo.e2e) {
-        return Target{Target::Kind::response, kDefaultQuantile, service.slo.e2e->to_seconds(), {}};
+        const Target target{
+            Target::Kind::response, kDefaultQuantile, service.slo.e2e->to_seconds(), true, {}};
+        if (answers(target)) return target;
     }
     if (v.engine == EngineKind::llm && service.slo.tpot) {
-        return Target{Target::Kind::tpot, 0, service.slo.tpot->to_seconds(), {}};
+        return Target{Target::Kind::tpot, 0, service.slo.tpot->to_seconds(), false, {}};
     }
     return std::nullopt;
 }
 
 // ---------------------------------------------------------------- engines
-
-ServerQueue queue_at(const serving::SimpleEngineSpec& engine, double rate, double gap_cv,
-                     std::int64_t replicas, double speed) {
-    return {.rate = rate,
-            .servers = engine.servers * replicas,
-            .service_s = engine.service_time.mean() / speed,
-            .arrival_cv = gap_cv,
-            .service_cv = engine.service_time.cv()};
-}
 
 bool meets(const ServerQueue& queue, const Target& target, const Distribution& service) {
     switch (target.kind) {
@@ -177,29 +198,62 @@ bool meets(const ServerQueue& queue, const Target& target, const Distribution& s
     return false;
 }
 
+bool meets(const LimitedQueue& limited, const Target& target, const Distribution& service) {
+    const LimitedFigures figures = limited.figures(service);
+    switch (target.kind) {
+        case Target::Kind::mean_response:
+            return figures.mean_wait_s + limited.queue.service_s <= target.limit_s;
+        case Target::Kind::mean_wait:
+            return figures.mean_wait_s <= target.limit_s;
+        case Target::Kind::response:
+            return (target.of_all ? 1 - figures.blocked : 1) *
+                       limited.responds_within(target.limit_s, service) >=
+                   target.quantile;
+        case Target::Kind::wait:
+            return limited.waits_within(target.limit_s) >= target.quantile;
+        case Target::Kind::tpot:
+            break;
+    }
+    return false;
+}
+
+SimpleFigures simple_figures(const serving::SimpleEngineSpec& engine, const ServerQueue& queue,
+                             std::int64_t replicas) {
+    SimpleFigures out;
+    out.queue = queue;
+    if (engine.queue_limit < 0) {
+        out.formula = queue.formula();
+        out.exact = queue.exact();
+        out.mean_wait_s = queue.mean_wait_s();
+        out.wait_p99_s = queue.wait_quantile_s(kDefaultQuantile);
+        out.response_p99_s = queue.response_quantile_s(kDefaultQuantile, engine.service_time);
+        return out;
+    }
+    const LimitedQueue limited = limited_at(engine, queue, replicas);
+    const LimitedFigures figures = limited.figures(engine.service_time);
+    out.waiting_room = limited.waiting;
+    out.formula = limited.formula();
+    out.exact = limited.exact();
+    out.blocked = figures.blocked;
+    out.mean_wait_s = figures.mean_wait_s;
+    out.wait_p99_s = out.response_p99_s = kUnbounded;
+    return out;
+}
+
 void add_simple(const serving::SimpleEngineSpec& engine, double speed, VersionBound& v) {
     const double service_s = engine.service_time.mean() / speed;
     v.capacity_rps = service_s > 0 ? static_cast<double>(engine.servers) / service_s : kUnbounded;
     if (!(service_s > 0) || v.load.closed()) return;
     const std::int64_t replicas = std::max<std::int64_t>(1, v.at.front().replicas);
-    SimpleFigures out;
-    out.queue = queue_at(engine, v.load.mean_rate, v.load.gap_cv, replicas, speed);
-    out.formula = out.queue.formula();
-    out.mean_wait_s = out.queue.mean_wait_s();
-    out.wait_p99_s = out.queue.wait_quantile_s(kDefaultQuantile);
-    out.response_p99_s = out.queue.response_quantile_s(kDefaultQuantile, engine.service_time);
-    if (engine.queue_limit >= 0) {
-        out.waiting_room = engine.queue_limit * replicas;
-        const LimitedQueue limited = limited_queue(out.queue, out.waiting_room);
-        out.blocked = limited.blocked;
-        out.mean_wait_s = limited.mean_wait_s;
-        out.formula = engine.queue_limit == 0 ? "Erlang B" : "M/M/c/K";
-    }
-    v.simple = out;
+    v.simple = simple_figures(
+        engine, queue_at(engine, v.load.mean_rate, v.load.gap_cv, replicas, speed), replicas);
     if (!v.target) return;
     const std::int64_t least = least_that(kMostReplicas, [&](std::int64_t n) {
         const auto queue = queue_at(engine, v.load.peak_rate, v.load.gap_cv, n, speed);
-        return queue.stable() && meets(queue, *v.target, engine.service_time);
+        if (!queue.stable()) return false;
+        return engine.queue_limit < 0
+                   ? meets(queue, *v.target, engine.service_time)
+                   : meets(limited_at(engine, queue, n), *v.target, engine.service_time);
     });
     if (least <= kMostReplicas) v.for_target = least;
 }

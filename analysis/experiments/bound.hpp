@@ -13,7 +13,9 @@
 /// Faults, retries, cold starts and autoscalers are no part of the formulas.
 ///
 /// The target of a service is what `expect` demands of its latency or SLO attainment, else 99 % of
-/// requests within `slo`. Deterministic; O(traces + versions * (lengths + servers)).
+/// requests within `slo`, of which those turned away by a full queue are none. Of a limited queue
+/// quantiles have a formula only where it is M/M/c/K; without one there is no target.
+/// Deterministic; O(traces + versions * (lengths + servers)).
 #pragma once
 
 #include <cstdint>
@@ -36,7 +38,8 @@ struct Target {
     Kind kind = Kind::response;
     double quantile = 0.99;  ///< of response and wait
     double limit_s = 0;
-    std::string text;  ///< the expectation; empty: it follows from the SLO
+    bool of_all = false;  ///< response: those turned away count as too late
+    std::string text;     ///< the expectation; empty: it follows from the SLO
 };
 
 /// The version at some number of replicas.
@@ -50,11 +53,12 @@ struct AtReplicas {
 struct SimpleFigures {
     ServerQueue queue;  ///< all replicas as one
     double mean_wait_s = 0;
-    double wait_p99_s = 0;
+    double wait_p99_s = 0;  ///< infinite: no end, or with limited room not computed
     double response_p99_s = 0;
     std::int64_t waiting_room = -1;  ///< of all replicas; -1: any
     double blocked = 0;              ///< share of arrivals, where the room is limited
     std::string formula;
+    bool exact = true;  ///< of the mean wait and `blocked`; else `formula` says so
 };
 
 struct LlmFigures {

@@ -15,8 +15,8 @@
 ///
 /// Where a backlog grows in a replication, its latencies are no numbers: nothing is subtracted, and
 /// the difference is significant where all replications of one side and none of the other are
-/// saturated (and there are two at least). Studies have equal numbers of replications. O(metrics *
-/// (replications + log)).
+/// saturated (and there are three at least), or where the exact sign test over the pairs that
+/// differ says so. Studies have equal numbers of replications. O(metrics * (replications + log)).
 #pragma once
 
 #include <cstdint>

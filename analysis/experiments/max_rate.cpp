@@ -40,6 +40,32 @@ bool by_mean(const Expectation& expectation) {
            (upper_bound(expectation.comparison) || lower_bound(expectation.comparison));
 }
 
+/// What satisfies the condition with how much to spare.
+std::optional<double> margin_of(const Expectation& expectation, double value) {
+    if (upper_bound(expectation.comparison)) return expectation.bound - value;
+    if (lower_bound(expectation.comparison)) return value - expectation.bound;
+    return std::nullopt;
+}
+
+/// Latencies of a run of finite length grow in proportion to the load at most; twice that is taken,
+/// for preemptions and retries.
+constexpr double kPaceSpare = 2;
+
+/// Whether a condition that holds at both scales may be reached by `most`.
+bool approaches(const Judgement& before, const Judgement& now, double from, double to,
+                double most) {
+    if (!before.margin || !now.margin) return before.mean != now.mean;
+    const double pace = (*before.margin - *now.margin) / (to - from);
+    return pace > 0 && (to >= most || kPaceSpare * pace * (most - to) >= *now.margin);
+}
+bool any_approaches(const ScalePoint& before, const ScalePoint& now, double most) {
+    for (std::size_t i = 0; i < now.judgements.size(); ++i) {
+        const Judgement& judgement = now.judgements[i];
+        if (approaches(before.judgements[i], judgement, before.scale, now.scale, most)) return true;
+    }
+    return false;
+}
+
 /// Measurements so far, each scale once.
 class Search {
   public:
@@ -47,7 +73,13 @@ class Search {
         : measure_(measure), goal_(goal) {}
 
     MaxRate run() {
-        if (bracket() && bisect() && goal_.probe) probe();
+        if (bracket() && bisect()) {
+            if (goal_.probe) probe();
+            if (out_.end == SearchEnd::found && out_.at(out_.broken_at)->unjudged()) {
+                out_.end = SearchEnd::unjudged;
+                out_.unjudged_at = std::exchange(out_.broken_at, 0);
+            }
+        }
         std::sort(out_.points.begin(), out_.points.end(),
                   [](const ScalePoint& a, const ScalePoint& b) { return a.scale < b.scale; });
         return std::move(out_);
@@ -79,7 +111,7 @@ class Search {
     }
     bool climb(const ScalePoint& first) {
         out_.scale = first.scale;
-        bool saturated = all_saturated(first);
+        ScalePoint last = first;
         double step = goal_.step;
         while (true) {
             if (out_.scale >= rounded(goal_.most)) {
@@ -93,11 +125,12 @@ class Search {
                 return true;
             }
             out_.scale = next->scale;
-            if (saturated && all_saturated(*next)) {
+            if (all_saturated(last) && all_saturated(*next) &&
+                !any_approaches(last, *next, goal_.most)) {
                 out_.end = SearchEnd::cannot_break;
                 return false;
             }
-            saturated = all_saturated(*next);
+            last = *next;
             step = std::min(2.0, step * step);
         }
     }
@@ -135,7 +168,8 @@ class Search {
             if (point(rounded(out_.scale * factor)) == nullptr) return;
         }
         const double above = rounded(out_.broken_at * 1.25);
-        if (above <= goal_.most && point(above) == nullptr) return;
+        const bool breaks = !out_.at(out_.broken_at)->unjudged();
+        if (breaks && above <= goal_.most && point(above) == nullptr) return;
         for (const ScalePoint& p : out_.points) {
             const bool fails_below = p.scale < out_.scale && !p.held;
             const bool holds_above = p.scale > out_.broken_at && p.held;
@@ -168,7 +202,13 @@ Judgement judge(const Expectation& expectation,
     std::vector<double> values;
     for (const scenarios::ExpectationResult& result : results) {
         if (!result.held) ++out.failed;
-        if (result.found) values.push_back(*result.found);
+        if (!result.found) {
+            ++out.missing;
+            continue;
+        }
+        values.push_back(*result.found);
+        const std::optional<double> margin = margin_of(expectation, *result.found);
+        if (margin) out.margin = std::min(*margin, out.margin.value_or(*margin));
     }
     const bool whole = values.size() == results.size() && !values.empty();
     if (whole) out.mean = mean_interval(values).mean;
@@ -181,6 +221,7 @@ Judgement judge(const Expectation& expectation,
     const Interval interval = mean_interval(values, 2 * confidence - 1);
     const bool upper = upper_bound(expectation.comparison);
     out.limit = upper ? interval.high() : interval.low();
+    out.margin = margin_of(expectation, *out.limit);
     switch (expectation.comparison) {
         case scenarios::Comparison::less:
             out.held = *out.limit < expectation.bound;
@@ -196,6 +237,14 @@ Judgement judge(const Expectation& expectation,
             break;
     }
     return out;
+}
+
+bool ScalePoint::unjudged() const {
+    const auto fails = [](const Judgement& j) {
+        return !j.held && (j.missing == 0 || j.failed > j.missing);
+    };
+    return !held && !judgements.empty() &&
+           std::none_of(judgements.begin(), judgements.end(), fails);
 }
 
 const ScalePoint* MaxRate::at(double scale_of_it) const {

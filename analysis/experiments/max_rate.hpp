@@ -12,9 +12,12 @@
 ///
 /// The search doubles (or halves) from the start until the answer is between two scales, then
 /// halves that ratio until it is 1 + precision, and last looks at some scales below and above,
-/// for where conditions hold again or fail before, "the highest" is no answer. A system that is
-/// saturated in all replications at two scales in a row while all conditions hold will never break
-/// one. Deterministic, whatever the number of threads. O(log(1/precision)) scales.
+/// for where conditions hold again or fail before, "the highest" is no answer. It gives up doubling
+/// where the system is saturated in all replications at two scales in a row, all conditions hold,
+/// and none would be reached by the highest scale allowed at twice the pace of those two: in a run
+/// of finite length latencies go on growing long after saturation. A condition that has no data
+/// where it had some at a lower scale is not broken but cannot be judged there. Deterministic,
+/// whatever the number of threads. O(log(1/precision)) scales.
 #pragma once
 
 #include <atomic>
@@ -37,6 +40,9 @@ struct Judgement {
     std::optional<double> mean;   ///< over the replications; nothing: one of them has no value
     std::optional<double> limit;  ///< what the condition was held against, of metrics of the run
     int failed = 0;               ///< replications in which it does not hold by itself
+    int missing = 0;              ///< replications without a value
+    /// From what was judged to the bound, positive where it holds; nothing with == and !=.
+    std::optional<double> margin;
 };
 
 /// All replications' results for one expectation.
@@ -55,6 +61,9 @@ struct ScalePoint {
     int saturated = 0;  ///< replications whose backlog grows
     int replications = 0;
     std::vector<Judgement> judgements;  ///< by expectation
+
+    /// It does not hold, and only for want of data: no replication that has some fails.
+    [[nodiscard]] bool unjudged() const;
 };
 
 struct SearchGoal {
@@ -70,7 +79,8 @@ enum class SearchEnd : std::uint8_t {
     found,
     still_holds,   ///< at the highest scale that may be tried
     never_holds,   ///< not even at the lowest
-    cannot_break,  ///< saturated, and all conditions hold
+    cannot_break,  ///< saturated, all conditions hold, and none comes near its bound
+    unjudged,      ///< from `unjudged_at` on a condition has no data
     not_monotone,  ///< found, but it fails below or holds above
     stopped        ///< a measurement did not finish; see `status`
 };
@@ -80,6 +90,7 @@ struct MaxRate {
     RunStatus status = RunStatus::finished;
     double scale = 0;                ///< the highest that held
     double broken_at = 0;            ///< the lowest above it that did not; 0: none was met
+    double unjudged_at = 0;          ///< of unjudged: the lowest scale above without data
     double odd = 0;                  ///< of not_monotone: the scale that should have been otherwise
     std::vector<ScalePoint> points;  ///< all that were measured, ascending
 

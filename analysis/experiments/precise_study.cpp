@@ -51,7 +51,11 @@ PreciseStudy replicate_to_plan(const std::vector<const scenarios::Scenario*>& sc
     int count = plan.count.value_or(static_cast<int>(goal.minimum));
     while (grow(study, count, scenarios, options) && !plan.count) {
         const std::vector<std::vector<double>> judged = values(study.studies);
-        if (judged.empty()) break;
+        if (judged.empty()) {
+            const auto made = static_cast<std::size_t>(replications_of(study));
+            study.verdict = PrecisionVerdict{.count = made, .next = made, .needed = std::nullopt};
+            break;
+        }
         study.verdict = judge_precision(judged, goal);
         if (study.verdict->stop()) break;
         count = static_cast<int>(study.verdict->next);

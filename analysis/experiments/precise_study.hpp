@@ -5,8 +5,9 @@
 ///     PreciseStudy study = replicate_to_plan({&a, &b}, plan, options, values);
 ///
 /// `values` says what has to be precise: one vector a metric, of as many values as there are
-/// replications (analysis/statistics/stopping.hpp judges them); none: nothing is asked. How many
-/// replications are made is a function of the values alone, not of threads or time.
+/// replications (analysis/statistics/stopping.hpp judges them); none: there is nothing to judge,
+/// and the study ends unprecise. How many replications are made is a function of the values alone,
+/// not of threads or time.
 #pragma once
 
 #include <functional>
@@ -28,7 +29,8 @@ using PrecisionValues =
 
 struct PreciseStudy {
     std::vector<Replicated> studies;  ///< in the order of the scenarios; none lacks a replication
-    std::optional<PrecisionVerdict> verdict;  ///< of a plan without a count, where anything counted
+    /// Of a plan without a count; not reached, and no need known, where there was nothing to judge.
+    std::optional<PrecisionVerdict> verdict;
 
     /// Why there are no results: the first scenario that did not finish, if one did not.
     [[nodiscard]] const Replicated* failed() const;

@@ -30,10 +30,10 @@ struct Measured {
         return summary_number(part, path);
     }
     [[nodiscard]] double get(const char* path) const { return find(path).value_or(0); }
-    [[nodiscard]] double turned_away() const {
+    [[nodiscard]] double turned_away(bool rejected = true) const {
         const double arrived = get("requests.arrived");
-        const double lost =
-            get("requests.rejected") + get("requests.timed_out") + get("requests.failed");
+        const double lost = (rejected ? get("requests.rejected") : 0) + get("requests.timed_out") +
+                            get("requests.failed");
         return arrived > 0 ? lost / arrived : 0;
     }
     [[nodiscard]] bool saturated() const { return get("saturated") > 0; }
@@ -146,7 +146,9 @@ class VersionComparison {
         if (about == About::replicas) {
             explain_replicas(a, s, why);
         } else {
+            if (v_.simple) explain_apart(about, more, why);
             if (about == About::wait) explain_wait(a, s, why);
+            if (v_.simple) explain_limit(about, why);
             if (about == About::load && v_.dynamic && more) explain_batches(why);
             if (about == About::pace || about == About::kv) explain_llm(about, more, why);
             explain_swings(about, more, why);
@@ -180,35 +182,71 @@ class VersionComparison {
         }
         why.push_back(std::move(text));
     }
-    void explain_wait(double a, double s, std::vector<std::string>& why) const {
-        const ServerQueue& queue = v_.simple->queue;
-        const std::int64_t replicas = v_.at.front().replicas;
-        if (s > a && replicas > 1) {
-            ServerQueue one = queue;
-            one.rate /= static_cast<double>(replicas);
-            one.servers /= replicas;
-            why.push_back(fmt::format(
-                "the formula has one queue for all {} replicas; each has its own (mean wait {} if "
-                "requests were dealt out at random)",
-                replicas, duration_text(one.mean_wait_s())));
+    /// One replica, if requests are dealt out at random to all.
+    [[nodiscard]] ServerQueue one_of(std::int64_t replicas) const {
+        ServerQueue one = v_.simple->queue;
+        const auto n = static_cast<double>(replicas);
+        one.rate /= n;
+        one.servers /= replicas;
+        // Each request is kept with probability 1 / n.
+        if (one.arrival_cv != 1) {
+            one.arrival_cv = std::sqrt(1 + (one.arrival_cv * one.arrival_cv - 1) / n);
         }
+        return one;
+    }
+    void explain_apart(About about, bool more, std::vector<std::string>& why) const {
+        const std::int64_t replicas = v_.at.front().replicas;
+        const std::int64_t room = v_.simple->waiting_room;
+        // Queues apart turn more away, which leaves less to do.
+        const bool turned = room >= 0 && (about == About::blocked || about == About::load);
+        const bool fits =
+            (about == About::wait && more) || (turned && more == (about != About::load));
+        if (replicas < 2 || !fits) return;
+        const ServerQueue one = one_of(replicas);
+        std::string alone = "mean wait " + duration_text(one.mean_wait_s());
+        if (room >= 0) {
+            const serving::ServiceSpec& service = scenario_.spec.services[v_.service];
+            const LimitedFigures figures = LimitedQueue{one, room / replicas}.figures(
+                service.versions[v_.version].engine.simple->service_time);
+            alone = turned ? percent_text(figures.blocked) + " turned away"
+                           : "mean wait " + duration_text(figures.mean_wait_s);
+        }
+        why.push_back(fmt::format(
+            "the formula has one queue for all {} replicas; each has its own ({} if requests were "
+            "dealt out at random)",
+            replicas, alone));
+    }
+    void explain_limit(About about, std::vector<std::string>& why) const {
+        const SimpleFigures& simple = *v_.simple;
+        if (simple.waiting_room < 0 || simple.exact) return;
+        if (about != About::wait && about != About::load && about != About::blocked) return;
+        const bool room = simple.waiting_room > 0;
+        why.push_back(fmt::format(
+            "{} assumes {}; here the coefficient of variation of the gaps is {}{}",
+            room ? "M/M/c/K" : "Erlang B",
+            room ? "exponential service and Poisson arrivals" : "Poisson arrivals",
+            significant(simple.queue.arrival_cv),
+            room ? ", of the service times " + significant(simple.queue.service_cv) : ""));
+    }
+    void explain_wait(double a, double s, std::vector<std::string>& why) const {
+        const SimpleFigures& simple = *v_.simple;
+        const std::int64_t replicas = v_.at.front().replicas;
         const double ready = measured_.get("replicas.mean");
         if (s > a && ready > 0 && ready < 0.99 * static_cast<double>(replicas)) {
             why.push_back(fmt::format("only {} of {} replicas were ready on average",
                                       significant(ready), replicas));
         }
+        if (simple.waiting_room >= 0) return;
+        const ServerQueue& queue = simple.queue;
         if (!queue.exact()) {
             why.push_back(fmt::format(
                 "{}: gaps vary by {} and service times by {} (coefficients of variation)",
                 queue.formula(), significant(queue.arrival_cv), significant(queue.service_cv)));
         }
+        if (!queue.stable()) return;
         const double t = (result_.end - result_.measure_from).to_seconds();
-        const double variation =
-            queue.arrival_cv * queue.arrival_cv + queue.service_cv * queue.service_cv;
-        const double scatter =
-            std::sqrt(2 * queue.service_s * variation / (static_cast<double>(queue.servers) * t)) /
-            (1 - queue.utilisation());
-        if (queue.stable() && std::fabs(s - a) <= 3 * scatter * a) {
+        const double scatter = mean_wait_scatter(queue, t);
+        if (std::fabs(s - a) <= 3 * scatter * a) {
             why.push_back(fmt::format(
                 "one run of {} at this load scatters by about {} (one standard deviation)",
                 clock_text(t), percent_text(scatter)));
@@ -253,10 +291,12 @@ class VersionComparison {
         }
     }
     void explain_losses(About about, bool more, std::vector<std::string>& why) const {
-        const double lost = measured_.turned_away();
+        // The formula of a limited queue knows of those that it turns away.
+        const bool limited = v_.simple && v_.simple->waiting_room >= 0;
+        const double lost = measured_.turned_away(!limited);
         if (more || lost <= kNoticed || about == About::blocked) return;
-        why.push_back(fmt::format("{} of requests were turned away, timed out or failed",
-                                  percent_text(lost)));
+        why.push_back(fmt::format("{} of requests {}timed out or failed", percent_text(lost),
+                                  limited ? "" : "were turned away, "));
     }
     void explain_closed(About about, bool more, std::vector<std::string>& why) const {
         if (!v_.load.closed() || more || about == About::replicas) return;

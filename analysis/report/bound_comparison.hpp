@@ -6,11 +6,10 @@
 ///
 /// A figure differs when it is more than a tenth apart. Rules know: swings of the rate, queues
 /// apart, replicas that were not ready, lateness of an autoscaler, requests turned away,
-/// preemptions, prefix cache hits, small batches, queues that share an engine, faults, and how much
-/// one run of this length scatters (Whitt, Planning Queueing Simulations, Management Science 35,
-/// 1989: the mean wait's relative standard deviation is sqrt(2 s (ca^2 + cs^2) / (c t)) / (1 -
-/// rho)). Services with several versions have one summary for all, so they are not compared.
-/// O(versions).
+/// preemptions, prefix cache hits, small batches, queues that share an engine, limited queues for
+/// which there is only an approximation, faults, and how much one run of this length scatters
+/// (mean_wait_scatter; only with any number waiting). Services with several versions have one
+/// summary for all, so they are not compared. O(versions).
 #pragma once
 
 #include <cstdint>

@@ -41,6 +41,7 @@ Json engine_json(const VersionBound& v) {
     if (v.simple) {
         const SimpleFigures& f = *v.simple;
         return {{"formula", f.formula},
+                {"exact", f.exact},
                 {"servers", f.queue.servers},
                 {"service_s", f.queue.service_s},
                 {"service_cv", f.queue.service_cv},

@@ -215,16 +215,14 @@ class BoundText {
         entry("Needs", text);
     }
     void simple(const SimpleFigures& figures) {
-        if (figures.waiting_room >= 0) {
-            entry(figures.formula,
-                  fmt::format("{} turned away; mean wait {}", percent_text(figures.blocked),
-                              wait_text(figures.mean_wait_s)));
-            return;
-        }
-        const std::string name = figures.formula.substr(0, figures.formula.find(' '));
-        std::string text = fmt::format(
-            "waits {} on average, p99 {}; p99 of the response {}", wait_text(figures.mean_wait_s),
-            wait_text(figures.wait_p99_s), wait_text(figures.response_p99_s));
+        const std::string name = figures.formula.substr(0, figures.formula.find(" ("));
+        std::string text =
+            figures.waiting_room >= 0
+                ? fmt::format("{} turned away; mean wait {}", percent_text(figures.blocked),
+                              wait_text(figures.mean_wait_s))
+                : fmt::format("waits {} on average, p99 {}; p99 of the response {}",
+                              wait_text(figures.mean_wait_s), wait_text(figures.wait_p99_s),
+                              wait_text(figures.response_p99_s));
         if (name != figures.formula) text += "; " + figures.formula.substr(name.size() + 1);
         entry(name, text);
     }

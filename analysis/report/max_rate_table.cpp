@@ -21,8 +21,22 @@ using scenarios::Expectation;
 
 constexpr std::size_t kRateLabelWidth = 14;
 
-std::string times(double scale) {
-    return fmt::format("{:.4g}", scale);
+/// Four digits, or as many as tell the scales that were run apart.
+int digits_of(const MaxRate& answer) {
+    constexpr int kMostDigits = 6;  // of a scale
+    const auto alike = [&](int digits) {
+        for (std::size_t i = 1; i < answer.points.size(); ++i) {
+            const double below = answer.points[i - 1].scale;
+            const double above = answer.points[i].scale;
+            if (fmt::format("{:.{}g}", below, digits) == fmt::format("{:.{}g}", above, digits)) {
+                return true;
+            }
+        }
+        return false;
+    };
+    int digits = 4;
+    while (digits < kMostDigits && alike(digits)) ++digits;
+    return digits;
 }
 
 bool is_upper(const Expectation& expectation) {
@@ -32,7 +46,8 @@ bool is_upper(const Expectation& expectation) {
 
 class MaxRateText {
   public:
-    MaxRateText(const MaxRateReport& report, const TextStyle& style) : in_(report), style_(style) {}
+    MaxRateText(const MaxRateReport& report, const TextStyle& style)
+        : in_(report), style_(style), digits_(digits_of(report.answer)) {}
 
     std::string render() {
         const std::string about =
@@ -52,6 +67,9 @@ class MaxRateText {
     }
 
   private:
+    [[nodiscard]] std::string times(double scale) const {
+        return fmt::format("{:.{}g}", scale, digits_);
+    }
     /// "64 requests/s", "160 users", or both.
     [[nodiscard]] std::string load_text(double scale) const {
         std::string text;
@@ -94,7 +112,10 @@ class MaxRateText {
     [[nodiscard]] std::string found_text(const Expectation& expectation, const Judgement& j,
                                          int replications) const {
         const auto value = [&](double x) { return value_text(expectation, x); };
-        if (!j.mean) return "there is no data";
+        if (!j.mean) {
+            return fmt::format("there is no data in {} of {}", j.missing,
+                               plural(replications, "replication"));
+        }
         if (j.limit) {
             std::string text = "mean " + value(*j.mean);
             if (*j.limit != *j.mean) {
@@ -153,6 +174,10 @@ class MaxRateText {
                 entry("Holds", scale_text(answer.scale), Ink::green);
                 breaks_first(answer);
                 break;
+            case SearchEnd::unjudged:
+                entry("Holds", scale_text(answer.scale), Ink::green);
+                entry("Not judged", "beyond that: " + unjudged_text(answer), Ink::red);
+                break;
             case SearchEnd::still_holds:
                 entry("Holds",
                       scale_text(answer.scale) +
@@ -168,11 +193,11 @@ class MaxRateText {
                 return;
             case SearchEnd::cannot_break:
                 entry("Cannot break",
-                      fmt::format("at {} times the backlog grows without end, and all that is "
-                                  "expected still holds: no traffic can break it. Expect "
-                                  "something of latency or loss, such as --expect "
-                                  "'latency.e2e_s.p99=< 2s'",
-                                  times(answer.scale)),
+                      fmt::format("at {} times the backlog grows without end, all that is expected "
+                                  "still holds, and at its pace nothing of it breaks up to {} "
+                                  "times (--most). Expect something of latency or loss, such as "
+                                  "--expect 'latency.e2e_s.p99=< 2s'",
+                                  times(answer.scale), times(in_.most)),
                       Ink::red);
                 return;
             case SearchEnd::stopped:
@@ -180,6 +205,20 @@ class MaxRateText {
         }
         if (answer.end == SearchEnd::not_monotone) not_monotone(answer);
         warn_saturated(answer);
+        if (!in_.cut_is_fixed || answer.end == SearchEnd::unjudged) return;
+        entry("Take care",
+              "measure_from does not shrink with the trace: the higher the scale, the less of the "
+              "trace is measured",
+              Ink::yellow);
+    }
+    /// Where the data ends, of what, and why.
+    [[nodiscard]] std::string unjudged_text(const MaxRate& answer) const {
+        const ScalePoint* point = answer.at(answer.unjudged_at);
+        std::string text = fmt::format("at {} times {}", times(point->scale), broken_text(*point));
+        if (in_.trace_shrinks) {
+            text += "; measure_from and times of expectations do not shrink with the trace";
+        }
+        return text;
     }
     void not_monotone(const MaxRate& answer) {
         const ScalePoint* odd = answer.at(answer.odd);
@@ -199,15 +238,27 @@ class MaxRateText {
             return;
         }
         const MaxRate& p = *in_.pessimistic;
+        digits_ = digits_of(p);
+        pessimistic(p);
+        digits_ = digits_of(in_.answer);
+    }
+    void pessimistic(const MaxRate& p) {
         const std::string band = "if everything takes " + percent_text(in_.error_band) +
                                  " longer, the pessimistic end of the profile's error band";
-        if (p.end == SearchEnd::never_holds || p.end == SearchEnd::cannot_break) {
+        if (p.end == SearchEnd::never_holds) {
             entry("Pessimistic", "never holds " + band, Ink::red);
             return;
         }
-        std::string text =
-            times(p.scale) + " times today's traffic, " + load_text(p.scale) + ", " + band;
+        std::string text = "holds " + times(p.scale) + " times today's traffic, " +
+                           load_text(p.scale) + ", " + band;
         if (p.end == SearchEnd::still_holds) text += " (the most that was tried)";
+        if (p.end == SearchEnd::cannot_break) {
+            text += fmt::format(
+                "; the backlog grows without end there, and at its pace nothing "
+                "breaks up to {} times (--most)",
+                times(in_.most));
+        }
+        if (p.end == SearchEnd::unjudged) text += "; beyond that not judged: " + unjudged_text(p);
         if (const ScalePoint* point = p.at(p.broken_at)) {
             text +=
                 fmt::format("; at {} times breaks {}", times(point->scale), broken_text(*point));
@@ -224,20 +275,24 @@ class MaxRateText {
         }
         for (std::size_t i = 0; i < rows.size(); ++i) {
             const ScalePoint& point = in_.answer.points[i];
+            const std::string verdict = point.held         ? "holds"
+                                        : point.unjudged() ? "unknown"
+                                                           : "fails";
             std::string line = "  " + pad_left(rows[i][0], 8) + "  " + pad_left(rows[i][1], width) +
-                               "  " + (point.held ? "holds" : "fails");
+                               "  " + verdict;
             if (!point.held) line += "  " + broken_briefly(point);
             if (point.saturated > 0) {
                 line +=
                     fmt::format("{} backlog grows in {}", point.held ? " " : ";", point.saturated);
             }
             // A blank at the front of a line is not a place to break it.
-            out_ += wrap(line, style_.width, width + 21) + "\n";
+            out_ += wrap(line, style_.width, width + 16 + verdict.size()) + "\n";
         }
     }
 
     const MaxRateReport& in_;
     const TextStyle& style_;
+    int digits_;
     std::string out_;
 };
 
@@ -251,6 +306,8 @@ const char* name_of(SearchEnd end) {
             return "never_holds";
         case SearchEnd::cannot_break:
             return "cannot_break";
+        case SearchEnd::unjudged:
+            return "unjudged";
         case SearchEnd::not_monotone:
             return "not_monotone";
         case SearchEnd::stopped:
@@ -271,7 +328,8 @@ Json points_json(const MaxRate& answer) {
             expect.push_back({{"held", j.held},
                               {"mean", or_null(j.mean)},
                               {"limit", or_null(j.limit)},
-                              {"failed", j.failed}});
+                              {"failed", j.failed},
+                              {"missing", j.missing}});
         }
         points.push_back({{"scale", point.scale},
                           {"held", point.held},
@@ -297,6 +355,7 @@ Json answer_json(const MaxRateReport& report, const MaxRate& answer) {
             {"requests_per_s", of_scale(report.requests_per_s)},
             {"users", of_scale(report.users)},
             {"broken_at", answer.broken_at > 0 ? Json(answer.broken_at) : Json(nullptr)},
+            {"unjudged_at", answer.unjudged_at > 0 ? Json(answer.unjudged_at) : Json(nullptr)},
             {"breaks_first", std::move(broken)},
             {"points", points_json(answer)}};
 }

@@ -33,6 +33,12 @@ std::string precision_text(const ReplicationsReport& report) {
     if (!report.verdict) return {};
     const std::string metric = metric_label(report.precise_metrics[report.verdict->worst]);
     const std::string goal = percent_text(report.precision);
+    if (is_saturated(report.study, report.precise_metrics[report.verdict->worst])) {
+        return fmt::format("precision not judged: the {} is saturated", metric);
+    }
+    if (report.study.values(report.precise_metrics[report.verdict->worst]).empty()) {
+        return fmt::format("precision not judged: the {} has no data in some", metric);
+    }
     if (report.verdict->reached) return fmt::format("precise to {} of the {}", goal, metric);
     const std::string needed =
         report.verdict->needed

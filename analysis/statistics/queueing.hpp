@@ -6,16 +6,18 @@
 ///     q.mean_wait_s()                                       // 0.205: M/M/c, Erlang C
 ///     q.response_quantile_s(0.99)
 ///
-/// Exact: M/M/c (Erlang C), the mean wait of M/G/1 (Pollaczek-Khinchine), M/M/c/K, Erlang B for any
-/// service time. Approximate, and named so by formula(): the mean wait of GI/G/c by Allen-Cunneen,
-/// that of M/M/c times (ca^2 + cs^2) / 2, and its quantiles, an exponential tail of that mean.
-/// With rho >= 1 there is no equilibrium: waits are infinite.
+/// Exact: M/M/c (Erlang C), the mean wait of M/G/1 (Pollaczek-Khinchine), M/M/c/K, M/G/1/K, Erlang
+/// B for any service time. Approximate, and named so by formula(): the mean wait of GI/G/c by
+/// Allen-Cunneen, that of M/M/c times (ca^2 + cs^2) / 2, and its quantiles, an exponential tail of
+/// that mean; M/M/c/K for other gaps or service times. With rho >= 1 and any number waiting there
+/// is no equilibrium: waits are infinite.
 ///
 /// Sources: Erlang B by its recursion, which never overflows: Cooper, Introduction to Queueing
 /// Theory (2nd ed.), 3.3; Erlang C from B, M/M/c, M/M/c/K, M/G/1: Kleinrock, Queueing Systems I,
 /// 3.4, 3.5, 5.6; Allen-Cunneen: Allen, Probability, Statistics, and Queueing Theory (2nd ed.),
-/// 5.3; closed loops: Lazowska et al., Quantitative System Performance, ch. 5. O(servers) a
-/// formula, O(servers + places) with a limited queue.
+/// 5.3; M/G/1/K: Tijms, A First Course in Stochastic Models (2003), 9.2 and 9.8; closed loops:
+/// Lazowska et al., Quantitative System Performance, ch. 5. O(servers) a formula, O(servers +
+/// places) with a limited queue, O(places^2) of M/G/1/K.
 #pragma once
 
 #include <cstdint>
@@ -58,14 +60,44 @@ struct ServerQueue {
     [[nodiscard]] bool exact() const;
 };
 
-/// M/M/c with room for `waiting` >= 0 requests before the servers: finite, so stable at any load.
-/// Blocking is also that of general service times where `waiting` is 0 (Erlang's insensitivity).
-struct LimitedQueue {
+struct LimitedFigures {
     double blocked = 0;      ///< share of arrivals that find no room
     double mean_wait_s = 0;  ///< of those that are let in
     double utilisation = 0;  ///< of the servers
 };
-[[nodiscard]] LimitedQueue limited_queue(const ServerQueue& queue, std::int64_t waiting);
+
+/// Room for `waiting` >= 0 requests before the servers: finite, so stable at any load.
+struct LimitedQueue {
+    ServerQueue queue;
+    std::int64_t waiting = 0;
+
+    /// M/M/c/K, or Erlang B, whatever the coefficients of variation are.
+    [[nodiscard]] LimitedFigures exponential() const;
+    /// By formula(). `service` must have the mean of the queue, or another that is scaled to it.
+    [[nodiscard]] LimitedFigures figures(const Distribution& service) const;
+    /// "Erlang B", "M/M/c/K", "M/G/1/K", or one of them with "(..., an approximation)".
+    [[nodiscard]] std::string formula() const;
+    /// Whether they are exact. Without room the service times do not matter (insensitivity).
+    [[nodiscard]] bool exact() const;
+    /// Whether there is a formula for the two below: M/M/c/K and Erlang B, with rho < 1.
+    [[nodiscard]] bool has_quantiles() const;
+    /// Of those that are let in.
+    [[nodiscard]] double waits_within(double t) const;
+    [[nodiscard]] double responds_within(double t, const Distribution& service) const;
+
+  private:
+    [[nodiscard]] bool exponential_times() const;
+    [[nodiscard]] bool single_general() const;
+    /// `up_to_busy`: one over Erlang B.
+    [[nodiscard]] double waits_within(double t, double up_to_busy) const;
+};
+
+/// The standard deviation of the mean wait that `t` seconds show, relative to it; rho < 1. M/M/1:
+/// the customers' asymptotic variance rho (2 + 5 rho - 4 rho^2 + rho^3) / (1 - rho)^4 (Daley, The
+/// serial correlation coefficients of waiting times, 1968) over rate * t of them. Others, roughly:
+/// that times (ca^2 + cs^2) / 2, exact as rho goes to 1 (Whitt, Planning Queueing Simulations,
+/// Management Science 35, 1989), with Erlang C in place of one rho, for the fewer that wait.
+[[nodiscard]] double mean_wait_scatter(const ServerQueue& queue, double t);
 
 /// Asymptotic bounds of a closed loop: `users` who think `think_s`, then ask for `response_s` of
 /// service (without waiting), of which the bottleneck takes one request each `bottleneck_s`.

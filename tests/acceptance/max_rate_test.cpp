@@ -1,4 +1,4 @@
-// headroom max-rate, headroom bound and headroom run --rate-scale.
+// headroom max-rate, headroom bound, headroom run --rate-scale and --precision.
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -76,6 +76,68 @@ TEST_CASE("max-rate: what has no answer is exit 1, and says why") {
     CHECK(contains(never.out, "Never holds"));
     const RunResult odd = ask("latency.e2e_s.mean=> 101ms");
     CHECK(odd.exit_code == 1);
+}
+
+TEST_CASE("max-rate: in a run that ends, saturation alone breaks no latency, more traffic does") {
+    const TemporaryDirectory scratch;
+    write_text(scratch / "s.json", small_scenario());
+    const RunResult r = run({"max-rate", scratch / "s.json", "--expect", "latency.e2e_s.p99=< 50s",
+                             "--replications", "2", "--precision", "10%", "-o", "json"});
+    INFO(r.out << r.err);
+    CHECK(r.exit_code == 0);
+    const json told = json::parse(r.out);
+    CHECK(told["end"] == "found");
+    // The last to be served arrived at 1/6 of the minute, or sooner: about six times as many
+    // as the servers take, which are busy by half today.
+    CHECK(told["scale"] > 8);
+    const double above = told["broken_at"].get<double>() * 1.1;
+    write_text(scratch / "limit.json",
+               small_scenario(R"("expect": {"latency.e2e_s.p99": "< 50s"})"));
+    CHECK(run({"run", scratch / "limit.json", "--rate-scale", std::to_string(above), "--out",
+               scratch / "out", "-q"})
+              .exit_code == 1);
+}
+
+TEST_CASE("max-rate: a trace that is over before measure_from is not judged, nor broken") {
+    const TemporaryDirectory scratch;
+    std::string rows = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
+    for (int i = 0; i < 100; ++i) {
+        const std::string second = std::to_string(100 + i % 60).substr(1);
+        rows += "2023-11-16 18:0" + std::to_string(i / 60) + ":" + second + ".0000000,100,10\n";
+    }
+    write_text(scratch / "t.csv", rows);
+    write_text(scratch / "s.json", replay_scenario("t.csv"));
+    const std::vector<std::string> ask = {"max-rate",          scratch / "s.json",        "--set",
+                                          "/measure_from=50s", "--replications",          "2",
+                                          "--expect",          "latency.e2e_s.p99=< 100s"};
+    const RunResult r = run(ask);
+    INFO(r.out << r.err);
+    CHECK(r.exit_code == 1);
+    CHECK(contains(r.out, "Not judged    beyond that: at "));
+    CHECK(contains(r.out, "there is no data in 2 of 2"));
+    CHECK_FALSE(contains(r.out, "Breaks first"));
+    CHECK(contains(r.err, "take care: measure_from (50.0s) does not shrink with the trace"));
+}
+
+TEST_CASE("run --replications auto: what cannot be judged is told, and not precise") {
+    const TemporaryDirectory scratch;
+    write_text(scratch / "s.json", small_scenario());
+    const auto ask = [&](const std::string& set) {
+        return run({"run", scratch / "s.json", "--replications", "auto", "--set", set, "--out",
+                    scratch / "out", "-q"});
+    };
+    const auto precision = [&] {
+        return json::parse(read_text(scratch / "out/replications.json"))["precision"];
+    };
+    const RunResult rare = ask("/sources/users/arrivals/rate=0.01");
+    INFO(rare.err);
+    CHECK(contains(rare.err, "precision not judged: latency.e2e_s.mean has no data in "));
+    CHECK(contains(rare.err, " of 10 replications"));
+    CHECK(precision()["reached"] == false);
+    CHECK(precision()["needed"].is_null());
+    const RunResult full = ask("/sources/users/arrivals/rate=100");
+    CHECK(contains(full.err, "latency.e2e_s.mean is saturated in 10 of 10 replications"));
+    CHECK(precision()["reached"] == false);
 }
 
 TEST_CASE("max-rate: bad input is told at once, with what to write instead") {

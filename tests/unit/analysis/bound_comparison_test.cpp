@@ -77,6 +77,42 @@ TEST_CASE("compare_bound: without equilibrium there is no formula, and the reaso
     CHECK(c.table.find("none") != std::string::npos);
 }
 
+TEST_CASE("compare_bound: of a limited queue the formula's assumptions are a reason") {
+    const Compared c = compared(R"("simple": {"servers": 2, "queue_limit": 5,
+                    "service_time": {"distribution": "fixed", "mean": "100ms"}})",
+                                R"("process": "poisson", "rate": 18)");
+    for (const char* key : {"mean_wait_s", "blocked"}) {
+        CHECK(c.at(key).differs);
+        CHECK(says(c.at(key),
+                   "M/M/c/K assumes exponential service and Poisson arrivals; here the "
+                   "coefficient of variation of the gaps is 1.00, of the service times 0"));
+        CHECK_FALSE(says(c.at(key), "one run of"));
+        CHECK_FALSE(says(c.at(key), "of requests were turned away"));
+    }
+    CHECK(c.table.find("approximation)") != std::string::npos);
+    // Exact with one server, so there is nothing to explain.
+    const Compared one = compared(R"("simple": {"servers": 1, "queue_limit": 3,
+                    "service_time": {"distribution": "fixed", "mean": "20ms"}})",
+                                  R"("process": "poisson", "rate": 45)");
+    CHECK_FALSE(one.at("mean_wait_s").differs);
+    CHECK_FALSE(one.at("blocked").differs);
+    CHECK(one.table.find("approximation)") == std::string::npos);
+    const Compared even = compared(R"("simple": {"servers": 2, "queue_limit": 0,
+                    "service_time": {"distribution": "fixed", "mean": "100ms"}})",
+                                   R"("process": "constant", "rate": 16)");
+    CHECK(says(even.at("blocked"), "Erlang B assumes Poisson arrivals"));
+}
+
+TEST_CASE("compare_bound: queues apart are limited queues where the formula's is") {
+    // M/M/1/3 at load 0.8: states 1, 0.8, 0.64, 0.512 of 2.952; blocked 17.34 %, mean wait
+    // (0.64 + 2 * 0.512) / 2.952 / (8 * 0.8266) = 85.2 ms.
+    const Compared c = compared(R"("simple": {"servers": 1, "queue_limit": 2, "service_time":
+        {"mean": "100ms"}}, "replicas": 2, "routing": {"policy": "random"})",
+                                R"("process": "poisson", "rate": 16)");
+    CHECK(says(c.at("blocked"), "(17.3 % turned away if requests were dealt out at random)"));
+    CHECK(says(c.at("mean_wait_s"), "(mean wait 85.2 ms if requests were dealt out at random)"));
+}
+
 TEST_CASE("compare_bound: an autoscaler's replicas against the fewest that would do") {
     const Compared c =
         compared(std::string(kFourServers) +

@@ -87,6 +87,64 @@ TEST_CASE("make_bound: a limited queue turns away by Erlang B or M/M/c/K") {
     CHECK(room.versions[0].simple->formula == "M/M/c/K");
 }
 
+TEST_CASE("make_bound: a limited queue says where its formula is an approximation") {
+    const auto simple = [](const std::string& servers, const std::string& limit) {
+        return *make_bound(poisson_queue(R"("servers": )" + servers +
+                                         R"(, "service_time": {"distribution": "fixed",
+                                         "mean": "30ms"}, "queue_limit": )" +
+                                         limit))
+                    .versions[0]
+                    .simple;
+    };
+    // M/D/1/4 at 30/s of 30 ms, load 0.9: 9.136 % are turned away.
+    CHECK(simple("1", "3").exact);
+    CHECK(simple("1", "3").formula == "M/G/1/K");
+    CHECK(simple("1", "3").blocked == Approx(0.09136).epsilon(1e-4));
+    CHECK_FALSE(simple("2", "3").exact);
+    CHECK(simple("2", "3").formula.find("an approximation") != std::string::npos);
+    // Without room service times do not matter.
+    CHECK(simple("2", "0").exact);
+    CHECK(simple("2", "0").formula == "Erlang B");
+    CHECK(std::isinf(simple("2", "0").response_p99_s));
+}
+
+TEST_CASE("make_bound: what replicas with limited queues reach of a target") {
+    const auto needed = [](const std::string& simple, const std::string& service,
+                           const std::string& top) {
+        return make_bound(poisson_queue(simple, service, top)).versions[0];
+    };
+    const std::string six = R"("servers": 4, "service_time": {"distribution": "exponential",
+                             "mean": "100ms"}, "queue_limit": 6)";
+    // M/M/4/10 at 3 erlangs: Erlang B 0.2061 at 4 servers, so P(busy, nobody waits) is in
+    // proportion 1 to 4.852 up to there; r = 0.75, 6 places: lengths sum to 6.653, shares to
+    // 4.852 + 2.466 = 7.318, blocked 0.178 / 7.318 = 2.43 %, wait 0.909 / (30 * 0.976) = 31.1 ms.
+    // Any number waiting: C(4, 3) * 0.1 = 50.9 ms.
+    const auto mean = [&](const std::string& room, const std::string& limit) {
+        return *needed(six.substr(0, six.size() - 1) + room, "",
+                       R"(, "expect": {"services.web.latency.queue_s.mean": "< )" + limit + R"("})")
+                    .for_target;
+    };
+    CHECK(mean("6", "32ms") == 1);
+    CHECK(mean("6", "31ms") == 2);
+    CHECK(mean("600", "32ms") == 2);
+    // All that are let in are within a minute, but 2.43 % are not let in.
+    const auto attained = [&](const std::string& share) {
+        return *needed(six, R"(, "slo": {"e2e": "1m"})",
+                       R"(, "expect": {"slo.attainment": ">= )" + share + R"("})")
+                    .for_target;
+    };
+    CHECK(attained("0.975") == 1);
+    CHECK(attained("0.977") == 2);
+    CHECK(*needed(six, R"(, "slo": {"e2e": "1m"})", "").for_target == 2);
+    // Of the answered, all are in time.
+    CHECK(*needed(six, "", R"(, "expect": {"latency.e2e_s.p99": "< 1m"})").for_target == 1);
+    // No formula for quantiles of other service times: nothing is said.
+    CHECK_FALSE(needed(R"("servers": 4, "service_time": {"distribution": "fixed",
+                       "mean": "100ms"}, "queue_limit": 6)",
+                       R"(, "slo": {"e2e": "1m"})", "")
+                    .target.has_value());
+}
+
 TEST_CASE("make_bound: an autoscaled service at its least and at its most replicas") {
     const Bound bound = make_bound(poisson_queue(
         kTwoServers,

@@ -30,6 +30,9 @@ std::vector<ExpectationResult> found_values(const std::vector<double>& values, b
 struct FakeSystem {
     std::function<bool(double)> holds;
     std::function<bool(double)> saturated = [](double) { return false; };
+    /// Of one condition, from its value to its bound; no condition: nothing.
+    std::function<double(double)> margin = nullptr;
+    std::function<bool(double)> has_data = [](double) { return true; };
     mutable int looks = 0;
 
     ScalePoint operator()(double scale) const {
@@ -39,6 +42,13 @@ struct FakeSystem {
         point.held = holds(scale);
         point.replications = 3;
         point.saturated = saturated(scale) ? 3 : 0;
+        const bool data = has_data(scale);
+        Judgement judgement;
+        judgement.missing = data ? 0 : 2;
+        judgement.held = data && point.held;
+        if (margin) judgement.margin = margin(scale);
+        point.held = judgement.held;
+        point.judgements.push_back(judgement);
         return point;
     }
 };
@@ -99,12 +109,24 @@ TEST_CASE("judge: equalities and series must hold in every replication") {
     CHECK_FALSE(broken.held);
     CHECK(broken.failed == 1);
     CHECK_FALSE(broken.limit.has_value());
+    CHECK(broken.margin == Approx(-0.5));
+    CHECK_FALSE(judge(condition(scenarios::Comparison::equal, 8), results, 0.95).margin);
+}
+
+TEST_CASE("judge: the margin of a mean is from its confidence limit to the bound") {
+    const auto results = found_values({1, 1.5, 2, 2.5, 3});
+    const Judgement below = judge(condition(scenarios::Comparison::less, 5), results, 0.95);
+    CHECK(*below.margin == Approx(5 - *below.limit));
+    const Judgement above = judge(condition(scenarios::Comparison::greater, 1), results, 0.95);
+    CHECK(*above.margin == Approx(*above.limit - 1));
 }
 
 TEST_CASE("judge: a replication without data fails") {
     auto results = found_values({1, 1, 1});
     results[2].found.reset();
-    CHECK_FALSE(judge(condition(scenarios::Comparison::less, 5), results, 0.95).held);
+    const Judgement judgement = judge(condition(scenarios::Comparison::less, 5), results, 0.95);
+    CHECK_FALSE(judgement.held);
+    CHECK(judgement.missing == 1);
     CHECK_FALSE(judge(condition(scenarios::Comparison::less, 5), {}, 0.95).held);
 }
 
@@ -140,6 +162,48 @@ TEST_CASE("search_max_rate: says that nothing holds, that nothing breaks, that t
     const MaxRate endless = search({[](double) { return true; }, [](double x) { return x > 3; }});
     CHECK(endless.end == SearchEnd::cannot_break);
     CHECK(endless.scale == 8);
+}
+
+TEST_CASE("search_max_rate: saturation is no end while a condition moves towards its bound") {
+    const auto always = [](double) { return true; };
+    // A latency of a run that ends: 1200 (1 - 1 / scale), against a bound of 1000.
+    const auto latency = [](double x) { return 1000 - 1200 * (1 - 1 / x); };
+    const MaxRate growing = search(
+        {[latency](double x) { return latency(x) > 0; }, [](double x) { return x > 1; }, latency});
+    CHECK(growing.end == SearchEnd::found);
+    CHECK(growing.scale == Approx(6).epsilon(0.011));
+    // Against one that it does not reach, it ends at the scale that shows so.
+    const auto far = [](double x) { return 6000 - 1200 * (1 - 1 / x); };
+    const MaxRate out_of_reach = search({always, [](double x) { return x > 1; }, far});
+    CHECK(out_of_reach.end == SearchEnd::cannot_break);
+    CHECK(out_of_reach.scale < 100);
+    // In proportion to the load: reached between 64 and the most.
+    const auto linear = [](double x) { return 90 - x; };
+    const MaxRate late = search({[](double x) { return x < 90; }, always, linear});
+    CHECK(late.end == SearchEnd::found);
+    CHECK(late.scale == Approx(90).epsilon(0.011));
+    // Still moving at the most that may be tried: nothing is claimed of what lies beyond.
+    const MaxRate most = search({always, always, linear}, {.most = 1.5});
+    CHECK(most.end == SearchEnd::still_holds);
+}
+
+TEST_CASE("search_max_rate: what has no data at a higher scale is not broken") {
+    const auto always = [](double) { return true; };
+    const auto never = [](double) { return false; };
+    const MaxRate answer = search({always, never, nullptr, [](double x) { return x <= 2.3; }});
+    CHECK(answer.end == SearchEnd::unjudged);
+    CHECK(answer.scale == Approx(2.3).epsilon(0.011));
+    CHECK(answer.unjudged_at > 2.3);
+    CHECK(answer.unjudged_at <= 1.0101 * answer.scale);
+    CHECK(answer.broken_at == 0);
+    CHECK(answer.at(answer.unjudged_at)->unjudged());
+    // Broken below that: the break is the answer.
+    const MaxRate broken = search(
+        {[](double x) { return x <= 1.7; }, never, nullptr, [](double x) { return x <= 2.3; }});
+    CHECK(broken.end == SearchEnd::found);
+    CHECK(broken.scale == Approx(1.7).epsilon(0.011));
+    CHECK(broken.unjudged_at == 0);
+    CHECK(search({always, never, nullptr, never}).end == SearchEnd::never_holds);
 }
 
 TEST_CASE("search_max_rate: notices what fails below and what holds again above") {

@@ -75,7 +75,12 @@ TEST_CASE("PreciseStudy: stops when precise, at the same number for any threads"
     CHECK(!cut.verdict->reached);
     CHECK(cut.studies[0].runs.size() == 4);
     const auto nothing = [](const auto&) { return std::vector<std::vector<double>>{}; };
-    CHECK(replicate_to_plan({&a}, plan, {}, nothing).studies[0].runs.size() == 3);
+    const PreciseStudy unjudged = replicate_to_plan({&a}, plan, {}, nothing);
+    CHECK(unjudged.studies[0].runs.size() == 3);
+    REQUIRE(unjudged.verdict);
+    CHECK(!unjudged.verdict->reached);
+    CHECK(unjudged.verdict->count == 3);
+    CHECK(!unjudged.verdict->needed);
 }
 
 TEST_CASE("PreciseStudy: an interrupted one has failed") {

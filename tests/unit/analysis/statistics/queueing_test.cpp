@@ -135,24 +135,105 @@ TEST_CASE("ServerQueue: without equilibrium waits never end") {
     CHECK(over.waits_within(1e9) == 0);
 }
 
-TEST_CASE("limited_queue: M/M/c/K by its states, Erlang B without room, Erlang C with much") {
+TEST_CASE("LimitedQueue: M/M/c/K by its states, Erlang B without room, Erlang C with much") {
     const ServerQueue queue{.rate = 3, .servers = 2, .service_s = 0.5};
-    CHECK(limited_queue(queue, 0).blocked == about(erlang_b(2, 1.5)));
+    const LimitedQueue none{queue, 0};
+    CHECK(none.exponential().blocked == about(erlang_b(2, 1.5)));
     // States 0..4 of M/M/2/4: 1, a, a^2/2, then times 0.75 each.
     const double p2 = 1.5 * 1.5 / 2;
     const double all = 1 + 1.5 + p2 + p2 * 0.75 + p2 * 0.5625;
-    const LimitedQueue four = limited_queue(queue, 2);
+    const LimitedFigures four = LimitedQueue{queue, 2}.exponential();
     CHECK(four.blocked == about(p2 * 0.5625 / all));
     const double waiting = (p2 * 0.75 + 2 * p2 * 0.5625) / all;
     CHECK(four.mean_wait_s == about(waiting / (3 * (1 - four.blocked))));
     CHECK(four.utilisation == about(0.75 * (1 - four.blocked)));
-    const LimitedQueue endless = limited_queue(queue, 10'000);
+    const LimitedFigures endless = LimitedQueue{queue, 10'000}.exponential();
     CHECK(endless.blocked < 1e-12);
     CHECK(endless.mean_wait_s == about(queue.mean_wait_s()));
-    const LimitedQueue over = limited_queue({.rate = 40, .servers = 2, .service_s = 0.5}, 5000);
+    const LimitedFigures over =
+        LimitedQueue{{.rate = 40, .servers = 2, .service_s = 0.5}, 5000}.exponential();
     CHECK(over.blocked == about(0.9));
     CHECK(over.utilisation == about(1));
     CHECK(over.mean_wait_s == about(1250, 1e-3));
+}
+
+TEST_CASE("LimitedQueue: M/G/1/K is exact for fixed service, and M/M/1/K for exponential") {
+    // M/D/1/2, load a = 0.9: departures leave 0 or 1 behind. From 0 (and from 1, whose service
+    // starts at once) the next leaves 0 behind where nobody came, e^-a. So pi_0 = e^-a, and blocked
+    // is 1 - 1 / (pi_0 + a).
+    const ServerQueue fixed{.rate = 9, .servers = 1, .service_s = 0.1, .service_cv = 0};
+    const Distribution tenth = Distribution::fixed(0.1);
+    const LimitedFigures one = LimitedQueue{fixed, 1}.figures(tenth);
+    CHECK(one.blocked == about(1 - 1 / (std::exp(-0.9) + 0.9)));
+    CHECK(one.utilisation == about(0.9 * (1 - one.blocked)));
+    // The one place is taken for blocked of the time: Little's law.
+    CHECK(one.mean_wait_s == about(one.blocked / (9 * (1 - one.blocked))));
+    const LimitedQueue three{fixed, 3};
+    CHECK(three.formula() == "M/G/1/K");
+    CHECK(three.exact());
+    CHECK(three.figures(tenth).blocked == about(0.09136, 1e-4));
+    CHECK(three.figures(tenth).utilisation == about(0.8178, 1e-4));
+    // With much room Pollaczek-Khinchine, also of a distribution with another mean.
+    const ServerQueue varied{.rate = 5, .servers = 1, .service_s = 0.1, .service_cv = 2};
+    const Distribution lognormal = Distribution::lognormal(0, std::sqrt(std::log(5.0)));
+    CHECK(LimitedQueue{varied, 1500}.figures(lognormal).mean_wait_s ==
+          about(varied.mean_wait_s(), 0.01));
+    // A variation that is not quite 1 takes the general way: it agrees with M/M/1/K.
+    ServerQueue nearly{.rate = 12, .servers = 1, .service_s = 0.1, .service_cv = 1.0001};
+    const LimitedFigures general = LimitedQueue{nearly, 6}.figures(Distribution::exponential(0.1));
+    const LimitedFigures exponential = LimitedQueue{nearly, 6}.exponential();
+    CHECK(general.blocked == about(exponential.blocked, 1e-4));
+    CHECK(general.mean_wait_s == about(exponential.mean_wait_s, 1e-4));
+}
+
+TEST_CASE("LimitedQueue: says where it is an approximation") {
+    const auto formula = [](std::int64_t servers, double gaps, double service, std::int64_t room) {
+        const LimitedQueue limited{
+            {.rate = 3, .servers = servers, .arrival_cv = gaps, .service_cv = service}, room};
+        CHECK(limited.exact() == (limited.formula().find("approximation") == std::string::npos));
+        return limited.formula();
+    };
+    CHECK(formula(4, 1, 1, 2) == "M/M/c/K");
+    CHECK(formula(4, 1, 0, 2).find("M/M/c/K (for Poisson arrivals and exponential") == 0);
+    CHECK(formula(1, 0, 1, 2).find("an approximation") != std::string::npos);
+    CHECK(formula(1, 1, 0, 2) == "M/G/1/K");
+    CHECK(formula(4, 1, 0, 0) == "Erlang B");
+    CHECK(formula(4, 0.5, 0, 0) == "Erlang B (for Poisson arrivals, an approximation)");
+}
+
+TEST_CASE("LimitedQueue: how long those wait who are let in") {
+    // M/M/1/3: let in from states 0, 1, 2, of weight 1, r, r^2; who finds n waits for n to leave.
+    const ServerQueue queue{.rate = 8, .servers = 1, .service_s = 0.1};
+    const LimitedQueue limited{queue, 2};
+    const double all = 1 + 0.8 + 0.64;
+    for (const double t : {0.0, 0.05, 0.3}) {
+        const double x = t / 0.1;
+        const double longer = (0.8 + 0.64 * (1 + x)) * std::exp(-x) / all;
+        CHECK(limited.waits_within(t) == about(1 - longer));
+        // With their own service one more has to leave.
+        const double later = (1 + 0.8 * (1 + x) + 0.64 * (1 + x + x * x / 2)) * std::exp(-x) / all;
+        CHECK(limited.responds_within(t, Distribution::exponential(0.1)) ==
+              Approx(1 - later).margin(3e-4));
+    }
+    // Much room: as without a limit, also where the exponentials leave the double's range.
+    const ServerQueue busy{.rate = 9'990, .servers = 1000, .service_s = 0.1};
+    const LimitedQueue endless{busy, 50'000};
+    for (const double t : {0.01, 0.1, 0.3}) {
+        CHECK(endless.waits_within(t) == about(busy.waits_within(t), 1e-7));
+    }
+    CHECK(LimitedQueue{queue, 0}.waits_within(0) == 1);
+    CHECK_FALSE(LimitedQueue{{.rate = 12, .service_s = 0.1}, 5}.has_quantiles());
+}
+
+TEST_CASE("mean_wait_scatter: the waits of M/M/1, and the heavy-traffic limit") {
+    // rho = 0.5: 0.5 (2 + 2.5 - 1 + 0.125) / 0.5^4 = 29 service times squared a customer, and the
+    // mean wait is 1; 5000 service times see 2500 customers.
+    const ServerQueue half{.rate = 5, .servers = 1, .service_s = 0.1};
+    CHECK(mean_wait_scatter(half, 500) == about(std::sqrt(29.0 / 2500)));
+    // rho -> 1: sqrt(2 s (ca^2 + cs^2) / (c t)) / (1 - rho).
+    const ServerQueue heavy{
+        .rate = 3.9996, .servers = 4, .service_s = 1, .arrival_cv = 2, .service_cv = 0.5};
+    CHECK(mean_wait_scatter(heavy, 1e6) == about(std::sqrt(2 * 4.25 / 4e6) / 1e-4, 2e-3));
 }
 
 TEST_CASE("closed_bounds: users decide below the knee, the bottleneck above") {
