@@ -325,6 +325,22 @@ control::DeploymentStrategy build_strategy(BuildContext& context, const std::str
     return out;
 }
 
+/// Each version is scaled for itself: a metric of the whole service has each of them scale for all.
+void warn_of_shared_metrics(BuildContext& context, const std::string& service,
+                            const control::AutoscalerSpec& autoscaler, std::size_t versions) {
+    if (versions < 2 || !context.diagnostics.empty()) return;
+    const auto policy = make_policy<control::ScalingPolicy>(autoscaler.policy, PolicyContext{});
+    for (const control::MetricRequest& request : policy->metrics()) {
+        const control::MetricInfo* info = control::find_metric(request.name);
+        if (info == nullptr || info->scope != control::MetricScope::service) continue;
+        context.warnings.push_back(fmt::format(
+            "service {}: {} is a metric of the whole service, and each of its {} versions has an "
+            "autoscaler of its own: each makes pods for all of the load",
+            service, request.name, versions));
+        return;
+    }
+}
+
 /// The most replicas that a workload may have: what an implicit pool must hold.
 std::int64_t largest(const control::WorkloadSpec& workload) {
     std::int64_t most = workload.replicas;
@@ -375,6 +391,7 @@ std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::u
         }
         out.push_back(std::move(workload));
     }
+    if (autoscaler) warn_of_shared_metrics(context, name, *autoscaler, out.size());
     return out;
 }
 
