@@ -122,12 +122,7 @@ TEST_CASE("AutoscalerHost: shows deleted pods as deleted and does not count them
 
 TEST_CASE("AutoscalerHost: a pod whose container waits for its restart is running, not ready") {
     ControlSpec spec = small_spec(1, 2, 1);
-    FaultSpec crash;
-    crash.kind = FaultSpec::Kind::crash_container;
-    crash.at = at_s(15);
-    crash.target = "chat";
-    crash.times = 2;
-    crash.after = Duration::seconds(3);
+    const FaultSpec crash = crash_at(15, 2, Duration::seconds(3));
     spec.faults = {crash};
     std::vector<ScalingView> views;
     with_script(spec, Duration::seconds(10), [&views](const ScalingView& view) {

@@ -244,6 +244,17 @@ struct Run {
     std::unique_ptr<ControlPlane> control;
 };
 
+/// The container of the oldest pod of "chat" crashes, then `times` - 1 more, each `after` a start.
+inline FaultSpec crash_at(int second, std::int64_t times = 1, Duration after = {}) {
+    FaultSpec fault;
+    fault.kind = FaultSpec::Kind::crash_container;
+    fault.at = at_s(second);
+    fault.target = "chat";
+    fault.times = times;
+    fault.after = after;
+    return fault;
+}
+
 /// A workload's autoscaler that calls `script` each `every`.
 inline void with_script(ControlSpec& spec, Duration every,
                         std::function<ScalingDecision(const ScalingView&)> script,

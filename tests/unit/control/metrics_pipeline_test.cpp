@@ -151,10 +151,7 @@ TEST_CASE("MetricsPipeline: a starting pod shows idle CPU, but no request metric
 
 TEST_CASE("MetricsPipeline: the counters of a container that was started again begin anew") {
     ControlSpec spec = small_spec(1, 1, 1);
-    FaultSpec crash;
-    crash.kind = FaultSpec::Kind::crash_container;
-    crash.at = at_s(92);
-    crash.target = "chat";
+    const FaultSpec crash = crash_at(92);
     spec.faults = {crash};
     std::vector<MetricReading> last;
     with_script(spec, Duration::seconds(10),

@@ -105,10 +105,7 @@ TEST_CASE("PodLifecycle: what ended a container first at an instant is the one r
     ControlSpec spec = small_spec(1, 2, 2);
     spec.workloads[0].usage.memory_per_in_flight = gibibytes(1);
     spec.workloads[0].pod.memory_limit = gibibytes(2);
-    FaultSpec crash;
-    crash.kind = FaultSpec::Kind::crash_container;
-    crash.at = at_s(60);
-    crash.target = "chat";
+    const FaultSpec crash = crash_at(60);
     FaultSpec drain = crash;
     drain.kind = FaultSpec::Kind::drain_instance;
     drain.index = 1;
@@ -147,23 +144,15 @@ TEST_CASE("PodLifecycle: a pod leaves a NoExecute taint that it bears for a whil
 
 TEST_CASE("PodLifecycle: a later order to crash takes the place of the earlier one") {
     ControlSpec spec = small_spec(1, 1, 1);
-    FaultSpec crash;
-    crash.kind = FaultSpec::Kind::crash_container;
-    crash.at = at_s(60);
-    crash.target = "chat";
-    crash.times = 2;
-    crash.after = Duration::seconds(30);
-    FaultSpec once = crash;
-    once.at = at_s(70);
-    once.times = 1;
+    const FaultSpec crash = crash_at(60, 2, Duration::seconds(30));
     FaultSpec kill = crash;
     kill.kind = FaultSpec::Kind::kill_instance;
     kill.at = at_s(85);
-    spec.faults = {crash, once, kill};
+    spec.faults = {crash, crash_at(70, 1, Duration::seconds(30)), kill};
     Run run(spec);
     run.start();
     run.run_until(at_s(300));
-    // At 92 s, 30 s after its second start, nothing crashes: neither the pod, which is gone, nor
+    // At 92 s, 30 s after it was up again, nothing crashes: neither the pod, which is gone, nor
     // the one in its place.
     CHECK(times_of(run, "kill") == std::vector<Time>{at_s(60), at_s(70), at_s(85)});
     CHECK(run.control->finish(at_s(300)).workloads[0].container_restarts == 2);
@@ -171,13 +160,8 @@ TEST_CASE("PodLifecycle: a later order to crash takes the place of the earlier o
 
 TEST_CASE("PodLifecycle: what does not run crashes after its next start") {
     ControlSpec spec = small_spec(1, 1, 1);
-    FaultSpec crash;
-    crash.kind = FaultSpec::Kind::crash_container;
-    crash.target = "chat";
-    crash.after = Duration::seconds(5);
     for (const int at : {60, 63, 65, 67}) {
-        crash.at = at_s(at);
-        spec.faults.push_back(crash);
+        spec.faults.push_back(crash_at(at, 1, Duration::seconds(5)));
     }
     Run run(spec);
     run.start();
@@ -190,12 +174,7 @@ TEST_CASE("PodLifecycle: what does not run crashes after its next start") {
 
 TEST_CASE("PodLifecycle: a crashed container starts again in its pod, later each time") {
     ControlSpec spec = small_spec(1, 1, 1);
-    FaultSpec crash;
-    crash.kind = FaultSpec::Kind::crash_container;
-    crash.at = at_s(100);
-    crash.target = "chat";
-    crash.times = 3;
-    crash.after = Duration::seconds(5);
+    const FaultSpec crash = crash_at(100, 3, Duration::seconds(5));
     spec.faults = {crash};
     Run run(spec);
     run.start();
@@ -316,10 +295,7 @@ TEST_CASE("PodLifecycle: probes decide when a server that is up is ready") {
 
 TEST_CASE("PodLifecycle: a start counts once, with the restarts before the pod was ready") {
     ControlSpec spec = slow_server();
-    FaultSpec crash;
-    crash.kind = FaultSpec::Kind::crash_container;
-    crash.target = "chat";
-    crash.at = at_s(5);  // 3 s into the weights
+    const FaultSpec crash = crash_at(5);  // 3 s into the weights
     FaultSpec later = crash;
     later.at = at_s(200);
     spec.faults = {crash, later};
