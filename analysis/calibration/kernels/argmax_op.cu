@@ -131,15 +131,13 @@ class ArgmaxCase final : public Case {
     void launch(int copy) override {
         const dim3 blocks(static_cast<unsigned>(parts_), static_cast<unsigned>(rows_));
         const int packs_a_part = (packs_ + parts_ - 1) / parts_;
-        argmax_kernel<<<blocks, kThreads, 0, stream_>>>(logits.at(copy), packs_, packs_a_part,
-                                                        keys_.as<Key>(), columns.as<int>());
-        HEADROOM_CUDA(cudaGetLastError());
+        kernels::launch({.grid = blocks, .block = kThreads, .stream = stream_}, argmax_kernel,
+                        logits.at(copy), packs_, packs_a_part, keys_.as<Key>(), columns.as<int>());
         if (parts_ == 1) return;
         constexpr int kRowsABlock = kJoinThreads / 32;
         const auto joins = static_cast<unsigned>((rows_ + kRowsABlock - 1) / kRowsABlock);
-        join_kernel<<<joins, kJoinThreads, 0, stream_>>>(keys_.as<Key>(), parts_, rows_,
-                                                         columns.as<int>());
-        HEADROOM_CUDA(cudaGetLastError());
+        kernels::launch({.grid = joins, .block = kJoinThreads, .stream = stream_}, join_kernel,
+                        keys_.as<Key>(), parts_, rows_, columns.as<int>());
     }
     void poison() const {
         keys_.poison(stream_);

@@ -64,10 +64,9 @@ class ReadCase final : public Case {
 
     [[nodiscard]] int copies() const override { return 1; }
     void launch(int) override {
-        read_kernel<<<blocks_, kThreads, 0, stream_>>>(
-            data_.as<uint4>(), static_cast<long long>(data_.bytes() / sizeof(uint4)),
-            sum_.as<unsigned>());
-        HEADROOM_CUDA(cudaGetLastError());
+        kernels::launch({.grid = blocks_, .block = kThreads, .stream = stream_}, read_kernel,
+                        data_.as<uint4>(), static_cast<long long>(data_.bytes() / sizeof(uint4)),
+                        sum_.as<unsigned>());
     }
     /// After one launch.
     [[nodiscard]] bool added_up() const {

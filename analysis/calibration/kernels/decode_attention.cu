@@ -89,9 +89,11 @@ class DecodeCase final : public Case {
         arguments.group = problem_.group();
         arguments.splits = splits_;
         arguments.scale = static_cast<float>(std::log2(std::exp(1.0)) / std::sqrt(kHeadSize));
-        decode_attention_kernel<<<dim3(splits_, problem_.kv_heads, problem_.batch), 32 * kWarps,
-                                  kDecodeSharedBytes, stream_>>>(arguments);
-        HEADROOM_CUDA(cudaGetLastError());
+        kernels::launch({.grid = dim3(splits_, problem_.kv_heads, problem_.batch),
+                         .block = 32 * kWarps,
+                         .stream = stream_,
+                         .shared_bytes = kDecodeSharedBytes},
+                        decode_attention_kernel, arguments);
         if (splits_ > 1) launch_join();
     }
 
@@ -109,22 +111,14 @@ class DecodeCase final : public Case {
     }
 
   private:
-    /// Set up while the splits are still at work (programmatic dependent launch, CUDA programming
-    /// guide): it waits for them by itself.
+    /// Set up while the splits are still at work.
     void launch_join() {
-        cudaLaunchAttribute overlap{};
-        overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-        overlap.val.programmaticStreamSerializationAllowed = 1;
-        cudaLaunchConfig_t config{};
-        config.gridDim = dim3(problem_.query_heads, problem_.batch);
-        config.blockDim = dim3(32 * kJoinWarps);
-        config.stream = stream_;
-        config.attrs = &overlap;
-        config.numAttrs = 1;
-        HEADROOM_CUDA(cudaLaunchKernelEx(&config, decode_join_kernel,
-                                         static_cast<const float*>(partial_.as<float>()),
-                                         static_cast<const float2*>(partial_state_.as<float2>()),
-                                         out_.as<std::uint16_t>(), splits_));
+        kernels::launch({.grid = dim3(problem_.query_heads, problem_.batch),
+                         .block = 32 * kJoinWarps,
+                         .stream = stream_,
+                         .overlaps_previous = true},
+                        decode_join_kernel, partial_.as<float>(), partial_state_.as<float2>(),
+                        out_.as<std::uint16_t>(), splits_);
     }
 
     template <class T>

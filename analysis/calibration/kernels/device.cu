@@ -96,9 +96,8 @@ void fill(const Buffer& buffer, std::uint64_t seed, float deviation, cudaStream_
     constexpr std::int64_t kPerBlock = kFillThreads * kChunkBytes / sizeof(Number);
     const std::int64_t blocks = std::min(kFillBlocks, (count + kPerBlock - 1) / kPerBlock);
     const uint2 key = make_uint2(static_cast<unsigned>(seed), static_cast<unsigned>(seed >> 32));
-    fill_kernel<Number><<<static_cast<unsigned>(blocks), kFillThreads, 0, stream>>>(
-        buffer.as<Number>(), count, key, deviation);
-    HEADROOM_CUDA(cudaGetLastError());
+    launch({.grid = static_cast<unsigned>(blocks), .block = kFillThreads, .stream = stream},
+           fill_kernel<Number>, buffer.as<Number>(), count, key, deviation);
 }
 
 void require_room(const Buffer& buffer, std::size_t bytes, const char* what) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 struct cudnnContext;  // cudnnHandle_t is a pointer to it
 
@@ -23,6 +24,35 @@ class DeviceError : public std::runtime_error {
 void require(cudaError_t status, const char* call);
 void require(cublasStatus_t status, const char* call);
 #define HEADROOM_CUDA(call) ::headroom::kernels::require((call), #call)
+
+/// How a kernel is launched.
+struct Launch {
+    dim3 grid;   ///< blocks
+    dim3 block;  ///< threads
+    cudaStream_t stream = nullptr;
+    std::size_t shared_bytes = 0;  ///< dynamic; over 48 KiB the kernel must have been allowed it
+    /// It may be set up while the launch before it still runs (programmatic dependent launch, CUDA
+    /// programming guide), and waits for that one's results by itself.
+    bool overlaps_previous = false;
+};
+
+/// kernel<<<...>>>(arguments), asynchronously, each argument converted to the parameter it is for.
+/// Throws DeviceError where CUDA refuses the launch.
+template <class... Parameters, class... Arguments>
+void launch(const Launch& how, void (*kernel)(Parameters...), Arguments&&... arguments) {
+    cudaLaunchAttribute overlap{};
+    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    overlap.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = how.grid;
+    config.blockDim = how.block;
+    config.dynamicSmemBytes = how.shared_bytes;
+    config.stream = how.stream;
+    config.attrs = &overlap;
+    config.numAttrs = how.overlaps_previous ? 1 : 0;
+    require(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...),
+            "launch of a kernel");
+}
 
 struct Context {
     cudaStream_t stream = nullptr;

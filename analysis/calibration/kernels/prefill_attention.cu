@@ -53,13 +53,12 @@ class OwnCase final : public PrefillCase {
         arguments.scale = static_cast<float>(std::log2(std::exp(1.0)) / std::sqrt(kHeadSize));
         const dim3 grid(problem().query_heads,
                         ceil_divide(problem().tokens, prefill_rows(row_tiles_)));
-        const int shared = prefill_shared_bytes(row_tiles_);
-        if (row_tiles_ == 1) {
-            prefill_attention_kernel<1><<<grid, 32 * kWarps, shared, stream_>>>(arguments);
-        } else {
-            prefill_attention_kernel<2><<<grid, 32 * kWarps, shared, stream_>>>(arguments);
-        }
-        HEADROOM_CUDA(cudaGetLastError());
+        kernels::launch(
+            {.grid = grid,
+             .block = 32 * kWarps,
+             .stream = stream_,
+             .shared_bytes = static_cast<std::size_t>(prefill_shared_bytes(row_tiles_))},
+            row_tiles_ == 1 ? prefill_attention_kernel<1> : prefill_attention_kernel<2>, arguments);
     }
 
   private:

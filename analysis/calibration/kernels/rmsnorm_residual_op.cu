@@ -107,15 +107,15 @@ class RmsnormCase final : public Case {
         } else {
             launch_with<kMostPacks>(copy);
         }
-        HEADROOM_CUDA(cudaGetLastError());
     }
 
   private:
     template <int Packs>
     void launch_with(int copy) {
-        rmsnorm_residual_kernel<Packs><<<static_cast<unsigned>(tokens_), kThreads, 0, stream_>>>(
-            x.at(copy), residual.at(copy), weight.at(0), out.at(copy), residual_out.at(copy),
-            packs_);
+        kernels::launch(
+            {.grid = static_cast<unsigned>(tokens_), .block = kThreads, .stream = stream_},
+            rmsnorm_residual_kernel<Packs>, x.at(copy), residual.at(copy), weight.at(0),
+            out.at(copy), residual_out.at(copy), packs_);
     }
 
     cudaStream_t stream_;

@@ -230,9 +230,10 @@ class RopeCase final : public Case {
                                          static_cast<int>(heads_.query),
                                          static_cast<int>(heads_.kv),
                                          packs_a_head};
-        rope_kv_append_kernel<<<dim3(static_cast<unsigned>(tokens_), blocks), kThreads, 0,
-                                stream_>>>(arguments);
-        HEADROOM_CUDA(cudaGetLastError());
+        kernels::launch({.grid = dim3(static_cast<unsigned>(tokens_), blocks),
+                         .block = kThreads,
+                         .stream = stream_},
+                        rope_kv_append_kernel, arguments);
     }
 
   private:

@@ -67,15 +67,15 @@ class SwigluCase final : public Case {
         } else {
             launch_with<1>(copy);
         }
-        HEADROOM_CUDA(cudaGetLastError());
     }
 
   private:
     template <int Packs>
     void launch_with(int copy) {
         constexpr unsigned kTile = Packs * kThreads;
-        swiglu_kernel<Packs><<<(packs_ + kTile - 1) / kTile, kThreads, 0, stream_>>>(
-            gate_up.at(copy), out.at(copy), packs_, columns_);
+        kernels::launch(
+            {.grid = (packs_ + kTile - 1) / kTile, .block = kThreads, .stream = stream_},
+            swiglu_kernel<Packs>, gate_up.at(copy), out.at(copy), packs_, columns_);
     }
 
     cudaStream_t stream_;
