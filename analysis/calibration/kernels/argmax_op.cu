@@ -1,5 +1,8 @@
 #include <algorithm>
 
+#include <bit>
+#include <cmath>
+
 #include "analysis/calibration/kernels/elementwise_base.cuh"
 #include "analysis/calibration/kernels/elementwise_ops.hpp"
 
@@ -139,6 +142,17 @@ class ArgmaxCase final : public Case {
         kernels::launch({.grid = joins, .block = kJoinThreads, .stream = stream_}, join_kernel,
                         keys_.as<Key>(), parts_, rows_, columns.as<int>());
     }
+    /// To whole numbers: rows in which the greatest logit comes several times.
+    void round_logits() const {
+        const Buffer& buffer = logits.buffer();
+        std::vector<std::uint16_t> numbers(buffer.bytes() / sizeof(std::uint16_t));
+        buffer.download(numbers.data(), buffer.bytes(), stream_);
+        for (std::uint16_t& bf16 : numbers) {
+            const auto value = std::bit_cast<float>(static_cast<std::uint32_t>(bf16) << 16);
+            bf16 = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(std::rint(value)) >> 16);
+        }
+        buffer.upload(numbers.data(), buffer.bytes(), stream_);
+    }
     void poison() const {
         keys_.poison(stream_);
         columns.poison(stream_);
@@ -196,6 +210,7 @@ class ArgmaxOp final : public MemoryBoundOp {
         const auto tokens = static_cast<std::size_t>(field(shape, "tokens"));
         const std::int64_t width = field(shape, "width");
         ArgmaxCase prepared(context, field(shape, "tokens"), width, 2, seed);
+        prepared.round_logits();
         prepared.poison();
         prepared.launch(1);
         std::vector<std::int32_t> found(tokens);
