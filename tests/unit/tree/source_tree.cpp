@@ -330,7 +330,8 @@ Violations unknown_folders(const std::vector<std::string>& folders) {
                                                 "tests/validation",
                                                 "tests/acceptance",
                                                 "tests/bench",
-                                                "tests/fuzz"};
+                                                "tests/fuzz",
+                                                "tests/kernels"};
     Violations found;
     for (const std::string& folder : folders) {
         const auto slash = folder.find('/');
