@@ -93,6 +93,10 @@ void check_calls(BuildContext& context, const std::vector<serving::ServiceSpec>&
 [[nodiscard]] std::optional<control::AutoscalerSpec> build_autoscaler(
     BuildContext& context, const std::string& owner_pointer, const Parameters& owner,
     const std::string& key);
+/// What only the workloads that are scaled can tell of `autoscaling`: a container that no pod has
+/// is refused, an autoscaler that can never act is warned of.
+void check_autoscaling(BuildContext& context, const std::string& service,
+                       const std::vector<control::WorkloadSpec>& workloads);
 /// The workloads (one by version) of a service.
 [[nodiscard]] std::vector<control::WorkloadSpec> build_workloads(BuildContext& context,
                                                                  std::uint32_t index,

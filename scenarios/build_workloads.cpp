@@ -1,16 +1,12 @@
-// Workloads: pods, what they ask for, replicas and autoscalers.
+// Workloads: pods, what they ask for, replicas.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "scenarios/build.hpp"
-#include "scenarios/nearest_name.hpp"
-#include "sim/control/metric_names.hpp"
 #include "sim/control/out_of_memory.hpp"
-#include "sim/control/scaling_policy.hpp"
 
 namespace headroom::scenarios {
 
@@ -199,84 +195,6 @@ control::UsageModel build_usage(const Parameters& usage) {
     return model;
 }
 
-/// Where in the file a thing below `pointer` is written; where it is a default, the policy itself.
-std::string written_at(const BuildContext& context, const std::string& pointer,
-                       const std::string& below) {
-    const auto& document = context.document.value();
-    const std::string whole = pointer + below;
-    return document.contains(nlohmann::json::json_pointer(whole)) ? whole : pointer;
-}
-
-/// Every metric that the policy will ask for must exist in the kind it asks for.
-void check_metrics(BuildContext& context, const std::string& pointer,
-                   const control::ScalingPolicy& policy) {
-    for (const control::MetricRequest& request : policy.metrics()) {
-        const bool resource = request.kind == control::MetricKind::resource ||
-                              request.kind == control::MetricKind::container_resource;
-        const control::MetricInfo* info = control::find_metric(request.name);
-        const bool is_resource = info != nullptr && info->scope == control::MetricScope::resource;
-        const bool is_service = info != nullptr && info->scope == control::MetricScope::service;
-        const bool is_pods = request.kind == control::MetricKind::pods;
-        if (info != nullptr && is_resource == resource && !(is_service && is_pods)) {
-            const bool windowed = info->shape == control::MetricShape::rate ||
-                                  info->shape == control::MetricShape::mean;
-            if (request.live && windowed) {
-                context.complain(written_at(context, pointer, request.pointer),
-                                 fmt::format("expected a gauge or a counter, for it is read live; "
-                                             "\"{}\" needs a window",
-                                             request.name));
-            }
-            continue;
-        }
-        std::vector<std::string> valid;
-        for (const control::MetricInfo& candidate : control::all_metrics()) {
-            if ((candidate.scope == control::MetricScope::resource) != resource) continue;
-            if (is_pods && candidate.scope == control::MetricScope::service) continue;
-            valid.emplace_back(candidate.name);
-        }
-        const char* kind = resource  ? "a resource metric"
-                           : is_pods ? "a metric of pods"
-                                     : "a metric of pods or the service";
-        context.unknown_name(written_at(context, pointer, request.pointer), kind, request.name,
-                             valid);
-    }
-}
-
-}  // namespace
-
-std::optional<control::AutoscalerSpec> build_autoscaler(BuildContext& context,
-                                                        const std::string& owner_pointer,
-                                                        const Parameters& owner,
-                                                        const std::string& key) {
-    if (!owner.given(key)) return std::nullopt;
-    const std::string pointer = join_pointer(owner_pointer, key);
-    const Parameters& parameters = owner.object(key);
-    control::AutoscalerSpec out;
-    out.policy = choice_of(parameters, "policy");
-    out.phase = parameters.duration("phase");
-    if (!context.clean(pointer)) return out;
-    const auto policy = make_policy<control::ScalingPolicy>(out.policy, PolicyContext{});
-    const std::string needed = policy->scales_replicas() ? "autoscaling" : "vertical_autoscaling";
-    if (key != needed) {
-        context.complain(pointer + "/policy",
-                         fmt::format("expected {}, where \"{}\" belongs, found {}", needed,
-                                     out.policy.name, key));
-    }
-    check_metrics(context, pointer, *policy);
-    for (const control::ScalingFault& fault : policy->faults()) {
-        context.complain(written_at(context, pointer, fault.pointer), fault.expectation);
-    }
-    for (const std::string& below : policy->needs_calendar()) {
-        if (context.has_calendar) break;
-        context.complain(written_at(context, pointer, below),
-                         "expected the scenario's \"start\", such as \"2026-01-05T00:00:00Z\", "
-                         "which a cron schedule needs; found none");
-    }
-    return out;
-}
-
-namespace {
-
 std::int64_t replicas_of(const Parameters& service, const Parameters& version, bool alone) {
     if (!alone && version.given("replicas")) return version.integer("replicas");
     if (service.given("replicas")) return service.integer("replicas");
@@ -323,22 +241,6 @@ control::DeploymentStrategy build_strategy(BuildContext& context, const std::str
                          "expected more than 0, as max_surge is, or no pod could ever be replaced");
     }
     return out;
-}
-
-/// Each version is scaled for itself: a metric of the whole service has each of them scale for all.
-void warn_of_shared_metrics(BuildContext& context, const std::string& service,
-                            const control::AutoscalerSpec& autoscaler, std::size_t versions) {
-    if (versions < 2 || !context.diagnostics.empty()) return;
-    const auto policy = make_policy<control::ScalingPolicy>(autoscaler.policy, PolicyContext{});
-    for (const control::MetricRequest& request : policy->metrics()) {
-        const control::MetricInfo* info = control::find_metric(request.name);
-        if (info == nullptr || info->scope != control::MetricScope::service) continue;
-        context.warnings.push_back(fmt::format(
-            "service {}: {} is a metric of the whole service, and each of its {} versions has an "
-            "autoscaler of its own: each makes pods for all of the load",
-            service, request.name, versions));
-        return;
-    }
 }
 
 /// The most replicas that a workload may have: what an implicit pool must hold.
@@ -391,7 +293,7 @@ std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::u
         }
         out.push_back(std::move(workload));
     }
-    if (autoscaler) warn_of_shared_metrics(context, name, *autoscaler, out.size());
+    check_autoscaling(context, name, out);
     return out;
 }
 

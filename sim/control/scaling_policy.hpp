@@ -38,6 +38,8 @@ struct MetricRequest {
     bool live = false;
     /// Where the policy's parameters name it, for messages: "/metrics/0/name"; may be empty.
     std::string pointer = {};
+    /// Of a resource: read as a share of what the pods request, which they thus have to.
+    bool share_of_requests = false;
 
     bool operator==(const MetricRequest&) const = default;
 };
@@ -145,6 +147,8 @@ class ScalingPolicy {
     [[nodiscard]] virtual std::vector<ScalingFault> faults() const { return {}; }
     /// Whether it decides the number of replicas; else what pods request (vertical autoscaling).
     [[nodiscard]] virtual bool scales_replicas() const { return true; }
+    /// Whether it takes part while the workload has 0 replicas.
+    [[nodiscard]] virtual bool starts_from_zero() const { return true; }
     /// Time between ticks.
     [[nodiscard]] virtual Duration period() const = 0;
     virtual ScalingDecision decide(const ScalingView& view) = 0;

@@ -36,7 +36,8 @@ ParameterSpec metrics_spec() {
                               {"Resource", "ContainerResource", "Pods", "Object", "External"},
                               "Resource", "where the metric comes from"),
         ParameterSpec::text("name", "cpu", "a resource (cpu, memory) or the name of a metric"),
-        ParameterSpec::text("container", "", "the container, for ContainerResource"),
+        ParameterSpec::text("container", "",
+                            "for ContainerResource: the pods' container, named as the workload"),
         target_spec()};
     Parameters target = Parameters::defaults(fields.back().fields);
     target.set("value", {std::int64_t{80'000}});
@@ -46,7 +47,8 @@ ParameterSpec metrics_spec() {
 
     ParameterSpec element = ParameterSpec::object("metric", std::move(fields), "one metric");
     ParameterSpec list = ParameterSpec::list(
-        "metrics", std::move(element), "the largest proposal decides; by default cpu at 80 %");
+        "metrics", std::move(element),
+        "the largest proposal decides; by default, and when empty, cpu at 80 %");
     list.default_value = {std::make_shared<const ParameterValue::List>(
         ParameterValue::List{ParameterValue{std::make_shared<const Parameters>(std::move(cpu))}})};
     return list;
@@ -118,6 +120,14 @@ bool names_no_resource(const HpaMetric& metric) {
            metric.request.name != "memory";
 }
 
+/// The metrics, or the default ones in place of none, as the API fills them in.
+ParameterValue::List metrics_or_default(const Parameters& parameters) {
+    const ParameterValue::List& given = parameters.list("metrics");
+    if (!given.empty()) return given;
+    const ParameterSpec spec = metrics_spec();
+    return *std::get<std::shared_ptr<const ParameterValue::List>>(spec.default_value.data);
+}
+
 /// Why the API would refuse this metric; empty when it would not.
 std::string find_fault(const HpaMetric& metric) {
     const bool is_resource = is_of_resource(metric);
@@ -125,6 +135,9 @@ std::string find_fault(const HpaMetric& metric) {
     const HpaTargetKind target = metric.target_kind;
     if (names_no_resource(metric)) {
         return fmt::format("resource {} is not known: cpu or memory", metric.request.name);
+    }
+    if (metric.request.kind == MetricKind::container_resource && metric.request.container.empty()) {
+        return "a ContainerResource metric names its container";
     }
     if (is_resource && target == HpaTargetKind::value) {
         return "a resource takes a target of type Utilization or AverageValue";
@@ -151,6 +164,7 @@ HpaMetric parse_metric(const Parameters& parameters) {
     }
     const Parameters& target = parameters.object("target");
     metric.target_kind = parse_target_kind(target.text("type"));
+    metric.request.share_of_requests = metric.target_kind == HpaTargetKind::utilization;
     metric.target_milli = target.given("value") ? target.integer("value") : 0;
     metric.invalid =
         kind.has_value() ? find_fault(metric) : fmt::format("unknown metric source type {}", type);
@@ -184,7 +198,9 @@ HpaScalingRules parse_rules(const Parameters& parameters, HpaScalingRules rules)
 ParameterSpecs Hpa::parameter_specs() {
     const Duration five_minutes = Duration::seconds(300);
     return {
-        ParameterSpec::integer("min_replicas", 1, "replicas at least").at_least(0),
+        ParameterSpec::integer("min_replicas", 1,
+                               "replicas at least; 0 takes an Object or External metric")
+            .at_least(0),
         ParameterSpec::integer("max_replicas", 1, "replicas at most").required().at_least(1),
         metrics_spec(),
         ParameterSpec::object(
@@ -222,7 +238,7 @@ Hpa::Hpa(const Parameters& parameters, const PolicyContext&)
       scale_up_limit_minimum_(parameters.integer("scale_up_limit_minimum")),
       up_(default_scale_up_rules()),
       down_(default_scale_down_rules(downscale_stabilization_)) {
-    for (const auto& value : parameters.list("metrics")) {
+    for (const auto& value : metrics_or_default(parameters)) {
         const std::string pointer = fmt::format("/metrics/{}/name", metrics_.size());
         metrics_.push_back(parse_metric(*std::get<std::shared_ptr<const Parameters>>(value.data)));
         metrics_.back().request.pointer = pointer;
@@ -261,6 +277,16 @@ std::vector<control::ScalingFault> Hpa::faults() const {
             {"/min_replicas", fmt::format("expected at most max_replicas ({}), found {}",
                                           bounds_.max_replicas, bounds_.min_replicas)});
     }
+    const bool tells_of_zero =
+        std::any_of(metrics_.begin(), metrics_.end(), [](const HpaMetric& metric) {
+            return metric.request.kind == MetricKind::object ||
+                   metric.request.kind == MetricKind::external;
+        });
+    if (bounds_.min_replicas == 0 && !tells_of_zero) {
+        faults.push_back({"/min_replicas",
+                          "expected at least 1 without an Object or External metric, which alone "
+                          "has a value when there is no pod, found 0"});
+    }
     for (std::size_t i = 0; i < metrics_.size(); ++i) {
         if (metrics_[i].invalid.empty() || names_no_resource(metrics_[i])) continue;
         faults.push_back({fmt::format("/metrics/{}", i), metrics_[i].invalid});
@@ -282,7 +308,6 @@ Hpa::Combined Hpa::combine_metrics(const ScalingView& view) const {
             best.measured = std::move(proposal.measured);
         }
     }
-    if (metrics_.empty()) best.error = "the autoscaler has no metrics";
     // A metric that is missing may be the one that is high: without it, only more replicas are
     // safe.
     best.valid = failed < metrics_.size() && (failed == 0 || best.replicas >= view.spec_replicas);
@@ -366,7 +391,7 @@ ScalingDecision Hpa::decide(const ScalingView& view) {
     if (!memory_.recommendations.has_value()) {
         memory_.recommendations = {HpaRecommendation{current, view.now}};
     }
-    if (current == 0 && bounds_.min_replicas != 0) {
+    if (current == 0 && !starts_from_zero()) {
         return {.desired = 0,
                 .wanted = 0,
                 .outcome = ScalingOutcome::disabled,

@@ -43,6 +43,7 @@ class Hpa final : public control::ScalingPolicy {
 
     [[nodiscard]] std::vector<control::MetricRequest> metrics() const override;
     [[nodiscard]] std::vector<control::ScalingFault> faults() const override;
+    [[nodiscard]] bool starts_from_zero() const override { return bounds_.min_replicas == 0; }
     [[nodiscard]] Duration period() const override { return sync_period_; }
     control::ScalingDecision decide(const control::ScalingView& view) override;
 

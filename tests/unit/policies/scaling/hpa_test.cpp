@@ -71,7 +71,8 @@ TEST_CASE("Hpa: asks for cpu at 80 per cent every 15 s unless told otherwise") {
     REQUIRE(hpa->metrics().size() == 1);
     CHECK(hpa->metrics()[0] == control::MetricRequest{.kind = control::MetricKind::resource,
                                                       .name = "cpu",
-                                                      .pointer = "/metrics/0/name"});
+                                                      .pointer = "/metrics/0/name",
+                                                      .share_of_requests = true});
     CHECK(hpa->period() == Duration::seconds(15));
     const auto decision = hpa->decide(view_of_pods_using(4, 1000, kStart));
     CHECK(decision.desired == 5);
