@@ -62,10 +62,30 @@ void set_requests(BuildContext& context, const std::string& pointer, const Param
     }
 }
 
-void set_placement(const Parameters& parameters, PodSpec& pod) {
-    pod.labels = labels_of(parameters.object("labels"));
-    pod.node_selector = labels_of(parameters.object("node_selector"));
-    pod.priority = static_cast<std::int32_t>(parameters.integer("priority"));
+/// What the API server refuses of one: kubernetes v1.28 pkg/apis/core/validation/validation.go
+/// (ValidateTolerations).
+void check_toleration(BuildContext& context, const std::string& pointer,
+                      const cluster::Toleration& toleration) {
+    const bool exists = toleration.op == cluster::TolerationOperator::exists;
+    if (toleration.key.empty() && !exists) {
+        context.complain(pointer,
+                         "expected a \"key\", or \"operator\": \"Exists\", which without a key "
+                         "bears every taint");
+    }
+    if (exists && !toleration.value.empty()) {
+        context.complain(pointer + "/value",
+                         "expected none with \"operator\": \"Exists\", which bears every value, "
+                         "found \"" +
+                             toleration.value + "\"");
+    }
+    if (toleration.toleration_time && toleration.effect != cluster::TaintEffect::no_execute) {
+        context.complain(pointer + "/toleration_time",
+                         "expected \"effect\": \"NoExecute\" beside it: no other evicts a pod");
+    }
+}
+
+void set_tolerations(BuildContext& context, const std::string& pointer,
+                     const Parameters& parameters, PodSpec& pod) {
     for (const ParameterValue& value : parameters.list("tolerations")) {
         const Parameters& p = object_of(value);
         cluster::Toleration toleration;
@@ -77,6 +97,42 @@ void set_placement(const Parameters& parameters, PodSpec& pod) {
         if (p.given("toleration_time")) toleration.toleration_time = p.duration("toleration_time");
         pod.tolerations.push_back(std::move(toleration));
     }
+    if (!context.clean(pointer)) return;
+    for (std::size_t i = 0; i < pod.tolerations.size(); ++i) {
+        check_toleration(context, pointer + "/" + std::to_string(i), pod.tolerations[i]);
+    }
+}
+
+/// Likewise (validateTopologySpreadConstraints).
+void check_topology_spread(BuildContext& context, const std::string& pointer,
+                           const std::vector<cluster::TopologySpread>& spreads) {
+    for (std::size_t i = 0; i < spreads.size(); ++i) {
+        const cluster::TopologySpread& spread = spreads[i];
+        const std::string at = pointer + "/" + std::to_string(i);
+        if (spread.topology_key.empty()) {
+            context.complain(at + "/topology_key", "expected the name of a node label, found \"\"");
+        }
+        const bool must = spread.when_unsatisfiable == cluster::WhenUnsatisfiable::do_not_schedule;
+        if (!must && context.written(at + "/min_domains")) {
+            context.complain(at + "/min_domains",
+                             "expected none with \"when_unsatisfiable\": \"ScheduleAnyway\", "
+                             "which leaves no pod waiting");
+        }
+        const auto same = [&spread](const cluster::TopologySpread& other) {
+            return other.topology_key == spread.topology_key &&
+                   other.when_unsatisfiable == spread.when_unsatisfiable;
+        };
+        const auto here = spreads.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::any_of(spreads.begin(), here, same)) {
+            context.complain(at,
+                             "expected one constraint of a \"topology_key\" and "
+                             "\"when_unsatisfiable\", found a second one");
+        }
+    }
+}
+
+void set_topology_spread(BuildContext& context, const std::string& pointer,
+                         const Parameters& parameters, PodSpec& pod) {
     for (const ParameterValue& value : parameters.list("topology_spread")) {
         const Parameters& p = object_of(value);
         cluster::TopologySpread spread;
@@ -88,6 +144,7 @@ void set_placement(const Parameters& parameters, PodSpec& pod) {
         spread.min_domains = static_cast<std::int32_t>(p.integer("min_domains"));
         pod.topology_spread.push_back(std::move(spread));
     }
+    if (context.clean(pointer)) check_topology_spread(context, pointer, pod.topology_spread);
 }
 
 void set_artifacts(const Parameters& parameters, const EngineNeeds& needs, PodSpec& pod) {
@@ -137,7 +194,11 @@ PodSpec build_pod(BuildContext& context, const std::string& pointer, const Param
     const Parameters& requests = parameters.object("requests");
     set_requests(context, pointer + "/requests", requests, pod);
     set_limits(context, pointer, parameters, pod);
-    set_placement(parameters, pod);
+    pod.labels = labels_of(parameters.object("labels"));
+    pod.node_selector = labels_of(parameters.object("node_selector"));
+    pod.priority = static_cast<std::int32_t>(parameters.integer("priority"));
+    set_tolerations(context, pointer + "/tolerations", parameters, pod);
+    set_topology_spread(context, pointer + "/topology_spread", parameters, pod);
     set_artifacts(parameters, needs, pod);
     pod.devices.milli_each =
         MilliGpu{std::max<std::int64_t>(1, std::llround(parameters.number("gpu_share") * 1000))};

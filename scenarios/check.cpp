@@ -38,10 +38,11 @@ std::string bound(const ParameterSpec& spec, double value) {
     return fmt::format("{}{}", value, spec.type == ParameterType::quantity ? spec.unit : "");
 }
 
-/// " >= 1", " from 1 to 64", " > 0 and <= 1"; nothing where there is no bound worth a word.
+/// " >= 1", " from 1 to 64", " = 1", " > 0 and <= 1"; nothing where there is no bound worth a word.
 std::string range_of(const ParameterSpec& spec) {
     const bool plain = spec.type == ParameterType::duration || spec.type == ParameterType::quantity;
     const bool low = spec.minimum && (!plain || *spec.minimum > 0 || spec.exclusive_minimum);
+    if (low && spec.maximum == spec.minimum) return " = " + bound(spec, *spec.minimum);
     if (low && spec.maximum && !spec.exclusive_minimum) {
         return " from " + bound(spec, *spec.minimum) + " to " + bound(spec, *spec.maximum);
     }

@@ -101,7 +101,7 @@ ParameterSpec taints_format() {
     return ParameterSpec::list("taints", std::move(taint), "taints of the nodes");
 }
 
-ParameterSpec probe_format(const char* name, const char* help) {
+ParameterSpec probe_format(const char* name, double most_successes, const char* help) {
     const control::ProbeSpec probe;
     return ParameterSpec::object(
                name,
@@ -118,7 +118,7 @@ ParameterSpec probe_format(const char* name, const char* help) {
                 ParameterSpec::integer("success_threshold", probe.success_threshold,
                                        "successes in a row that count; 1 but for readiness")
                     .at_least(1)
-                    .at_most(1e6)},
+                    .at_most(most_successes)},
                help)
         .optional_without_default();
 }
@@ -126,11 +126,12 @@ ParameterSpec probe_format(const char* name, const char* help) {
 ParameterSpec probes_format() {
     return ParameterSpec::object(
                "probes",
-               {probe_format("startup",
+               {probe_format("startup", 1,
                              "the others wait for it; when it fails too often, the "
                              "container is started again"),
-                probe_format("liveness", "when it fails too often, the container is started again"),
-                probe_format("readiness", "the pod is ready when it passes")},
+                probe_format("liveness", 1,
+                             "when it fails too often, the container is started again"),
+                probe_format("readiness", 1e6, "the pod is ready when it passes")},
                "of the kubelet: a server is up once it is warm")
         .optional_without_default();
 }

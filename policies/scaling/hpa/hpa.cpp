@@ -253,6 +253,13 @@ Hpa::Hpa(const Parameters& parameters, const PolicyContext&)
         const Parameters& down = parameters.object("behavior").object("scale_down");
         up_ = parse_rules(up, std::move(up_));
         down_ = parse_rules(down, std::move(down_));
+        for (const char* direction : {"scale_up", "scale_down"}) {
+            if (!parameters.object("behavior").object(direction).list("policies").empty()) continue;
+            behavior_faults_.push_back(
+                {fmt::format("/behavior/{}/policies", direction),
+                 "expected at least one policy, found none (\"select_policy\": \"Disabled\" stops "
+                 "a direction)"});
+        }
         HpaTolerances& tolerances = calculator_.tolerances;
         if (up.given("tolerance")) tolerances.scale_up = up.number("tolerance");
         if (down.given("tolerance")) tolerances.scale_down = down.number("tolerance");
@@ -271,7 +278,7 @@ std::vector<control::MetricRequest> Hpa::metrics() const {
 }
 
 std::vector<control::ScalingFault> Hpa::faults() const {
-    std::vector<control::ScalingFault> faults;
+    std::vector<control::ScalingFault> faults = behavior_faults_;
     if (bounds_.min_replicas > bounds_.max_replicas) {
         faults.push_back(
             {"/min_replicas", fmt::format("expected at most max_replicas ({}), found {}",

@@ -43,6 +43,10 @@ class Hpa final : public control::ScalingPolicy {
 
     [[nodiscard]] std::vector<control::MetricRequest> metrics() const override;
     [[nodiscard]] std::vector<control::ScalingFault> faults() const override;
+    /// Those of faults() that are about `behavior`, which KEDA hands on.
+    [[nodiscard]] const std::vector<control::ScalingFault>& behavior_faults() const {
+        return behavior_faults_;
+    }
     [[nodiscard]] bool starts_from_zero() const override { return bounds_.min_replicas == 0; }
     [[nodiscard]] Duration period() const override { return sync_period_; }
     control::ScalingDecision decide(const control::ScalingView& view) override;
@@ -74,6 +78,7 @@ class Hpa final : public control::ScalingPolicy {
     bool has_behavior_ = false;
     HpaScalingRules up_;
     HpaScalingRules down_;
+    std::vector<control::ScalingFault> behavior_faults_;
     std::string invalid_;
     Memory memory_;
 };

@@ -244,6 +244,8 @@ Keda::Keda(const Parameters& parameters, const PolicyContext& context)
     memory_.failures.resize(triggers_.size());
     hpa_view_.metrics.resize(triggers_.size());
     find_faults(rules_, parameters.integer("max_replicas"));
+    const std::vector<control::ScalingFault>& behavior = hpa_.behavior_faults();
+    faults_.insert(faults_.end(), behavior.begin(), behavior.end());
 }
 
 Keda::Fallback Keda::parse_fallback(const Parameters& parameters) {

@@ -116,4 +116,20 @@ TEST_CASE("Autoscaling: a minimum of 0 needs a metric that has a value without p
     }
 }
 
+TEST_CASE("Autoscaling: rules of behavior that list no policy are refused, of keda as well") {
+    const std::string none = R"("behavior": {"scale_up": {"policies": []}}})";
+    const std::string at = kScaling + "/behavior/scale_up/policies";
+    const std::string said = "expected at least one policy, found none";
+    CHECK(kScaled.complains({kScaling + R"(={"policy": "hpa", "max_replicas": 4, )" + none}, at,
+                            said));
+    CHECK(kScaled.complains(
+        {kScaling + R"(={"policy": "keda", "triggers": [{"type": "queue", "threshold": 5}], )" +
+         none},
+        at, said));
+    const std::string down = kScaling + "/behavior={\"scale_down\": ";
+    CHECK(kScaled.complains({down + R"({"policies": [], "select_policy": "Disabled"}})"},
+                            kScaling + "/behavior/scale_down/policies", said));
+    CHECK(warnings_of({down + R"({"select_policy": "Disabled"}})"}).empty());
+}
+
 }  // namespace headroom::scenarios
