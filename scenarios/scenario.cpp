@@ -16,6 +16,7 @@
 #include "scenarios/trace_override.hpp"
 #include "sim/control/control_plane.hpp"
 #include "sim/core/hash.hpp"
+#include "sim/core/printable_text.hpp"
 
 namespace headroom::scenarios {
 
@@ -173,6 +174,25 @@ void check_schedulable(BuildContext& context, const control::ControlSpec& contro
     }
 }
 
+/// A topology that no node is part of: kube-scheduler places no pod by it, or leaves it aside.
+void warn_about_topology(BuildContext& context, const control::ControlSpec& control) {
+    const std::vector<std::string> labels = control::node_label_names(control);
+    for (const control::WorkloadSpec& workload : control.workloads) {
+        if (workload.version != 0) continue;  // the pod is the service's
+        for (const cluster::TopologySpread& spread : workload.pod.topology_spread) {
+            if (std::binary_search(labels.begin(), labels.end(), spread.topology_key)) continue;
+            const bool must =
+                spread.when_unsatisfiable == cluster::WhenUnsatisfiable::do_not_schedule;
+            context.warnings.push_back(fmt::format(
+                "service {}: no node has the label \"{}\" of its topology_spread: {} (labels of "
+                "nodes: {})",
+                context.services[workload.service], shortened(spread.topology_key, 60),
+                must ? "its pods are never placed" : "no ScheduleAnyway of it has an effect",
+                shortened(fmt::format("{}", fmt::join(labels, ", ")), 400)));
+        }
+    }
+}
+
 void build_expectations(BuildContext& context, const Parameters& top, Scenario& scenario) {
     for (const auto& [subject, value] : top.object("expect").values()) {
         std::string error;
@@ -254,6 +274,7 @@ LoadResult load_scenario(const std::string& path, const LoadOptions& options) {
     if (!diagnostics.empty()) return result;
 
     warn_about_idle_services(context, scenario.spec);
+    warn_about_topology(context, scenario.spec.control);
     for (const serving::ServiceSpec& service : scenario.spec.services) {
         for (const serving::VersionSpec& version : service.versions) {
             if (version.engine.llm) {

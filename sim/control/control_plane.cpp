@@ -1,6 +1,7 @@
 #include "sim/control/control_plane.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "sim/control/artifact_fetcher.hpp"
@@ -210,15 +211,23 @@ const ControlState& ControlPlane::state() const {
     return parts_->state;
 }
 
-std::vector<std::string> unschedulable_workloads(const ControlSpec& spec) {
-    cluster::Cluster empty;
+namespace {
+
+/// One node of each pool and zone, which stands for all.
+void add_sample_of_nodes(const ControlSpec& spec, cluster::Cluster& sample) {
     for (const NodePoolSpec& pool : spec.pools) {
-        // One node of each zone stands for all.
         const auto zones = static_cast<std::int64_t>(std::max<std::size_t>(pool.zones.size(), 1));
         for (std::int64_t i = 0; i < std::min(pool.count, zones); ++i) {
-            empty.add_node(NodePools::node_spec(pool, i), Time::zero());
+            sample.add_node(NodePools::node_spec(pool, i), Time::zero());
         }
     }
+}
+
+}  // namespace
+
+std::vector<std::string> unschedulable_workloads(const ControlSpec& spec) {
+    cluster::Cluster empty;
+    add_sample_of_nodes(spec, empty);
     std::vector<std::string> found;
     for (const WorkloadSpec& workload : spec.workloads) {
         if (empty.node_count() == 0) {
@@ -229,6 +238,16 @@ std::vector<std::string> unschedulable_workloads(const ControlSpec& spec) {
         if (!fit.ok()) found.push_back(workload.name + ": " + fit.text());
     }
     return found;
+}
+
+std::vector<std::string> node_label_names(const ControlSpec& spec) {
+    cluster::Cluster empty;
+    add_sample_of_nodes(spec, empty);
+    std::set<std::string> names;
+    empty.for_each_node([&names](cluster::NodeId, const cluster::Node& node) {
+        for (const auto& [name, value] : node.spec->labels) names.insert(name);
+    });
+    return {names.begin(), names.end()};
 }
 
 }  // namespace headroom::control

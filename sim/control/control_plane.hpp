@@ -62,5 +62,7 @@ class ControlPlane {
 /// Workloads whose pod no node of any pool could ever hold, each as "<name>: <why>": their pods
 /// would wait for ever, so the scenario is wrong. A pod that only has to wait is not one.
 [[nodiscard]] std::vector<std::string> unschedulable_workloads(const ControlSpec& spec);
+/// The names of the labels that some node has, sorted.
+[[nodiscard]] std::vector<std::string> node_label_names(const ControlSpec& spec);
 
 }  // namespace headroom::control

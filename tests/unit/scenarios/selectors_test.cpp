@@ -58,6 +58,35 @@ TEST_CASE("Selectors: a topology key that no node has leaves the pods pending, a
     CHECK(result.total.requests.in_flight() == 100);
 }
 
+TEST_CASE("Selectors: a topology key that no node has is warned of") {
+    const auto warnings = [](const std::string& constraint) {
+        return kCluster.good({"/services/web/pod/topology_spread=[" + constraint + "]"}).warnings;
+    };
+    CHECK(warnings(R"({"topology_key": "rack"})") ==
+          std::vector<std::string>{
+              "service web: no node has the label \"rack\" of its topology_spread: its pods are "
+              "never placed (labels of nodes: headroom/node-pool, kubernetes.io/hostname, tier, "
+              "topology.kubernetes.io/zone)"});
+    const auto soft =
+        warnings(R"({"topology_key": "rack", "when_unsatisfiable": "ScheduleAnyway"})");
+    REQUIRE(soft.size() == 1);
+    CHECK(has(soft[0], "no ScheduleAnyway of it has an effect"));
+    for (const char* key : {"tier", "kubernetes.io/hostname", "topology.kubernetes.io/zone"}) {
+        CHECK(warnings(std::string(R"({"topology_key": ")") + key + "\"}").empty());
+    }
+    const auto odd = warnings(R"({"topology_key": "a\nrack)" + std::string(500, 'k') + "\"}");
+    REQUIRE(odd.size() == 1);
+    CHECK(odd[0].size() < 400);
+    CHECK(has(odd[0], "\"a?rack"));
+    // Nodes that are made for the pods have what every node has; an empty pool has none.
+    const std::string spread = R"(/services/web/pod/topology_spread=[{"topology_key": "pool"}])";
+    CHECK(kCluster.good({"/node_pools=null", spread}).warnings.size() == 1);
+    const std::string empty = R"(/node_pools/empty={"count": 0, "labels": {"pool": "b"},
+        "node": {"cpu": "1", "memory": "1Gi"}})";
+    CHECK(kCluster.good({empty, spread}).warnings.size() == 1);
+    CHECK(kCluster.good({empty, "/node_pools/empty/count=1", spread}).warnings.empty());
+}
+
 TEST_CASE("Selectors: a run that drains ends at the horizon when no pod ever serves") {
     const SimulationResult result =
         run_cluster({R"(/services/web/pod/topology_spread=[{"topology_key": "rack"}])"});
