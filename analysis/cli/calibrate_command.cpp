@@ -1,7 +1,6 @@
 // headroom calibrate: where iteration times come from. Its subcommands, and what they share.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -120,19 +119,13 @@ scenarios::ProfileFile load_profile(const std::string& path) {
 void save_profile(const scenarios::ProfileFile& profile, const fs::path& path) {
     std::error_code error;
     if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
-    const std::string partial = fmt::format("{}.partial-{}", path.string(), ::getpid());
-    const auto fail = [&](const std::string& reason) {
-        std::error_code ignored;
-        fs::remove(partial, ignored);
-        throw WriteError(fmt::format("cannot write {}: {}", path.string(), reason));
-    };
-    write_text_file(partial, scenarios::profile_text(profile));
+    const std::string text = scenarios::profile_text(profile);
     scenarios::Diagnostics problems;
-    if (!scenarios::read_profile(partial, problems)) {
-        fail("no reader would take it: " + problems.front().text());
+    if (!scenarios::parse_profile(text, path.string(), problems)) {
+        throw WriteError(fmt::format("cannot write {}: no reader would take it: {}", path.string(),
+                                     problems.front().text()));
     }
-    fs::rename(partial, path, error);
-    if (error) fail(error.message());
+    replace_text_file(path, text);
 }
 
 std::vector<OptionSpec> engine_options(const std::string& kv_cache_default,

@@ -53,7 +53,7 @@ void require_model(const scenarios::Catalogue& catalogue, const std::string& opt
 /// read_profile, or BadInput.
 [[nodiscard]] scenarios::ProfileFile load_profile(const std::string& path);
 
-/// Writes a sibling, checks that it reads back, and renames it; makes the folder. WriteError.
+/// Checks that it reads back, then replaces the file (text_file.hpp); makes the folder. WriteError.
 void save_profile(const scenarios::ProfileFile& profile, const std::filesystem::path& path);
 
 [[nodiscard]] std::string render_fit(const FitResult& fit, const TextStyle& style);

@@ -245,11 +245,10 @@ void read_observed(Fields& top, ProfileFile& profile) {
     observed.fit = std::make_shared<const nlohmann::json>(*fit);
 }
 
-}  // namespace
-
-std::optional<ProfileFile> read_profile(const std::string& path, Diagnostics& diagnostics) {
+std::optional<ProfileFile> read_document(const std::string& path,
+                                         const std::optional<LocatedJson>& document,
+                                         Diagnostics& diagnostics) {
     const std::size_t before = diagnostics.size();
-    const std::optional<LocatedJson> document = read_json_file(path, diagnostics);
     if (!document) return std::nullopt;
     Fields top(*document, "", document->value(), diagnostics);
     if (!top.good()) return std::nullopt;
@@ -273,6 +272,17 @@ std::optional<ProfileFile> read_profile(const std::string& path, Diagnostics& di
     top.close();
     if (diagnostics.size() != before) return std::nullopt;
     return profile;
+}
+
+}  // namespace
+
+std::optional<ProfileFile> read_profile(const std::string& path, Diagnostics& diagnostics) {
+    return read_document(path, read_json_file(path, diagnostics), diagnostics);
+}
+
+std::optional<ProfileFile> parse_profile(std::string_view text, const std::string& path,
+                                         Diagnostics& diagnostics) {
+    return read_document(path, parse_json(text, path, diagnostics), diagnostics);
 }
 
 }  // namespace headroom::scenarios

@@ -19,6 +19,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "scenarios/diagnostic.hpp"
 #include "sim/core/time.hpp"
@@ -53,6 +54,10 @@ struct ProfileFile {
 /// Nothing when there were mistakes, which are appended to `diagnostics`.
 [[nodiscard]] std::optional<ProfileFile> read_profile(const std::string& path,
                                                       Diagnostics& diagnostics);
+/// The same of a text that is to become the file `path`.
+[[nodiscard]] std::optional<ProfileFile> parse_profile(std::string_view text,
+                                                       const std::string& path,
+                                                       Diagnostics& diagnostics);
 
 /// The content of the file, which read_profile() takes back as it was.
 [[nodiscard]] nlohmann::ordered_json to_json(const ProfileFile& profile);

@@ -141,6 +141,25 @@ TEST_CASE("calibrate fit: a measurement becomes a profile, with a report") {
     CHECK(parsed["warnings"].size() == 1);
 }
 
+TEST_CASE("calibrate fit: a link is written through, and a full disk leaves nothing behind") {
+    const TemporaryDirectory scratch;
+    const std::string measurement = write_measurement(scratch, synthetic_measurement());
+    fs::create_directory(scratch / "disk");
+    const auto fit_into = [&](const std::string& target) {
+        fs::remove(scratch / "disk/p.json");
+        fs::create_symlink(target, scratch / "disk/p.json");
+        return run({"calibrate", "fit", measurement, "--out", scratch / "disk/p.json"});
+    };
+    const RunResult full = fit_into("/dev/full");
+    CHECK(full.exit_code == 3);
+    CHECK(full.err ==
+          "headroom: cannot write " + (scratch / "disk/p.json") + ": No space left on device\n");
+    CHECK(fit_into(scratch / "real.json").exit_code == 0);
+    CHECK(fs::is_symlink(scratch / "disk/p.json"));
+    CHECK(run({"calibrate", "show", scratch / "real.json"}).exit_code == 0);
+    CHECK(std::distance(fs::directory_iterator(scratch / "disk"), {}) == 1);
+}
+
 TEST_CASE("calibrate fit: the GPU is that of the device's name, or as said") {
     const TemporaryDirectory scratch;
     json file = synthetic_measurement();
