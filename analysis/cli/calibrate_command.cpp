@@ -116,6 +116,15 @@ scenarios::ProfileFile load_profile(const std::string& path) {
     throw BadInput();
 }
 
+void require_other_file(const std::string& option, const std::optional<std::string>& given,
+                        const std::string& input) {
+    if (!given) return;
+    std::error_code error;
+    const fs::path target = fs::weakly_canonical(*given, error);
+    if (error || target != fs::weakly_canonical(input, error)) return;
+    throw UsageError(fmt::format("{}: expected another file than {}", option, input));
+}
+
 void save_profile(const scenarios::ProfileFile& profile, const fs::path& path) {
     std::error_code error;
     if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);

@@ -53,6 +53,10 @@ void require_model(const scenarios::Catalogue& catalogue, const std::string& opt
 /// read_profile, or BadInput.
 [[nodiscard]] scenarios::ProfileFile load_profile(const std::string& path);
 
+/// UsageError when `option` names the file that is read: what was measured cannot be had again.
+void require_other_file(const std::string& option, const std::optional<std::string>& given,
+                        const std::string& input);
+
 /// Checks that it reads back, then replaces the file (text_file.hpp); makes the folder. WriteError.
 void save_profile(const scenarios::ProfileFile& profile, const std::filesystem::path& path);
 

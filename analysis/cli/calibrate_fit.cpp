@@ -41,6 +41,7 @@ CommandSpec fit_spec() {
 int fit(const Arguments& given) {
     ReadMeasurementOptions options;
     options.allow_incomplete = given.has("allow-incomplete");
+    require_other_file("--out", given.value("out"), given.positional.front());
     scenarios::Diagnostics problems;
     const std::optional<Measurement> measurement =
         read_measurement(given.positional.front(), options, problems);

@@ -146,6 +146,7 @@ int measure(const Arguments& given) {
         throw UsageError("--profile goes with neither --no-fit nor --only");
     }
     const std::string out = given.value("out").value_or(kDefaultOut);
+    require_other_file("--profile", given.value("profile"), out);
     const std::vector<std::string> words = benchmark_arguments(given, out);
     const scenarios::Catalogue catalogue = load_catalogue();
     if (const auto gpu = given.value("gpu")) require_gpu(catalogue, "--gpu", *gpu);

@@ -165,6 +165,7 @@ scenarios::ProfileFile profile_of(const ObservedIdentity& identity, const Observ
 int observe_log(const Arguments& given) {
     const StopSignal stop;
     const std::string& path = given.positional.front();
+    require_other_file("--out", given.value("out"), path);
     ObserveOptions options = observe_options(given, stop);
     ObservedIdentity identity;
     identity.model = needed(given, "model");

@@ -160,6 +160,25 @@ TEST_CASE("calibrate fit: a link is written through, and a full disk leaves noth
     CHECK(std::distance(fs::directory_iterator(scratch / "disk"), {}) == 1);
 }
 
+TEST_CASE("calibrate: what is read or measured is never overwritten by the profile") {
+    const TemporaryDirectory scratch;
+    const std::string file = write_measurement(scratch, synthetic_measurement());
+    const std::string before = read_text(file);
+    const std::string same = scratch / "./m.json";
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+             {"calibrate", "fit", file, "--out", same},
+             {"calibrate", "observe", file, "--model", "llama-3.1-8b", "--gpu", "h100-sxm", "--out",
+              same},
+             {"calibrate", "measure", "--benchmark", benchmark(scratch, "exit 0\n"), "--out", file,
+              "--profile", same}}) {
+        const RunResult r = run(words);
+        INFO(r.err);
+        CHECK(r.exit_code == 2);
+        CHECK(contains(r.err, ": expected another file than " + file));
+        CHECK(read_text(file) == before);
+    }
+}
+
 TEST_CASE("calibrate fit: the GPU is that of the device's name, or as said") {
     const TemporaryDirectory scratch;
     json file = synthetic_measurement();
