@@ -351,7 +351,9 @@ std::optional<LocatedJson> parse_json(std::string_view text, const std::string& 
 std::optional<LocatedJson> read_json_file(const std::string& path, Diagnostics& diagnostics) {
     std::error_code error;
     const bool is_file = std::filesystem::is_regular_file(path, error);
-    std::ifstream in(path, std::ios::binary);
+    std::ifstream in;
+    // To open a pipe would wait for somebody who writes.
+    if (is_file) in.open(path, std::ios::binary);
     if (!is_file || !in) {
         const char* what = std::filesystem::exists(path, error)
                                ? (is_file ? "one that may not be read" : "something else")

@@ -295,6 +295,18 @@ TEST_CASE("calibrate show: a profile that is no profile exits 2") {
     CHECK(contains(r.err, "expected one of measured, observed"));
 }
 
+TEST_CASE("calibrate: a pipe is no file, and nobody waits for what it may say") {
+    const TemporaryDirectory scratch;
+    REQUIRE(run_program("mkfifo", {scratch / "pipe"}).exit_code == 0);
+    RunOptions options;
+    options.time_limit = milliseconds(10'000);
+    for (const char* command : {"fit", "show"}) {
+        const RunResult r = run({"calibrate", command, scratch / "pipe"}, options);
+        CHECK(r.exit_code == 2);
+        CHECK(r.err == (scratch / "pipe") + ": expected a file, found something else\n");
+    }
+}
+
 TEST_CASE("calibrate diff: profiles and measurements point by point") {
     const TemporaryDirectory scratch;
     const json first = synthetic_measurement();
