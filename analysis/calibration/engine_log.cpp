@@ -182,7 +182,7 @@ class Reader {
         for (const FieldName*& column : columns_) {
             if (column != nullptr && cells[column->field].name != column) column = nullptr;
         }
-        broken_ = !complete(cells, found, "column");
+        broken_ = !complete(cells, found, "column") || mistakes_ > 0;
     }
 
     void read_csv(std::string_view text) {
@@ -441,7 +441,7 @@ class Reader {
     scenarios::Diagnostics& diagnostics_;
     std::unique_ptr<traces::LineReader> lines_;
     bool json_lines_ = false;
-    bool broken_ = false;  ///< without its columns a CSV says nothing
+    bool broken_ = false;  ///< without its columns, each once, a CSV says nothing
     std::vector<const FieldName*> columns_;
     std::vector<std::string_view> views_;
     std::vector<Row> rows_;

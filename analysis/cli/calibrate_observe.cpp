@@ -14,6 +14,7 @@
 #include "analysis/cli/stop_signal.hpp"
 #include "analysis/report/profile_table.hpp"
 #include "analysis/report/units.hpp"
+#include "scenarios/catalogue/profile.hpp"
 
 namespace headroom::analysis {
 
@@ -21,7 +22,8 @@ namespace {
 
 constexpr std::uint64_t kLargest = 1'000'000'000;
 constexpr std::uint64_t kMostSimulations = 1'000'000;
-constexpr std::uint64_t kMostRanks = 1024;
+constexpr std::uint64_t kMostRanks = 64;
+constexpr std::uint64_t kMostReplicas = 1024;
 
 CommandSpec observe_spec() {
     return {
@@ -121,7 +123,7 @@ ObserveOptions observe_options(const Arguments& given, const StopSignal& stop) {
         take_number(given, "kv-blocks", kLargest, options.kv_blocks.emplace());
     options.async_scheduling = on_unless_told(given, "async-scheduling");
     options.prefix_caching = on_unless_told(given, "enable-prefix-caching");
-    take_number(given, "replicas", kMostRanks, options.replicas);
+    take_number(given, "replicas", kMostReplicas, options.replicas);
     if (given.value("split") == "alternate") options.split = FitSplit::alternate;
     if (const auto text = given.value("fit-part")) {
         if (options.split != FitSplit::first) {
@@ -162,6 +164,13 @@ scenarios::ProfileFile profile_of(const ObservedIdentity& identity, const Observ
     return profile;
 }
 
+/// A profile of a degree that no engine has could never be asked for.
+void require_split(const scenarios::Catalogue& catalogue, const ObservedIdentity& identity) {
+    const scenarios::ModelEntry& model = *catalogue.find_model(identity.model);
+    if (serving::splits_over(model.shape, identity.tensor_parallel)) return;
+    throw UsageError("--tp: " + scenarios::does_not_split(model, identity.tensor_parallel));
+}
+
 int observe_log(const Arguments& given) {
     const StopSignal stop;
     const std::string& path = given.positional.front();
@@ -174,6 +183,7 @@ int observe_log(const Arguments& given) {
     require_model(catalogue, "--model", identity.model);
     require_gpu(catalogue, "--gpu", identity.gpu);
     take_number(given, "tp", kMostRanks, identity.tensor_parallel);
+    require_split(catalogue, identity);
     identity.dtype = given.value("dtype").value_or("bf16");
     identity.kv_cache_dtype = given.value("kv-cache-dtype").value_or("bf16");
     identity.source =
@@ -186,6 +196,7 @@ int observe_log(const Arguments& given) {
         print_diagnostics(problems);
         return kExitBadInput;
     }
+    if (log->sorted) print_note("the requests were not in the order of their arrivals; sorted");
     if (log->left_out > 0) {
         print_note(plural(static_cast<std::int64_t>(log->left_out), "request") +
                    " did not complete and were left out");
@@ -198,8 +209,15 @@ int observe_log(const Arguments& given) {
     const ObserveResult result = observe(*log, options);
     if (options.progress) std::fprintf(stderr, "\r\033[K");
     if (!result.fit) {
-        print_note(path + ": " + result.error);
+        print_note(result.error);
         return stop.raised() ? kExitUnfinished : kExitBadInput;
+    }
+    if (result.fit->error_band > 1) {
+        print_note(
+            fmt::format("{}: the simulated engine misses the held-out requests by {}; "
+                        "expected the settings of the logged engine",
+                        path, percent_text(result.fit->error_band)));
+        return kExitBadInput;
     }
     const scenarios::ProfileFile profile = profile_of(identity, options, *result.fit);
     if (const auto out = given.value("out")) {

@@ -22,17 +22,6 @@ constexpr std::int64_t kLargestBlock = 1024;
     return fmt::format("unknown {} \"{}\"{}", kind, name, did_you_mean(nearest_name(name, names)));
 }
 
-[[nodiscard]] std::string does_not_split(const ModelEntry& model, std::int64_t tp) {
-    std::string valid;
-    for (std::int64_t n = 1; n <= 64; ++n) {
-        if (serving::splits_over(model.shape, n))
-            valid += fmt::format("{}{}", n == 1 ? "" : ", ", n);
-    }
-    return fmt::format(
-        "{} with {} query heads and {} KV heads does not split over {} GPUs: expected one of {}",
-        model.id, model.shape.query_heads, model.shape.kv_heads, tp, valid);
-}
-
 [[nodiscard]] double gigabytes(Bytes bytes) {
     return static_cast<double>(bytes.count()) / 1e9;
 }
@@ -189,6 +178,17 @@ struct Choice {
 const std::vector<std::string>& profile_kind_names() {
     static const std::vector<std::string> names{"best", "measured", "observed", "estimated"};
     return names;
+}
+
+std::string does_not_split(const ModelEntry& model, std::int64_t tp) {
+    std::string valid;
+    for (std::int64_t n = 1; n <= 64; ++n) {
+        if (serving::splits_over(model.shape, n))
+            valid += fmt::format("{}{}", n == 1 ? "" : ", ", n);
+    }
+    return fmt::format(
+        "{} with {} query heads and {} KV heads does not split over {} GPUs: expected one of {}",
+        model.id, model.shape.query_heads, model.shape.kv_heads, tp, valid);
 }
 
 EngineLimits default_limits(const GpuEntry& gpu) {

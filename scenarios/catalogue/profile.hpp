@@ -70,6 +70,9 @@ struct Profile {
     Bytes weights;       ///< of the whole model: what a cold start loads
 };
 
+/// Why the model does not run on so many GPUs, and on how many it would.
+[[nodiscard]] std::string does_not_split(const ModelEntry& model, std::int64_t tp);
+
 /// Either a profile or an error.
 struct ProfileResult {
     std::optional<Profile> profile;

@@ -446,6 +446,33 @@ TEST_CASE("calibrate observe: a log becomes an observed profile") {
     const RunResult shown = run({"calibrate", "show", scratch / "o.json"});
     CHECK(shown.out == r.out);
 
+    const auto again = [&](std::vector<std::string> options) {
+        std::vector<std::string> words = {"calibrate", "observe",      scratch / "log.csv",
+                                          "--model",   "llama-3.1-8b", "--gpu",
+                                          "h100-sxm",  "--out",        scratch / "no.json"};
+        words.insert(words.end(), options.begin(), options.end());
+        const RunResult refused = run(words);
+        CHECK(refused.exit_code == 2);
+        CHECK(refused.out == "");
+        CHECK_FALSE(fs::exists(scratch / "no.json"));
+        return refused.err;
+    };
+    CHECK(contains(again({"--tp", "3"}),
+                   "--tp: llama-3.1-8b with 32 query heads and 8 KV heads "
+                   "does not split over 3 GPUs: expected one of 1, 2, 4"));
+    CHECK(again({"--fit-part", "0.01"}).rfind("headroom: " + (scratch / "log.csv") + ": 0 ", 0) ==
+          0);
+    // Fifteen at once, 10 ms a token each: one after the other no engine serves them in that time.
+    std::string together = "arrival_s,prompt_tokens,output_tokens,first_token_s,finish_s\n";
+    for (int i = 0; i < 60; ++i) {
+        const double arrival = 0.1 * i;
+        together += fmt::format("{},{},150,{},{}\n", arrival, 100 + i, arrival + 0.02,
+                                arrival + 0.02 + 1.49);
+    }
+    write_text(scratch / "log.csv", together);
+    CHECK(contains(again({"--max-num-seqs", "1", "--simulations", "60"}),
+                   "expected the settings of the logged engine"));
+
     write_text(scratch / "bad.csv", "arrival_s,prompt_tokens\n0,1\n");
     const RunResult bad = run({"calibrate", "observe", scratch / "bad.csv", "--model",
                                "llama-3.1-8b", "--gpu", "h100-sxm"});

@@ -258,7 +258,7 @@ TEST_CASE("EngineLog: a header that lacks columns names the nearest, one that do
                                    "last_token_at, last_token_time, finished_time") !=
           std::string::npos);
     const ReadLog doubled = read_log(
-        "arrival_s,arrived_at,prompt_tokens,output_tokens,first_token_s,finish_s\n0,0,1,1,1,1\n");
+        "arrival_s,arrived_at,prompt_tokens,output_tokens,first_token_s,finish_s\n2,0,1,1,1,1\n");
     REQUIRE(doubled.problems.size() == 1);
     CHECK(doubled.problems[0] ==
           "log.csv:1: arrival_s and arrived_at say the same; expected one of them");
