@@ -206,7 +206,10 @@ ProfileResult make_profile(const Catalogue& catalogue, const ProfileRequest& req
     if (!serving::splits_over(model->shape, request.tp)) {
         return refuse(does_not_split(*model, request.tp));
     }
-    if (request.dtype == serving::DType::fp8 && gpu->spec.fp8_flops <= 0) {
+    const std::optional<Choice> choice = choose_profile(catalogue, request);
+    // An engine may keep its weights in fp8 and compute in bf16; only a log knows what that takes.
+    const bool observed = choice && choice->kind == ProfileKind::observed;
+    if (request.dtype == serving::DType::fp8 && gpu->spec.fp8_flops <= 0 && !observed) {
         return refuse(fmt::format("{} has no fp8: expected dtype bf16", gpu->id));
     }
 
@@ -235,7 +238,6 @@ ProfileResult make_profile(const Catalogue& catalogue, const ProfileRequest& req
                         model->id, request.tp, gpu->id, tokens, *request.max_model_len));
     }
 
-    const std::optional<Choice> choice = choose_profile(catalogue, request);
     if (!choice) return refuse(no_such_profile(catalogue, request));
     return {build(*model, *gpu, request, engine, *choice, limits, room), {}};
 }

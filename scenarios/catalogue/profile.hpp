@@ -9,9 +9,9 @@
 ///     if (!r.profile) report(r.error);       // one sentence, with the nearest valid name
 ///
 /// Refused: an unknown model or GPU, a degree that does not divide the heads, fp8 on a GPU without
-/// it, a model that does not fit (the error names the degree at which it would), a max_model_len
-/// that the KV cache cannot hold, a kind that the catalogue does not have. O(max_num_batched_tokens
-/// + max_num_seqs).
+/// it (unless an engine was observed to do it), a model that does not fit (the error names the
+/// degree at which it would), a max_model_len that the KV cache cannot hold, a kind that the
+/// catalogue does not have. O(max_num_batched_tokens + max_num_seqs).
 #pragma once
 
 #include <cstdint>

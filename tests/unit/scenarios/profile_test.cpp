@@ -149,6 +149,19 @@ TEST_CASE("Profile: an observed profile is for its own model, degree and types a
     CHECK(kind(fp8) == "estimated");
 }
 
+TEST_CASE("Profile: fp8 weights on a GPU without fp8 are for those who observed them") {
+    const CatalogueWithProfiles files;
+    ProfileRequest r = request("llama-3.1-8b", "a100-sxm-80");
+    r.dtype = DType::fp8;
+    CHECK(make_profile(files.load(), r).error.find("has no fp8") != std::string::npos);
+    ProfileFile seen = observed("llama-3.1-8b", "a100-sxm-80", 1);
+    seen.observed->dtype = DType::fp8;
+    files.add("seen.json", seen);
+    CHECK(make_profile(files.load(), r).profile->info.kind == "observed");
+    r.kind = ProfileKind::estimated;
+    CHECK(make_profile(files.load(), r).error.find("has no fp8") != std::string::npos);
+}
+
 TEST_CASE("Profile: without measured fp8 products an fp8 model is estimated") {
     const CatalogueWithProfiles files;
     ProfileFile file = measured("h100-sxm");
