@@ -269,9 +269,10 @@ Prediction predict_iterations(const scenarios::Catalogue& catalogue, const Argum
     p.gpus_per_node = whole_option(given, "gpus-per-node", 8, 1024);
     p.kv_tokens = p.profile.kv_blocks * p.request.block_size;
     const std::int64_t most = p.profile.limits.max_num_seqs;
+    const std::int64_t blocks_each = p.context / p.request.block_size + 1;
     for (std::int64_t batch = 1; batch <= most; batch *= 2) {
         p.decode.push_back({batch, p.context, decode_time(*p.profile.latency, batch, p.context),
-                            batch * (p.context + 1) <= p.kv_tokens});
+                            batch * blocks_each <= p.profile.kv_blocks});
     }
     for (std::int64_t tokens = 128; tokens <= p.profile.limits.max_num_batched_tokens;
          tokens *= 2) {

@@ -70,6 +70,15 @@ TEST_CASE(
     CHECK(near["profile"]["error_band"].get<double>() > 0);
 }
 
+TEST_CASE("calibrate predict: a batch fits if each of its sequences gets whole blocks") {
+    // 641 tokens take 41 blocks: 64 sequences have room for their tokens, not for their blocks.
+    const nlohmann::json out =
+        predict({"--model", "llama-3.1-8b", "--gpu", "rtx-4090", "--context", "640"});
+    CHECK(64 * 641 <= out["kv_tokens"]);
+    CHECK(64 * 41 > out["kv_blocks"]);
+    for (const auto& point : out["decode"]) CHECK(point["fits"] == (point["batch"] < 64));
+}
+
 TEST_CASE("calibrate predict: offline throughput states its defaults and orders GPUs as they are") {
     const auto rate = [](const char* gpu, const char* tp, const char* lengths) {
         return predict({"--model", "llama-3.1-70b", "--gpu", gpu, "--tp", tp, "--dtype", "fp8",
