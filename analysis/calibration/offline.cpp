@@ -32,8 +32,9 @@ std::int64_t offline_kv_blocks(const scenarios::ModelEntry& model, const scenari
     return std::max<std::int64_t>(0, static_cast<std::int64_t>(room / block));
 }
 
-OfflineResult predict_offline(const std::shared_ptr<const serving::LatencyModel>& latency,
-                              const OfflineLoad& load, std::int64_t kv_blocks) {
+std::optional<OfflineResult> predict_offline(
+    const std::shared_ptr<const serving::LatencyModel>& latency, const OfflineLoad& load,
+    std::int64_t kv_blocks) {
     HEADROOM_CHECK((load.prompt + load.output) / load.block_size < kv_blocks,
                    "a request does not fit into the KV cache");
     serving::Arrival arrival;
@@ -53,8 +54,11 @@ OfflineResult predict_offline(const std::shared_ptr<const serving::LatencyModel>
     const SimulationResult run = Simulation(one_engine_spec(std::move(engine), arrivals)).run({});
 
     const serving::ServiceStats& stats = run.total;
-    HEADROOM_CHECK(stats.requests.of(serving::Outcome::completed) == result.requests,
-                   "every request of an offline load completes");
+    if (stats.requests.of(serving::Outcome::completed) != result.requests) {
+        HEADROOM_CHECK(run.end >= Time::horizon_limit(),
+                       "every request of an offline load completes");
+        return std::nullopt;
+    }
     result.makespan_s = (run.end - Time::zero()).to_seconds();
     result.output_tokens_per_s =
         static_cast<double>(result.requests * load.output) / result.makespan_s;

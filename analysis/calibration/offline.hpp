@@ -1,8 +1,8 @@
 /// predict_offline: how fast one instance works off a pile of equal requests: all there at t = 0,
 /// run through the engine to the end. What public throughput tables state.
 ///
-///     OfflineResult r = predict_offline(*latency, {.prompt = 1000, .output = 1000}, kv_tokens);
-///     r.output_tokens_per_s                    // all output tokens over the makespan
+///     const auto r = predict_offline(latency, {.prompt = 1000, .output = 1000}, kv_blocks);
+///     r->output_tokens_per_s                   // all output tokens over the makespan
 ///
 /// The engine is vllm-v1 with the limits in OfflineLoad. O(steps) of the macro-stepped engine: some
 /// milliseconds.
@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "scenarios/catalogue/catalogue.hpp"
 #include "sim/serving/latency/latency_model.hpp"
@@ -43,8 +44,9 @@ struct OfflineResult {
     std::int64_t preemptions = 0;
 };
 
-/// A request must fit into the KV cache (a programmer error otherwise).
-[[nodiscard]] OfflineResult predict_offline(
+/// A request must fit into the KV cache (a programmer error otherwise). Nothing when the load takes
+/// longer than a simulation may, Time::horizon_limit().
+[[nodiscard]] std::optional<OfflineResult> predict_offline(
     const std::shared_ptr<const serving::LatencyModel>& latency, const OfflineLoad& load,
     std::int64_t kv_blocks);
 

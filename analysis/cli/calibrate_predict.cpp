@@ -14,6 +14,7 @@
 #include "analysis/cli/scenario_options.hpp"
 #include "analysis/report/units.hpp"
 #include "scenarios/catalogue/profile.hpp"
+#include "scenarios/nearest_name.hpp"
 #include "scenarios/quantities.hpp"
 
 namespace headroom::analysis {
@@ -28,6 +29,7 @@ using serving::IterationShape;
 
 constexpr std::uint64_t kMostTokens = 10'000'000;
 constexpr std::uint64_t kMostRequests = 1'000'000;
+constexpr Duration kLongestHost = Duration::seconds(10);  // as in a scenario
 
 CommandSpec predict_spec() {
     return {
@@ -70,10 +72,18 @@ Duration duration_option(const Arguments& given, const std::string& name, Durati
     const std::optional<std::string> text = given.value(name);
     if (!text) return otherwise;
     const auto parsed = scenarios::parse_duration(*text);
-    if (!parsed.value || *parsed.value < Duration::zero()) {
-        throw UsageError("--" + name + ": expected a time as 1ms or 5us, found \"" + *text + "\"");
+    if (!parsed.value || *parsed.value < Duration::zero() || *parsed.value > kLongestHost) {
+        throw UsageError("--" + name + ": expected a time as 1ms or 5us, at most 10s, found \"" +
+                         *text + "\"");
     }
     return *parsed.value;
+}
+
+/// Refuses options that would change nothing.
+void refuse(const Arguments& given, const std::vector<const char*>& names, const char* why) {
+    for (const char* name : names) {
+        if (given.has(name)) throw UsageError(std::string("--") + name + " " + why);
+    }
 }
 
 std::int64_t whole_option(const Arguments& given, const std::string& name, std::int64_t otherwise,
@@ -127,6 +137,16 @@ ProfileRequest profile_request(const Arguments& given) {
     return request;
 }
 
+/// `result` with its profile, or why there is none.
+scenarios::Profile made_profile(const Arguments& given, scenarios::ProfileResult result) {
+    if (!result.profile) throw UsageError(result.error);
+    if (result.profile->transformer == nullptr) {
+        refuse(given, {"host-per-iteration", "host-per-sequence"},
+               "is not for an observed profile, whose times hold the host's");
+    }
+    return std::move(*result.profile);
+}
+
 Json request_json(const ProfileRequest& request, const scenarios::Profile& profile) {
     return {{"model", request.model},
             {"gpu", request.gpu},
@@ -177,14 +197,20 @@ int predict_offline_load(const scenarios::Catalogue& catalogue, const Arguments&
     ProfileRequest request = profile_request(given);
     request.limits = {load.max_num_batched_tokens, load.max_num_seqs};
     request.kv_blocks = 1;  // the benchmark's memory rule decides below
-    const scenarios::ProfileResult made = scenarios::make_profile(catalogue, request);
-    if (!made.profile) throw UsageError(made.error);
+    const scenarios::Profile profile =
+        made_profile(given, scenarios::make_profile(catalogue, request));
     const std::int64_t blocks = offline_blocks(catalogue, request, load);
     const std::int64_t room = blocks * load.block_size;
-    const OfflineResult result = predict_offline(made.profile->latency, load, blocks);
+    const std::optional<OfflineResult> done = predict_offline(profile.latency, load, blocks);
+    if (!done) {
+        throw UsageError(
+            fmt::format("--offline: {} requests take more than 100 days; expected fewer",
+                        count_text(load.requests)));
+    }
+    const OfflineResult& result = *done;
 
     if (given.value("output") == "json") {
-        Json out = request_json(request, *made.profile);
+        Json out = request_json(request, profile);
         out["prompt_tokens"] = load.prompt;
         out["output_tokens"] = load.output;
         out["requests"] = result.requests;
@@ -192,8 +218,10 @@ int predict_offline_load(const scenarios::Catalogue& catalogue, const Arguments&
         out["max_num_seqs"] = load.max_num_seqs;
         out["kv_blocks"] = blocks;
         out["kv_tokens"] = room;
-        out["host_per_iteration_s"] = request.host_per_iteration.to_seconds();
-        out["host_per_sequence_s"] = request.host_per_sequence.to_seconds();
+        if (profile.transformer != nullptr) {
+            out["host_per_iteration_s"] = request.host_per_iteration.to_seconds();
+            out["host_per_sequence_s"] = request.host_per_sequence.to_seconds();
+        }
         out["makespan_s"] = result.makespan_s;
         out["output_tokens_per_s"] = result.output_tokens_per_s;
         out["requests_per_s"] = result.requests_per_s;
@@ -202,7 +230,7 @@ int predict_offline_load(const scenarios::Catalogue& catalogue, const Arguments&
         print_out(out.dump(2) + "\n");
         return kExitGood;
     }
-    std::string out = heading(*made.profile);
+    std::string out = heading(profile);
     out +=
         fmt::format("Load        {} requests of {} + {} tokens, all at the start\n",
                     count_text(result.requests), count_text(load.prompt), count_text(load.output));
@@ -262,9 +290,7 @@ struct Prediction {
 Prediction predict_iterations(const scenarios::Catalogue& catalogue, const Arguments& given) {
     Prediction p;
     p.request = profile_request(given);
-    scenarios::ProfileResult made = scenarios::make_profile(catalogue, p.request);
-    if (!made.profile) throw UsageError(made.error);
-    p.profile = std::move(*made.profile);
+    p.profile = made_profile(given, scenarios::make_profile(catalogue, p.request));
     p.context = whole_option(given, "context", 1000, kMostTokens);
     p.gpus_per_node = whole_option(given, "gpus-per-node", 8, 1024);
     p.kv_tokens = p.profile.kv_blocks * p.request.block_size;
@@ -392,11 +418,10 @@ std::string to_table(const Prediction& p) {
 // ---------------------------------------------------------------- networks served in batches
 
 int predict_network(const scenarios::Catalogue& catalogue, const Arguments& given) {
-    for (const char* name : {"offline", "context", "tp", "dtype", "kv-cache-dtype"}) {
-        if (given.has(name)) {
-            throw UsageError(std::string("--") + name + " is for language models");
-        }
-    }
+    refuse(given,
+           {"offline", "requests", "context", "tp", "dtype", "kv-cache-dtype", "gpus-per-node",
+            "host-per-iteration", "host-per-sequence"},
+           "is for language models");
     if (!given.has("gpu")) throw UsageError("expected --model and --gpu");
     const scenarios::BatchProfileResult made = scenarios::make_batch_profile(
         catalogue, *given.value("model"), *given.value("gpu"), kind_of(given));
@@ -427,11 +452,20 @@ int predict_network(const scenarios::Catalogue& catalogue, const Arguments& give
 
 int predict(const Arguments& given) {
     const scenarios::Catalogue catalogue = load_catalogue();
-    if (given.has("model") && catalogue.find_network(*given.value("model")) != nullptr) {
-        return predict_network(catalogue, given);
+    if (const auto model = given.value("model")) {
+        if (catalogue.find_network(*model) != nullptr) return predict_network(catalogue, given);
+        std::vector<std::string> names = catalogue.model_names();
+        for (const std::string& network : catalogue.network_names()) names.push_back(network);
+        if (catalogue.find_model(*model) == nullptr) {
+            throw UsageError("unknown model \"" + *model + "\"" +
+                             scenarios::did_you_mean(scenarios::nearest_name(*model, names)));
+        }
     }
-    if (given.has("offline")) return predict_offline_load(catalogue, given);
-    if (given.has("requests")) throw UsageError("--requests is for --offline");
+    if (given.has("offline")) {
+        refuse(given, {"context", "gpus-per-node"}, "does not go with --offline");
+        return predict_offline_load(catalogue, given);
+    }
+    refuse(given, {"requests"}, "is for --offline");
     const Prediction prediction = predict_iterations(catalogue, given);
     print_out(given.value("output") == "json" ? to_json(prediction) : to_table(prediction));
     return kExitGood;

@@ -1,4 +1,5 @@
 // headroom calibrate predict, as a user asks "what would that GPU do".
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "tests/acceptance/support.hpp"
@@ -7,6 +8,8 @@
 namespace headroom::acceptance {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 nlohmann::json predict(std::vector<std::string> options) {
     std::vector<std::string> words = {"calibrate", "predict", "-o", "json"};
@@ -129,6 +132,50 @@ TEST_CASE("calibrate predict: refusals say what to do instead") {
                    "--requests is for --offline"));
     CHECK(contains(refusal({"--model", "llama-3.1-8b", "--gpu", "a100-sxm-80", "--dtype", "fp8"}),
                    "has no fp8"));
+    CHECK(contains(refusal({"--model", "resnet50", "--gpu", "h100-sxm"}),
+                   "did you mean \"resnet-50\"?"));
+    CHECK(contains(refusal({"--model", "llama-3.1-8b", "--gpu", "h100-sxm", "--offline", "1/400000",
+                            "--requests", "2000"}),
+                   "2,000 requests take more than 100 days"));
+    CHECK(contains(
+        refusal({"--model", "llama-3.1-8b", "--gpu", "h100-sxm", "--host-per-sequence", "100d"}),
+        "--host-per-sequence: expected a time as 1ms or 5us, at most 10s"));
+}
+
+TEST_CASE("calibrate predict: an option that would change nothing is refused") {
+    CHECK(contains(refusal({"--model", "llama-3.1-8b", "--gpu", "h100-sxm", "--offline", "10/10",
+                            "--context", "500"}),
+                   "--context does not go with --offline"));
+    CHECK(contains(refusal({"--model", "vit-b-16", "--gpu", "h100-sxm", "--requests", "5"}),
+                   "--requests is for language models"));
+
+    const TemporaryDirectory scratch;
+    const fs::path shipped = fs::path(HEADROOM_SOURCE_DIR) / "scenarios/catalogue";
+    fs::create_directory(scratch / "profiles");
+    for (const auto& file : fs::directory_iterator(shipped)) {
+        if (file.path().extension() != ".json") continue;
+        fs::copy_file(file.path(), scratch.path() / file.path().filename());
+    }
+    write_text(scratch / "profiles/seen.json", R"({"schema": 1, "kind": "observed",
+        "model": "llama-3.1-8b", "gpu": "l4", "tensor_parallel": 1, "dtype": "bf16",
+        "kv_cache_dtype": "bf16", "error_band": 0.02, "source": "a log", "front_end_s": 0.0,
+        "linear": {"c0_s": 0.02, "c1_s": 1e-5, "c2_s": 1e-5, "c3_s": 1e-7, "c4_s": 1e-9}})");
+    RunOptions options;
+    options.environment = {{"HEADROOM_CATALOGUE", scratch.path().string()}};
+    const std::vector<std::string> words = {"calibrate", "predict", "--model",   "llama-3.1-8b",
+                                            "--gpu",     "l4",      "--offline", "100/100",
+                                            "-o",        "json"};
+    const RunResult seen = run(words, options);
+    INFO(seen.err);
+    REQUIRE(seen.exit_code == 0);
+    const nlohmann::json out = nlohmann::json::parse(seen.out);
+    CHECK(out["profile"]["kind"] == "observed");
+    CHECK_FALSE(out.contains("host_per_iteration_s"));
+    std::vector<std::string> with_host = words;
+    with_host.insert(with_host.end(), {"--host-per-iteration", "2ms"});
+    const RunResult host = run(with_host, options);
+    CHECK(host.exit_code == 2);
+    CHECK(contains(host.err, "--host-per-iteration is not for an observed profile"));
 }
 
 }  // namespace headroom::acceptance
