@@ -147,13 +147,17 @@ scenarios::Profile made_profile(const Arguments& given, scenarios::ProfileResult
     return std::move(*result.profile);
 }
 
+Json profile_json(const serving::ProfileInfo& info) {
+    return {{"name", info.name}, {"kind", info.kind}, {"error_band", info.error_band}};
+}
+
 Json request_json(const ProfileRequest& request, const scenarios::Profile& profile) {
     return {{"model", request.model},
             {"gpu", request.gpu},
             {"tensor_parallel", request.tp},
             {"dtype", serving::name_of(request.dtype)},
             {"kv_cache_dtype", serving::name_of(request.kv_dtype)},
-            {"profile", {{"kind", profile.info.kind}, {"error_band", profile.info.error_band}}}};
+            {"profile", profile_json(profile.info)}};
 }
 
 std::string heading(const scenarios::Profile& profile) {
@@ -231,9 +235,9 @@ int predict_offline_load(const scenarios::Catalogue& catalogue, const Arguments&
         return kExitGood;
     }
     std::string out = heading(profile);
-    out +=
-        fmt::format("Load        {} requests of {} + {} tokens, all at the start\n",
-                    count_text(result.requests), count_text(load.prompt), count_text(load.output));
+    out += fmt::format("Load        {} of {} + {} tokens, all at the start\n",
+                       plural(result.requests, "request"), count_text(load.prompt),
+                       count_text(load.output));
     out +=
         fmt::format("Engine      {} tokens an iteration, {} sequences, {} KV, room for {} tokens\n",
                     count_text(load.max_num_batched_tokens), count_text(load.max_num_seqs),
@@ -379,8 +383,14 @@ std::string to_table(const Prediction& p) {
         "({} blocks)\n",
         gigabytes(p.profile.room.weights), gigabytes(p.profile.room.reserve),
         count_text(p.kv_tokens), count_text(p.profile.kv_blocks));
-    out += fmt::format("Node        {} with {} GPUs each\n",
-                       plural(p.gpus_per_node / p.request.tp, "instance"), p.request.tp);
+    if (const std::int64_t instances = p.gpus_per_node / p.request.tp; instances > 0) {
+        out += fmt::format("Node        {} with {} each\n", plural(instances, "instance"),
+                           plural(p.request.tp, "GPU"));
+    } else {
+        out += fmt::format(
+            "Node        too small: {}, an instance takes {}; times are as if one node held them\n",
+            plural(p.gpus_per_node, "GPU"), p.request.tp);
+    }
     out += fmt::format("\nDecoding, {} tokens of context a sequence\n", count_text(p.context));
     std::vector<std::vector<std::string>> rows = {{"batch", "iteration", "tokens/s", "a sequence"}};
     bool all_fit = true;
@@ -436,11 +446,10 @@ int predict_network(const scenarios::Catalogue& catalogue, const Arguments& give
         rows.push_back({count_text(batch), duration_text(seconds), rate_text(rate)});
     }
     if (given.value("output") == "json") {
-        const Json out = {
-            {"model", *given.value("model")},
-            {"gpu", *given.value("gpu")},
-            {"profile", {{"kind", profile.info.kind}, {"error_band", profile.info.error_band}}},
-            {"batches", points}};
+        const Json out = {{"model", *given.value("model")},
+                          {"gpu", *given.value("gpu")},
+                          {"profile", profile_json(profile.info)},
+                          {"batches", points}};
         print_out(out.dump(2) + "\n");
     } else {
         print_out(fmt::format("{}: {}, +-{}\n", profile.info.name, profile.info.kind,

@@ -41,6 +41,14 @@ TEST_CASE("calibrate predict: a table says where it comes from, what fits and ho
     CHECK(contains(r.out, "Memory "));
     CHECK(contains(r.out, "4 instances with 2 GPUs each"));
     CHECK(contains(r.out, "tokens/s"));
+    const auto node = [](const char* tp) {
+        return run({"calibrate", "predict", "--model", "llama-3.1-8b", "--gpu", "h100-sxm", "--tp",
+                    tp})
+            .out;
+    };
+    CHECK(contains(node("1"), "8 instances with 1 GPU each"));
+    CHECK(contains(node("16"),
+                   "too small: 8 GPUs, an instance takes 16; times are as if one node held them"));
     CHECK(contains(r.out, "Where the time of batch "));
     CHECK(r.err == "");
 }
@@ -71,6 +79,11 @@ TEST_CASE(
     CHECK(sum == Approx(1.0));
     CHECK(near["kv_tokens"] == near["kv_blocks"].get<int>() * 16);
     CHECK(near["profile"]["error_band"].get<double>() > 0);
+    // What a table's first line warns of, a program hears too.
+    CHECK(
+        contains(predict({"--model", "llama-3.1-8b", "--gpu", "l4", "--tp", "2"})["profile"]["name"]
+                     .get<std::string>(),
+                 "all-reduce over PCIe: not trusted"));
 }
 
 TEST_CASE("calibrate predict: a batch fits if each of its sequences gets whole blocks") {
