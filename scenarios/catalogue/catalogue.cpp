@@ -56,6 +56,29 @@ void check_names(const ProfileFile& profile, const Catalogue& catalogue, Diagnos
     }
 }
 
+/// Whether a request could mean either.
+[[nodiscard]] bool answer_the_same(const ProfileFile& a, const ProfileFile& b) {
+    if (a.gpu != b.gpu || a.kind != b.kind) return false;
+    if (!a.observed) return true;
+    const ObservedProfile& x = *a.observed;
+    const ObservedProfile& y = *b.observed;
+    return x.model == y.model && x.tensor_parallel == y.tensor_parallel && x.dtype == y.dtype &&
+           x.kv_cache_dtype == y.kv_cache_dtype;
+}
+
+void check_distinct(const ProfileFile& profile, const std::vector<ProfileFile>& before,
+                    Diagnostics& diagnostics) {
+    for (const ProfileFile& other : before) {
+        if (!answer_the_same(profile, other)) continue;
+        diagnostics.push_back({{profile.path, 0},
+                               "",
+                               "expected one " + profile.kind + " profile of " +
+                                   (profile.observed ? profile.observed->model + " on " : "") +
+                                   profile.gpu + ", found another in " + other.path});
+        return;
+    }
+}
+
 }  // namespace
 
 std::filesystem::path Catalogue::default_directory() {
@@ -86,6 +109,7 @@ std::optional<Catalogue> Catalogue::load(const std::filesystem::path& directory,
         std::optional<ProfileFile> profile = read_profile(path, diagnostics);
         if (!profile) continue;
         check_names(*profile, catalogue, diagnostics);
+        check_distinct(*profile, catalogue.profiles_, diagnostics);
         catalogue.profiles_.push_back(std::move(*profile));
     }
     if (diagnostics.size() != before) return std::nullopt;

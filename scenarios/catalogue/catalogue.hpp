@@ -9,9 +9,9 @@
 ///
 /// Loading refuses, all in one go and with file, line and pointer: a missing or unknown field, a
 /// value out of range or not finite, an unknown GPU, a model whose shape gives another number of
-/// parameters than its card (by more than 2 %), a profile that profile_file.hpp refuses. Ids are as
-/// their makers write them; lists are sorted by id. Look-ups are O(log n). Units stand in the names
-/// of the JSON fields: SI, one hour for prices.
+/// parameters than its card (by more than 2 %), a profile that profile_file.hpp refuses or that
+/// answers what another one does. Ids are as their makers write them; lists are sorted by id.
+/// Look-ups are O(log n). Units stand in the names of the JSON fields: SI, one hour for prices.
 #pragma once
 
 #include <cstdint>

@@ -188,6 +188,24 @@ TEST_CASE("Profile: a network in batches is measured where its times are, else e
               .error.find("did you mean \"resnet-50\"?") != std::string::npos);
 }
 
+TEST_CASE("Profile: two that answer the same request are refused at load") {
+    const CatalogueWithProfiles files;
+    files.add("a.json", measured("h100-sxm"));
+    files.add("b.json", measured("h200-sxm"));
+    files.add("c.json", observed("llama-3.1-8b", "h100-sxm", 1));
+    files.add("d.json", observed("llama-3.1-8b", "h100-sxm", 2));
+    CHECK(files.load().profiles().size() == 4);
+    files.add("e.json", observed("llama-3.1-8b", "h100-sxm", 2));
+    files.add("f.json", measured("h100-sxm"));
+    Diagnostics problems;
+    CHECK_FALSE(files.load(problems).has_value());
+    REQUIRE(problems.size() == 2);
+    CHECK(problems[0].text().find("e.json: expected one observed profile of llama-3.1-8b on "
+                                  "h100-sxm, found another in ") != std::string::npos);
+    CHECK(problems[0].message.find("d.json") != std::string::npos);
+    CHECK(problems[1].message.find("a.json") != std::string::npos);
+}
+
 TEST_CASE("Profile: one of a GPU or a model that the catalogue lacks is refused at load") {
     const CatalogueWithProfiles files;
     files.add("a.json", measured("h100-sxn"));
