@@ -194,6 +194,10 @@ TEST_CASE("FitProfile: errors are summarised by their sizes") {
 TEST_CASE("FitProfile: the device's name finds the GPU of the catalogue") {
     CHECK(gpu_of_device(scenarios::shipped(), "NVIDIA H100 80GB HBM3").id == "h100-sxm");
     CHECK(gpu_of_device(scenarios::shipped(), "NVIDIA H200").id == "h200-sxm");
+    // As nvidia-smi prints them, not as the datasheet does.
+    CHECK(gpu_of_device(scenarios::shipped(), "Tesla T4").id == "t4");
+    CHECK(gpu_of_device(scenarios::shipped(), "NVIDIA A100 80GB PCIe").id == "a100-pcie-80");
+    CHECK(gpu_of_device(scenarios::shipped(), "NVIDIA B300 SXM6 AC").id == "b300-sxm");
     const GpuChoice near = gpu_of_device(scenarios::shipped(), "NVIDIA H100 PCI");
     CHECK(near.id.empty());
     CHECK(near.error ==
