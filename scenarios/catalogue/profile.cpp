@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "scenarios/catalogue/profile_file.hpp"
@@ -140,6 +141,20 @@ struct Choice {
         name_of(request.dtype), there.empty() ? "none" : there);
 }
 
+/// Attention that the benchmark does not time and collectives over PCIe are the estimate also in a
+/// measured profile: then its error counts.
+[[nodiscard]] double error_band_of(const Choice& choice, const ModelEntry& model,
+                                   const GpuEntry& gpu, std::int64_t tp) {
+    const double estimate = serving::error_band(gpu.spec);
+    if (choice.file == nullptr) return estimate;
+    if (choice.kind != ProfileKind::measured) return choice.file->error_band;
+    const bool attention =
+        !model.shape.latent.has_value() && model.shape.head_size == choice.file->tables->head_size;
+    const bool collectives = tp == 1 || gpu.spec.link != serving::LinkKind::pcie;
+    const double band = choice.file->error_band;
+    return attention && collectives ? band : std::max(band, estimate);
+}
+
 [[nodiscard]] Profile build(const ModelEntry& model, const GpuEntry& gpu,
                             const ProfileRequest& request, const serving::EngineShape& engine,
                             const Choice& choice, const EngineLimits& limits,
@@ -147,8 +162,7 @@ struct Choice {
     Profile profile;
     profile.info.kind = profile_kind_names()[static_cast<std::size_t>(choice.kind)];
     profile.info.name = profile_name(model, gpu, engine);
-    profile.info.error_band =
-        choice.file != nullptr ? choice.file->error_band : serving::error_band(gpu.spec);
+    profile.info.error_band = error_band_of(choice, model, gpu, engine.tp);
     profile.limits = limits;
     profile.room = room;
     profile.kv_blocks = room.blocks;

@@ -113,6 +113,30 @@ TEST_CASE("Profile: measured goes before observed, and observed before estimated
     CHECK(step(timed) != step(seen));
 }
 
+TEST_CASE("Profile: a measured one is no surer than the estimate of what it lacks") {
+    const CatalogueWithProfiles files;
+    files.add("h200-sxm.json", measured("h200-sxm"));
+    files.add("l4.json", measured("l4"));
+    ProfileFile other = measured("h100-sxm");
+    other.tables->head_size = 64;
+    files.add("h100-sxm.json", other);
+    const Catalogue catalogue = files.load();
+    const auto band = [&](const char* model, const char* gpu, std::int64_t tp) {
+        ProfileRequest r = request(model, gpu, tp);
+        r.dtype = DType::fp8;
+        const ProfileResult made = make_profile(catalogue, r);
+        INFO(made.error);
+        REQUIRE(made.profile.has_value());
+        CHECK(made.profile->info.kind == "measured");
+        return made.profile->info.error_band;
+    };
+    CHECK(band("llama-3.1-8b", "h200-sxm", 2) == 0.1);
+    CHECK(band("deepseek-v3", "h200-sxm", 8) == 0.15);
+    CHECK(band("llama-3.1-8b", "h100-sxm", 1) == 0.15);
+    CHECK(band("llama-3.1-8b", "l4", 1) == 0.1);
+    CHECK(band("llama-3.1-8b", "l4", 2) == 0.25);
+}
+
 TEST_CASE("Profile: a request that insists on a kind gets it, or hears what there is") {
     const CatalogueWithProfiles files;
     files.add("h100-sxm.json", measured("h100-sxm"));
