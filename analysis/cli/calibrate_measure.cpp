@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 constexpr int kCheckFailed = 1;
 constexpr int kBadUsage = 2;
 constexpr int kNoDevice = 77;
+constexpr int kNotLoaded = 127;  // the dynamic loader's, which has said what is missing
 constexpr std::uint64_t kMostDevices = 64;
 constexpr const char* kDefaultOut = "out/measurement.json";
 
@@ -112,6 +113,13 @@ int judge_exit(const ChildResult& child, const StopSignal& stop, const std::stri
         print_note(
             "there is no NVIDIA GPU here: run headroom_kernels --out FILE on a machine that "
             "has one; headroom calibrate fit FILE takes it from there");
+        return kExitUnfinished;
+    }
+    if (child.exit_code == kNotLoaded) {
+        print_note(
+            "the benchmark could not be loaded: its libraries must be found. In a Python "
+            "environment cuBLASLt and cuDNN lie in nvidia/*/lib of its site-packages: put these "
+            "folders on LD_LIBRARY_PATH");
         return kExitUnfinished;
     }
     if (child.exit_code == kBadUsage) return kExitBadInput;

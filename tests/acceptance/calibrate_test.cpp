@@ -385,6 +385,9 @@ TEST_CASE("calibrate measure: without a GPU or a benchmark it says what to do, a
     const RunResult failed = measure("exit 1\n");
     CHECK(failed.exit_code == 3);
     CHECK(contains(failed.err, "failed its check"));
+    const RunResult unloaded = measure("echo 'libcublasLt.so.13: cannot open' >&2\nexit 127\n");
+    CHECK(unloaded.exit_code == 3);
+    CHECK(contains(unloaded.err, "LD_LIBRARY_PATH"));
     const RunResult killed = measure("kill -9 $$\n");
     CHECK(killed.exit_code == 3);
     CHECK(contains(killed.err, "signal 9"));
