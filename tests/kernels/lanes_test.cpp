@@ -1,5 +1,4 @@
-// The emulated GPU finds what it is there to find: otherwise a kernel that passes on it shows
-// nothing.
+// The emulated GPU finds what it is there to find: else a kernel that passes on it shows nothing.
 #include "tests/kernels/emulation/lanes.hpp"
 
 #include <algorithm>

@@ -1,9 +1,8 @@
-/// As much of cuBLASLt as the benchmark calls, on the emulated GPU: D = epilogue(alpha A' B + beta
-/// C
-/// + bias), sums in float, one kernel of 2 us. It refuses what the library refuses: sizes and
-/// alignments that fp8 does not allow, layouts that do not fit each other. Two algorithms are
-/// proposed, the first of which it then has no kernel for. Names and meanings: cuBLAS 13
-/// documentation, "Using the cuBLASLt API".
+/// As much of cuBLASLt as the benchmark calls, on the emulated GPU: D = alpha A' B + beta C, with
+/// bias and GELU where the epilogue says so; sums in float, one kernel. It refuses what the library
+/// refuses: sizes that fp8 does not allow, misaligned pointers, layouts that do not fit each other.
+/// Two algorithms are proposed, the first of which it then has no kernel for. Names and meanings:
+/// cuBLAS 13 documentation, "Using the cuBLASLt API".
 #pragma once
 
 #include <cuda_runtime.h>

@@ -1,6 +1,7 @@
 /// As much of the CUDA runtime as the benchmark uses, on the emulated GPU; it stands in NVIDIA's
-/// place on the include path of these tests alone. Streams are synchronous, and time is a clock
-/// that each kernel moves on. Names and meanings: CUDA runtime API 13.
+/// place on the include path of these tests alone. Streams are synchronous, time is a clock that
+/// each kernel moves on, and a graph that is launched once more only takes its time. Names and
+/// meanings: CUDA runtime API 13.
 #pragma once
 
 #include <cstddef>

@@ -162,8 +162,7 @@ class Block {
     }
 
     void barrier() {
-        const std::size_t mine = current_->number;
-        waiting_.push_back(mine);
+        waiting_.push_back(current_->number);
         wait();
     }
 

@@ -1,19 +1,18 @@
-/// A grid of CUDA threads on one CPU thread: each a fiber, which runs until it must wait for
-/// others.
+/// A grid of CUDA threads on one CPU thread: each a fiber, which runs until it waits for others.
 ///
-///     run_grid({.grid = dim3(4), .block = dim3(128), .shared_bytes = 0}, [&] { kernel(arguments);
-///     }); block_barrier();                               // __syncthreads, within a kernel const
-///     int sum = together(mine, [](const int (&all)[32], int (&sums)[32]) { ... });
+///     run_grid({.grid = 4, .block = 128}, [&] { kernel(arguments); });
+///     block_barrier();                           // __syncthreads, within a kernel
+///     auto sum = together(mine, [](const std::array<int, kWarpLanes>& all) { ... });
 ///
-/// Blocks run one after another, in an order drawn from the seed; within a block the fiber that
-/// goes on is drawn, too, at every wait, so that a missing barrier shows. Asynchronous copies land
-/// when they are started, when they are waited for, or in between, as the schedule says. Dynamic
-/// shared memory is filled with 0xff before each block, and what is behind it must be untouched
-/// after.
+/// Blocks run one after another, in an order drawn from the seed. Within a block the warp that goes
+/// on is drawn now and then, its lane at every wait, so that a missing barrier shows; what a whole
+/// warp does together holds its lanes together, as on a GPU. Asynchronous copies land when they are
+/// started, when they are waited for, or either, as the schedule says. Dynamic shared memory is
+/// filled with 0xff before each block, and what is behind it must be untouched after.
 ///
-/// std::logic_error: a deadlock (lanes that wait for lanes that have returned, or that diverged),
-/// a shuffle of less than a whole warp, shared memory overrun, a misaligned address. What a kernel
-/// throws is thrown on. Not for several threads at once. Time: about 0.1 us a wait of a lane.
+/// std::logic_error: a deadlock (lanes that wait for lanes that have returned or are elsewhere),
+/// lanes of a warp at different operations, dynamic shared memory overrun, a misaligned copy. What
+/// a kernel throws is thrown on. Not for several threads at once. Time: 0.1 us a wait of a lane.
 #pragma once
 
 #include <array>

@@ -3,8 +3,7 @@
 /// definition of its instruction, a warp's lanes together (lanes.hpp). Addresses of shared memory
 /// are offsets from the dynamic part.
 ///
-/// Source: PTX ISA 9.0, sections "cp.async", "ldmatrix", "Matrix Fragments for mma.m16n8k16",
-/// "ex2".
+/// Source: PTX ISA 9.0, "cp.async", "ldmatrix", "Matrix Fragments for mma.m16n8k16", "ex2".
 #pragma once
 
 #include <cuda_bf16.h>
