@@ -21,7 +21,9 @@ Json side(const std::optional<double>& mean, bool saturated) {
     return saturated ? Json("saturated") : or_null(mean);
 }
 
-Json metric_json(const ComparedMetric& metric) {
+/// Of one replication nothing is known to be significant or not.
+Json metric_json(const ComparedMetric& metric, int replications) {
+    const bool judged = replications > 1;
     const auto of_difference = [&](double (*what)(const Interval&)) {
         return metric.difference ? or_null(what(*metric.difference)) : Json(nullptr);
     };
@@ -31,8 +33,10 @@ Json metric_json(const ComparedMetric& metric) {
             {"low", of_difference([](const Interval& x) { return x.low(); })},
             {"high", of_difference([](const Interval& x) { return x.high(); })},
             {"relative", or_null(metric.relative)},
-            {"significant", metric.significant},
-            {"change", metric.change == Change::none ? "none" : change_text(metric.change)},
+            {"significant", judged ? Json(metric.significant) : Json(nullptr)},
+            {"change", !judged                         ? Json(nullptr)
+                       : metric.change == Change::none ? Json("none")
+                                                       : Json(change_text(metric.change))},
             {"unpaired_factor", or_null(metric.unpaired_factor)}};
 }
 
@@ -91,7 +95,7 @@ nlohmann::ordered_json comparison_json(const ComparisonReport& report) {
         entry["answer"] = comparison_sentence(report, i);
         entry["metrics"] = Json::object();
         for (const ComparedMetric& metric : alternative.metrics) {
-            entry["metrics"][metric.metric] = metric_json(metric);
+            entry["metrics"][metric.metric] = metric_json(metric, comparison.replications);
         }
         entry["first_difference"] = difference_json(alternative.first_difference);
         out["alternatives"].push_back(std::move(entry));

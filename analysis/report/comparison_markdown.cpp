@@ -34,7 +34,7 @@ std::string metrics_table(const ComparisonReport& report, std::size_t index) {
                            percent_text(report.comparison.confidence) + " interval", ""});
     out += "| --- | ---: | ---: | ---: | ---: | ---: | --- |\n";
     for (const ComparedMetric& metric : alternative.metrics) {
-        if (metric.a && metric.b && *metric.a == 0 && *metric.b == 0) continue;
+        if (nothing_happened(metric)) continue;
         out += row({metric.metric, side_text(metric, metric.a_saturated, metric.a, currency),
                     side_text(metric, metric.b_saturated, metric.b, currency),
                     metric.difference

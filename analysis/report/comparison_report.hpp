@@ -44,6 +44,8 @@ struct ComparisonReport {
 [[nodiscard]] std::string interval_text(const ComparedMetric& metric, const std::string& currency);
 /// "better", "worse", "changed"; "-" where nothing is significant.
 [[nodiscard]] std::string change_text(Change change);
+/// 0 on both sides: not worth a row.
+[[nodiscard]] bool nothing_happened(const ComparedMetric& metric);
 /// What the intervals and verdicts below mean, in a sentence.
 [[nodiscard]] std::string method_text(const ComparisonReport& report);
 /// What one side decided, "at 16m: 2 -> 4, in flight 160 over target 40".

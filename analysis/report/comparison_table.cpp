@@ -22,10 +22,6 @@ std::string heading(const std::string& name) {
     return cut + "..";
 }
 
-bool nothing_happened(const ComparedMetric& metric) {
-    return metric.a && metric.b && *metric.a == 0 && *metric.b == 0;
-}
-
 class ComparisonTable {
   public:
     ComparisonTable(const ComparisonReport& report, const TextStyle& style)

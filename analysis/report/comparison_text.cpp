@@ -19,15 +19,39 @@ bool is_told(const ComparedMetric& metric) {
     return metric.difference || metric.a_saturated || metric.b_saturated;
 }
 
-/// The metric that the sentence is about.
-const ComparedMetric* main_metric(const Alternative& alternative) {
+/// Whether the sides are apart; what is saturated has no difference, but says enough.
+bool tells_apart(const ComparedMetric& metric) {
+    return is_told(metric) && !(metric.difference && metric.difference->mean == 0);
+}
+
+/// The latency that people ask about first.
+const ComparedMetric* main_latency(const Alternative& alternative) {
     for (const char* name : {"latency.ttft_s.p99", "latency.e2e_s.p99", "latency.e2e_s.mean"}) {
         const ComparedMetric* metric = find_metric(alternative, name);
         if (metric != nullptr && is_told(*metric)) return metric;
     }
-    const auto first =
-        std::find_if(alternative.metrics.begin(), alternative.metrics.end(), is_told);
-    return first == alternative.metrics.end() ? nullptr : &*first;
+    return nullptr;
+}
+
+/// The metric that the sentence is about: that latency, else the first that differs for sure, else
+/// the first that differs at all.
+const ComparedMetric* main_metric(const Alternative& alternative) {
+    const ComparedMetric* latency = main_latency(alternative);
+    if (latency != nullptr && tells_apart(*latency)) return latency;
+    const auto first = [&alternative](auto&& wanted) -> const ComparedMetric* {
+        const auto found =
+            std::find_if(alternative.metrics.begin(), alternative.metrics.end(), wanted);
+        return found == alternative.metrics.end() ? nullptr : &*found;
+    };
+    if (const auto* sure = first([](const ComparedMetric& metric) {
+            return metric.significant && tells_apart(metric);
+        })) {
+        return sure;
+    }
+    if (const auto* apart = first(tells_apart)) return apart;
+    if (latency != nullptr && !nothing_happened(*latency)) return latency;
+    return first(
+        [](const ComparedMetric& metric) { return is_told(metric) && !nothing_happened(metric); });
 }
 
 bool all_equal(const Alternative& alternative) {
@@ -51,17 +75,17 @@ std::string metric_sentence(const ComparedMetric& metric, const Comparison& comp
                             difference_text(metric.metric, difference.low(), currency),
                             difference_text(metric.metric, difference.high(), currency));
     }
-    return text + (metric.significant ? ")" : ", not significant)");
+    return text + (metric.significant || comparison.replications < 2 ? ")" : ", not significant)");
 }
 
 /// "cost +3 %", "the same cost".
-std::string relative_sentence(const ComparedMetric& metric) {
+std::string relative_sentence(const ComparedMetric& metric, int replications) {
     const std::string label = metric_label(metric.metric);
     if (!metric.difference) return {};
     if (metric.difference->mean == 0) return "the same " + label;
     if (!metric.relative) return {};
     return label + " " + relative_text(*metric.relative) +
-           (metric.significant ? "" : " (not significant)");
+           (metric.significant || replications < 2 ? "" : " (not significant)");
 }
 
 }  // namespace
@@ -91,18 +115,28 @@ std::string change_text(Change change) {
     return "-";
 }
 
+bool nothing_happened(const ComparedMetric& metric) {
+    return metric.a && metric.b && *metric.a == 0 && *metric.b == 0;
+}
+
 std::string comparison_sentence(const ComparisonReport& report, std::size_t index) {
     const Comparison& comparison = report.comparison;
     const Alternative& alternative = comparison.alternatives[index];
     const std::string& currency = report.scenarios[index + 1].currency;
+    if (std::none_of(alternative.metrics.begin(), alternative.metrics.end(), is_told)) {
+        return "nothing that both measured";
+    }
     const ComparedMetric* main = main_metric(alternative);
-    if (main == nullptr) return "nothing that both measured";
-    if (all_equal(alternative)) {
+    if (main == nullptr || all_equal(alternative)) {
         return fmt::format("no difference, in any of {} over {}",
                            plural(static_cast<std::int64_t>(alternative.metrics.size()), "metric"),
                            plural(comparison.replications, "replication"));
     }
     std::string text = metric_sentence(*main, comparison, currency);
+    const ComparedMetric* latency = main_latency(alternative);
+    if (latency != nullptr && latency != main && !nothing_happened(*latency)) {
+        text += ", the same " + metric_label(latency->metric);
+    }
     const ComparedMetric* slo = find_metric(alternative, "slo.attainment");
     if (slo != nullptr && slo != main && slo->significant) {
         text += ", " + metric_label(slo->metric) + " " + side_text(*slo, false, slo->a, currency) +
@@ -110,9 +144,11 @@ std::string comparison_sentence(const ComparisonReport& report, std::size_t inde
     }
     const ComparedMetric* cost = find_metric(alternative, "cost.total");
     if (cost != nullptr && cost != main && cost->a && *cost->a > 0) {
-        const std::string more = relative_sentence(*cost);
+        const std::string more = relative_sentence(*cost, comparison.replications);
         if (!more.empty()) text += ", " + more;
     }
+    if (comparison.replications < 2)
+        text += "; one replication cannot say how much of it is chance";
     return text;
 }
 
@@ -123,7 +159,10 @@ std::string method_text(const ComparisonReport& report) {
         fmt::format("{} ({} {}{}), paired", plural(comparison.replications, "replication"),
                     runs.size() == 1 ? "seed" : "seeds", runs.front().seed,
                     runs.size() == 1 ? "" : fmt::format(" to {}", runs.back().seed));
-    if (comparison.replications < 2) return text + "; one is too few for an interval or a verdict.";
+    if (comparison.replications < 2) {
+        return text +
+               "; no interval and no verdict: those take at least 2 replications (--replications).";
+    }
     text += fmt::format("; {} intervals by Student's t.", percent_text(comparison.confidence));
     return text +
            " better, worse, changed: significant among all metrics compared, by Holm's procedure.";

@@ -47,6 +47,21 @@ class MadeComparison {
     ComparisonReport report_{comparison_, {}, {}};
 };
 
+/// The sentence about two studies, of these metrics.
+std::string sentence_of(const std::map<std::string, Column>& a,
+                        const std::map<std::string, Column>& b,
+                        const std::vector<std::string>& metrics) {
+    const Replicated first = made_study(a);
+    const Replicated second = made_study(b);
+    const Comparison comparison =
+        compare({"first", first}, {{"second", second}}, {.metrics = metrics});
+    const ComparisonReport report{
+        comparison,
+        {{"first", "1.json", "", "", "USD", first}, {"second", "2.json", "", "", "USD", second}},
+        {}};
+    return comparison_sentence(report, 0);
+}
+
 }  // namespace
 
 TEST_CASE("ComparisonReport: the table begins with the answer") {
@@ -147,6 +162,51 @@ TEST_CASE("ComparisonReport: JSON has every number, and words where there is non
     CHECK(apart["a"]["after"] == 4);
     CHECK(apart["b"]["after"] == 6);
     CHECK(json["alternatives"][1]["first_difference"]["b"].is_null());
+}
+
+TEST_CASE("ComparisonReport: the answer is about what differs, not about 0 -> 0") {
+    const Column none(3, 0.0);
+    const Column same(3, 2.0);
+    const std::string rejected = "rejected requests 4 -> 8 (+4.00, 95 % between +4.00 and +4.00)";
+    CHECK(sentence_of({{"requests.failed", none}, {"requests.rejected", Column(3, 4.0)}},
+                      {{"requests.failed", none}, {"requests.rejected", Column(3, 8.0)}},
+                      {"requests.failed", "requests.rejected"}) == rejected);
+    // Where the latency stands still, that is said, and then what does not.
+    CHECK(sentence_of({{"latency.e2e_s.p99", same}, {"requests.rejected", Column(3, 4.0)}},
+                      {{"latency.e2e_s.p99", same}, {"requests.rejected", Column(3, 8.0)}},
+                      {"latency.e2e_s.p99", "requests.rejected"}) ==
+          rejected + ", the same p99 latency");
+    // What differs for sure goes before what may be chance.
+    CHECK(sentence_of({{"replicas.mean", {1, 2, 3}}, {"requests.rejected", Column(3, 4.0)}},
+                      {{"replicas.mean", {3, 2, 2}}, {"requests.rejected", Column(3, 8.0)}},
+                      {"replicas.mean", "requests.rejected"}) == rejected);
+    // Of means that are equal by chance the one that is not 0.
+    CHECK(sentence_of({{"replicas.mean", {1, 2, 3}}, {"requests.failed", none}},
+                      {{"replicas.mean", {3, 2, 1}}, {"requests.failed", none}},
+                      {"requests.failed", "replicas.mean"}) ==
+          "mean replicas 2 -> 2 (0, 95 % between -4.97 and +4.97, not significant)");
+    CHECK(sentence_of({{"requests.failed", none}}, {{"requests.failed", none}},
+                      {"requests.failed"}) ==
+          "no difference, in any of 1 metric over 3 replications");
+}
+
+TEST_CASE("ComparisonReport: of one replication nothing is called significant or not") {
+    const Replicated a = made_study({{"cost.total", {50}}, {"latency.e2e_s.p99", {2.0}}});
+    const Replicated b = made_study({{"cost.total", {25}}, {"latency.e2e_s.p99", {3.0}}});
+    const Comparison comparison =
+        compare({"a", a}, {{"b", b}}, {.metrics = {"latency.e2e_s.p99", "cost.total"}});
+    const ComparisonReport report{
+        comparison, {{"a", "a.json", "", "", "USD", a}, {"b", "b.json", "", "", "USD", b}}, {}};
+    CHECK(comparison_sentence(report, 0) ==
+          "p99 latency 2.00 s -> 3.00 s (+1.00 s), cost -50 %; one replication cannot say how much "
+          "of it is chance");
+    CHECK(method_text(report) ==
+          "1 replication (seed 7), paired; no interval and no verdict: those take at least 2 "
+          "replications (--replications).");
+    const auto metric = comparison_json(report)["alternatives"][0]["metrics"]["cost.total"];
+    CHECK(metric["difference"] == -25.0);
+    CHECK(metric["significant"].is_null());
+    CHECK(metric["change"].is_null());
 }
 
 TEST_CASE("MetricText: names, values and differences in the metric's unit") {
