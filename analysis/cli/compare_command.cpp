@@ -174,14 +174,61 @@ class Comparing {
         return common;
     }
 
+    /// Which scenarios have metrics that the pattern names.
+    [[nodiscard]] std::vector<std::string> who_has(const std::string& pattern) const {
+        std::vector<std::string> names;
+        for (const CompareInput& input : inputs_.scenarios) {
+            std::vector<std::string> ignored;
+            if (!choose_metrics({pattern}, metrics_of(input.scenario), ignored).empty()) {
+                names.push_back(input.name);
+            }
+        }
+        return names;
+    }
+
+    /// As chosen_metrics(), but of one that is known and only not on both sides it says that.
+    [[nodiscard]] std::vector<std::string> chosen(const std::string& option,
+                                                  const std::vector<std::string>& patterns,
+                                                  const std::vector<std::string>& common) const {
+        for (const std::string& pattern : patterns) {
+            std::vector<std::string> ignored;
+            if (!choose_metrics({pattern}, common, ignored).empty()) continue;
+            const std::vector<std::string> names = who_has(pattern);
+            if (names.empty() || names.size() == inputs_.scenarios.size()) continue;
+            throw UsageError(fmt::format(
+                "{}: expected a metric that {} and another one have, found \"{}\": only {} {} it",
+                option, inputs_.scenarios.front().name, pattern, fmt::join(names, " and "),
+                names.size() == 1 ? "has" : "have"));
+        }
+        return chosen_metrics(option, patterns, common);
+    }
+
+    /// Metrics of a service that the other side does not have are nowhere to be seen.
+    void note_lone_services(const std::vector<std::string>& common) {
+        std::set<std::string> told;
+        for (const CompareInput& input : inputs_.scenarios) {
+            for (const serving::ServiceSpec& service : input.scenario.spec.services) {
+                const std::string begin = "services." + service.name + ".";
+                const auto first = std::lower_bound(common.begin(), common.end(), begin);
+                const bool shared =
+                    first != common.end() && first->compare(0, begin.size(), begin) == 0;
+                if (shared || !told.insert(service.name).second) continue;
+                inputs_.notes.push_back(
+                    fmt::format("metrics of the service {} are not compared: only {} has it",
+                                service.name, fmt::join(who_has(begin + "*"), " and ")));
+            }
+        }
+    }
+
     void choose() {
         const std::vector<std::string> common = common_metrics();
         const std::vector<std::string> patterns = given_.values("metric");
         if (given_.has("all-metrics")) {
             metrics_ = common;
-            (void)chosen_metrics("--metric", patterns, common);
+            note_lone_services(common);
+            (void)chosen("--metric", patterns, common);
         } else if (!patterns.empty()) {
-            metrics_ = chosen_metrics("--metric", patterns, common);
+            metrics_ = chosen("--metric", patterns, common);
         } else {
             for (const std::string& metric : headline_metrics()) {
                 if (std::binary_search(common.begin(), common.end(), metric)) {
@@ -193,7 +240,7 @@ class Comparing {
         if (!guarded || *guarded == kAllMetrics) return;
         const std::vector<std::string> named = split_commas(*guarded);
         if (named.empty()) throw UsageError("--fail-on-regression: expected metrics after the =");
-        guarded_ = chosen_metrics("--fail-on-regression", named, common);
+        guarded_ = chosen("--fail-on-regression", named, common);
         for (const std::string& metric : guarded_) {
             if (std::find(metrics_.begin(), metrics_.end(), metric) == metrics_.end()) {
                 metrics_.push_back(metric);

@@ -1,6 +1,7 @@
 // headroom compare, and headroom run --replications, as a user runs them.
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "tests/acceptance/scenario_files.hpp"
 #include "tests/acceptance/support.hpp"
@@ -136,6 +137,33 @@ TEST_CASE("compare: bad input is exit 2, each mistake where it stands") {
     refused({files / "below/small.json"}, "are both called small");
     refused({files.base(), "--out", files / "no/folder/x.md"}, "there is no folder");
     refused({files.base(), "--replications", "3", "--precision", "2%"}, "--replications auto");
+}
+
+TEST_CASE("compare: says of a metric that only one side has, that only one side has it") {
+    const Files files;
+    std::string renamed = small_scenario("\"description\": \"web is called site\"");
+    for (std::size_t at = renamed.find("web\""); at != std::string::npos;
+         at = renamed.find("web\"", at)) {
+        renamed.replace(at, 3, "site");
+    }
+    write_text(files / "renamed.json", renamed);
+    for (const auto& [option, metric, owner] :
+         {std::tuple{"--metric", "services.web.latency", "small"},
+          std::tuple{"--fail-on-regression", "services.site.latency.e2e_s.p99", "renamed"}}) {
+        const RunResult r =
+            files.compare({files / "renamed.json", std::string(option) + "=" + metric});
+        INFO(r.err);
+        CHECK(r.exit_code == 2);
+        CHECK(contains(r.err, std::string(option) +
+                                  ": expected a metric that small and another "
+                                  "one have, found \"" +
+                                  metric + "\": only " + owner + " has it"));
+    }
+    const RunResult all = files.compare(
+        {files / "renamed.json", "--all-metrics", "--replications", "2", "--metric", "requests"});
+    CHECK(all.exit_code == 0);
+    CHECK(contains(all.err, "metrics of the service web are not compared: only small has it"));
+    CHECK(contains(all.err, "metrics of the service site are not compared: only renamed has it"));
 }
 
 TEST_CASE("compare: Ctrl-C ends it with exit 3 and no output") {
