@@ -62,10 +62,24 @@ std::optional<double> parse_amount(std::string_view text) {
     return percent / 100;
 }
 
-std::string number_text(const MetricValue& value) {
+std::string number_text(const MetricValue& value, int digits) {
     if (!value.number) return "no data";
     if (value.whole) return fmt::format("{}", static_cast<std::int64_t>(*value.number));
-    return fmt::format("{:.6g}", *value.number);
+    return fmt::format("{:.{}g}", *value.number, digits);
+}
+
+/// "0.41 -> 0.62": three digits, or all before the point, or as many as tell the two apart.
+std::string both_texts(const MetricValue& before, const MetricValue& now) {
+    constexpr int kFewest = 3;
+    constexpr int kAll = std::numeric_limits<double>::max_digits10;
+    int digits = kFewest;
+    for (const MetricValue* value : {&before, &now}) {
+        const double size = std::fabs(value->number.value_or(0));
+        if (size >= 1) digits = std::max(digits, static_cast<int>(std::log10(size)) + 1);
+    }
+    digits = std::min(digits, kAll);
+    while (digits < kAll && number_text(before, digits) == number_text(now, digits)) ++digits;
+    return number_text(before, digits) + " -> " + number_text(now, digits);
 }
 
 /// "+51 %, worse; allowed 1 %".
@@ -317,10 +331,9 @@ BaselineComparison compare_with_baseline(const Baseline& stored, const Baseline&
         if (const auto amount = tolerances.of(metric)) allowed = *amount;
         if (within(before, after, allowed) || said_at_the_top(metric, stored, now)) continue;
         const auto line = stored.lines.find(metric);
-        out.differences.emplace_back(
-            line == stored.lines.end() ? 0 : line->second,
-            fmt::format("{} {} -> {} ({})", metric, number_text(before), number_text(after),
-                        describe_change(metric, before, after, allowed)));
+        out.differences.emplace_back(line == stored.lines.end() ? 0 : line->second,
+                                     fmt::format("{} {} ({})", metric, both_texts(before, after),
+                                                 describe_change(metric, before, after, allowed)));
     }
     return out;
 }

@@ -54,6 +54,28 @@ TEST_CASE("Baseline: equal numbers do not differ, and others do beyond their tol
           "latency.ttft_s.p99 0.41 -> 0.2 (-51.2 %, better; allowed 1 %)\n");
 }
 
+TEST_CASE("Baseline: a difference is told in the digits that it takes, and stored in all") {
+    Baseline stored = small_baseline();
+    Baseline now = small_baseline();
+    const auto told = [&](double before, double after) {
+        stored.metrics["cost.total"].number = before;
+        now.metrics["cost.total"].number = after;
+        return differences(stored, now, tolerances_of({"0%"}));
+    };
+    CHECK(told(10.123456789, 20.987654321) ==
+          "cost.total 10.1 -> 21 (+107.3 %, worse; allowed none)\n");
+    CHECK(told(10.1234, 10.1235).substr(0, 30) == "cost.total 10.1234 -> 10.1235 ");
+    CHECK(told(1234567.25, 2234567.25).substr(0, 30) == "cost.total 1234567 -> 2234567 ");
+    CHECK(told(0.1, std::nextafter(0.1, 1)).substr(0, 53) ==
+          "cost.total 0.10000000000000001 -> 0.10000000000000002");
+    const scenarios::TemporaryFolder folder;
+    folder.write("b.json", baseline_text(now));
+    scenarios::Diagnostics problems;
+    const auto read = read_baseline(folder.path("b.json"), problems);
+    REQUIRE(read.has_value());
+    CHECK(read->metrics.at("cost.total").number == std::nextafter(0.1, 1));
+}
+
 TEST_CASE("Baseline: whole numbers may not differ at all, from nothing there is no per cent") {
     Baseline now = small_baseline();
     now.metrics["requests.completed"].number = 28799;
