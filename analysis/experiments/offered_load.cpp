@@ -20,6 +20,8 @@ constexpr std::int64_t kLatticeStep = 987;
 constexpr std::size_t kMostPoints = 4096;
 constexpr double kWindowS = 60;
 constexpr double kLeastWindows = 10;
+constexpr double kNearly = 1e-9;   // of arrivals
+constexpr double kAtAnEnd = 1e-6;  // of a source's time
 
 /// Arrivals over time in at most kBuckets equal buckets, which double when the time outgrows them.
 class ArrivalCounter {
@@ -61,6 +63,8 @@ class ArrivalCounter {
 struct KnownSource {
     std::function<double(Time)> arrivals_by;  ///< null: a closed loop
     Time end;                                 ///< of its arrivals
+    Time first;                               ///< when it sends, to the last time; a rate may be
+    Time last;                                ///< 0 before and after
     double gap_cv = 1;
     LengthMix lengths;
 };
@@ -78,16 +82,29 @@ LengthMix lattice_of(const SourceLoad& load) {
     return mix;
 }
 
-/// The first time at which `expected` arrivals are due; within the horizon.
-Time time_of(const traces::ArrivalProcess& arrivals, double expected) {
+/// The first time at which `reached` holds, which from then on does; within the horizon.
+template <class Reached>
+Time first_time(Reached reached) {
     std::int64_t low = 0;
     std::int64_t high = Time::horizon_limit().since_start().ps();
     while (high - low > 1) {
         const std::int64_t middle = low + (high - low) / 2;
-        const bool reached = arrivals.expected_by(Time::picoseconds(middle)) >= expected;
-        (reached ? high : low) = middle;
+        (reached(Time::picoseconds(middle)) ? high : low) = middle;
     }
     return Time::picoseconds(high);
+}
+
+/// Sums of rates are not exact: what is all but at an end of the run is at it.
+void find_first_and_last(const traces::ArrivalProcess& arrivals, double most, KnownSource& known) {
+    known.last = known.end;
+    if (!(most > 0)) return;
+    const auto some = [&](Time t) { return arrivals.expected_by(t) > most * kNearly; };
+    const auto all = [&](Time t) { return arrivals.expected_by(t) >= most * (1 - kNearly); };
+    const double end_s = known.end.to_seconds();
+    const Time first = first_time(some);
+    const Time last = first_time(all);
+    if (first.to_seconds() > end_s * kAtAnEnd) known.first = std::min(first, known.end);
+    if (last.to_seconds() < end_s * (1 - kAtAnEnd)) known.last = last;
 }
 
 KnownSource describe_arrivals(const SourceLoad& load, Time run_end) {
@@ -97,7 +114,11 @@ KnownSource describe_arrivals(const SourceLoad& load, Time run_end) {
     known.end = load.end ? std::min(*load.end, run_end) : run_end;
     const double most =
         load.limit ? static_cast<double>(*load.limit) : load.arrivals->expected_by(known.end);
-    if (load.limit) known.end = std::min(known.end, time_of(*load.arrivals, most));
+    if (load.limit) {
+        known.end = std::min(
+            known.end, first_time([&](Time t) { return load.arrivals->expected_by(t) >= most; }));
+    }
+    find_first_and_last(*load.arrivals, most, known);
     known.arrivals_by = [arrivals = load.arrivals, end = known.end, most](Time t) {
         return std::min(most, arrivals->expected_by(std::min(t, end)));
     };
@@ -145,9 +166,10 @@ KnownSource read_source(const serving::SourceSpec& spec, std::uint64_t seed, Tim
     const bool answers = source->answers_completions();
     for (auto time = source->peek(); time && *time < run_end; time = source->peek()) {
         const serving::Arrival arrival = source->take();
+        if (taken == 0) known.first = arrival.time;
         counter.count(arrival.time);
         gaps.arrival(arrival.time);
-        known.end = arrival.time;
+        known.end = known.last = arrival.time;
         if (taken++ % stride == 0) {
             points.push_back({static_cast<double>(arrival.prompt.count()),
                               static_cast<double>(arrival.output.count()), 0});
@@ -279,6 +301,27 @@ std::vector<std::uint32_t> callers_first(const std::vector<serving::ServiceSpec>
     return order;
 }
 
+/// The mean rate over its own time, requests/s. Of one arrival: since the start.
+double own_rate(const KnownSource& source) {
+    if (!source.arrivals_by) return 0;
+    const Duration lasts = source.last - (source.first < source.last ? source.first : Time::zero());
+    return lasts > Duration::zero() ? source.arrivals_by(source.end) / lasts.to_seconds() : 0;
+}
+
+/// The most that sources send together: who ends before another begins does not count beside it.
+double most_at_once(const std::vector<KnownSource>& sources) {
+    double most = 0;
+    for (const KnownSource& at : sources) {
+        double sum = 0;
+        for (const KnownSource& source : sources) {
+            const bool sends = source.first <= at.first && at.first < source.last;
+            if (sends || &source == &at) sum += own_rate(source);
+        }
+        most = std::max(most, sum);
+    }
+    return most;
+}
+
 }  // namespace
 
 double LengthMix::mean_prompt() const {
@@ -297,7 +340,7 @@ OfferedLoads offered_loads(const scenarios::Scenario& scenario) {
     const SimulationSpec& spec = scenario.spec;
     OfferedLoads out;
     std::vector<KnownSource> known;
-    Time end = spec.end < Time::horizon_limit() ? spec.end : Time::zero();
+    Time end = spec.drain ? Time::zero() : spec.end;
     for (std::size_t i = 0; i < spec.sources.size(); ++i) {
         const SourceLoad& load = scenario.loads[i];
         if (load.kind == SourceLoad::Kind::closed_loop) {
@@ -308,16 +351,13 @@ OfferedLoads offered_loads(const scenarios::Scenario& scenario) {
         } else {
             known.push_back(read_source(spec.sources[i], spec.seed, spec.end, out.error));
         }
-        if (spec.end == Time::horizon_limit()) end = std::max(end, known.back().end);
+        if (spec.drain) end = std::max(end, known.back().end);
     }
     out.span_s = end.to_seconds();
+    out.open_rate = most_at_once(known);
     std::vector<LoadSum> sums(spec.services.size());
     for (std::size_t i = 0; i < spec.sources.size(); ++i) {
         LoadSum& sum = sums[spec.sources[i].service];
-        const double lasts_s = known[i].end.to_seconds();
-        if (known[i].arrivals_by && lasts_s > 0) {
-            out.open_rate += known[i].arrivals_by(known[i].end) / lasts_s;
-        }
         if (!known[i].arrivals_by) {
             out.users += static_cast<double>(scenario.loads[i].users);
             sum.add_closed(scenario.loads[i]);

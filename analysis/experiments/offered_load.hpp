@@ -54,9 +54,11 @@ struct ServiceLoad {
 struct OfferedLoads {
     std::vector<ServiceLoad> services;  ///< in the order of spec.services
     double span_s = 0;                  ///< over which the means are taken
-    double open_rate = 0;               ///< requests/s that enter, each source over its own time
-    double users = 0;                   ///< of all closed loops
-    std::string error;                  ///< not empty: a trace is bad, as "file:line: ..."
+    /// Requests/s that enter, each source at its mean over its own time, when the most is sent: two
+    /// sources count together only where they send at one time.
+    double open_rate = 0;
+    double users = 0;   ///< of all closed loops
+    std::string error;  ///< not empty: a trace is bad, as "file:line: ..."
 };
 
 [[nodiscard]] OfferedLoads offered_loads(const scenarios::Scenario& scenario);

@@ -61,6 +61,24 @@ TEST_CASE("offered_loads: sources of a service add up, bursts by their share") {
     CHECK(loads.open_rate == Approx(12).epsilon(1e-3));
 }
 
+TEST_CASE("offered_loads: sources that never send together are not added up") {
+    const std::string morning =
+        R"("u": {"service": "a", "arrivals": {"process": "poisson", "rate": 6}, "until": "20m"})";
+    const auto steps = [](const std::string& name, const std::string& all) {
+        return ", \"" + name +
+               R"(": {"service": "a", "arrivals": {"process": "steps", "steps": [)" + all + "]}}";
+    };
+    const std::string evening = steps(
+        "v", R"({"at": "0s", "rate": 0}, {"at": "30m", "rate": 4}, {"at": "40m", "rate": 0})");
+    CHECK(loads_of(morning).open_rate == Approx(6));
+    CHECK(loads_of(morning + evening).open_rate == Approx(6));
+    const std::string late = steps("w", R"({"at": "0s", "rate": 0}, {"at": "39m", "rate": 3})");
+    CHECK(loads_of(morning + evening + late).open_rate == Approx(7));
+    const std::string delayed =
+        R"(, "x": {"service": "a", "trace": {"file": "t.csv", "delay": "15m"}})";
+    CHECK(loads_of(morning + delayed).open_rate == Approx(6 + 4 / 40.0).epsilon(1e-3));
+}
+
 TEST_CASE("offered_loads: rate_scale scales processes, traces and users") {
     const scenarios::LoadOptions twice{.rate_scale = 2.0};
     const std::string poisson =
