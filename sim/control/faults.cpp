@@ -1,5 +1,7 @@
 #include "sim/control/faults.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 #include <vector>
 
@@ -48,8 +50,7 @@ void Faults::happen(std::size_t index) {
             lifecycle_.remove(*pod);
             return;
         case FaultSpec::Kind::set_speed:
-            record(fault, std::move(name), true,
-                   "speed " + std::to_string(speed_ppm(fault.speed)) + " ppm");
+            record(fault, std::move(name), true, fmt::format("speed {}", fault.speed));
             lifecycle_.set_speed(*pod, speed_ppm(fault.speed));
             return;
         default:

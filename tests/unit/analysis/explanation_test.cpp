@@ -69,7 +69,7 @@ TEST_CASE("Explain: pods that are deleted, killed or evicted start no more, slow
     run.decisions.insert(
         last, {{at_s(1021), "fault", "chat-7", Outcome::changed, -1, 0, 0, "killed"},
                {at_s(1021), "vpa chat", "chat-6", Outcome::changed, 8, 8, 7, "evicted: too small"},
-               {at_s(1021), "fault", "chat-5", Outcome::changed, -1, 4, 4, "speed 500000 ppm"},
+               {at_s(1021), "fault", "chat-5", Outcome::changed, -1, 4, 4, "speed 0.5"},
                bound(1022, "chat-8", 4)});
     CHECK(subjects(chat_at(run, 1022).starts) ==
           std::vector<std::string>{"chat-3", "chat-4", "chat-5", "chat-8"});

@@ -193,6 +193,10 @@ TEST_CASE("PodLifecycle: instances get the speed of their rank, and keep one set
     CHECK(run.plane.instances.at({0, 1}).speed == 500'000);
     run.run_until(at_s(5));
     CHECK(run.plane.instances.at({0, 0}).speed == 250'000);
+    // As the scenario wrote it.
+    const ControlResults results = run.control->finish(at_s(5));
+    CHECK(results.decisions.back().actor == "fault");
+    CHECK(results.decisions.back().reason == "speed 0.25");
 }
 
 }  // namespace headroom::control::testing
