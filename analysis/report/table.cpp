@@ -101,7 +101,11 @@ class Table {
                 wrapped.substr(label.size()) + "\n";
     }
     void block(const std::string& text) {
-        if (!text.empty()) out_ += "\n" + text;
+        if (!text.empty()) out_ += gap(out_.size()) + text;
+    }
+    /// A blank line at this place, unless there is one: lines between may have been left out.
+    [[nodiscard]] std::string gap(std::size_t at) const {
+        return at >= 2 && out_.compare(at - 2, 2, "\n\n") == 0 ? "" : "\n";
     }
 
     void header();
@@ -116,6 +120,11 @@ class Table {
     void starts();
     void expectations();
     void warnings();
+    /// A trace that has drained before measure_from leaves no time to measure.
+    [[nodiscard]] bool measured_nothing() const {
+        return in_.scenario.spec.measure_from > Time::zero() &&
+               in_.result.end <= in_.scenario.spec.measure_from;
+    }
     void warn(const std::string& text) {
         out_ += ink(wrap("  " + text, style_.width, 4), Ink::yellow, style_) + "\n";
     }
@@ -132,7 +141,10 @@ void Table::header() {
     const std::string wrapped = wrap(scenario.name + about, style_.width, 0);
     out_ += wrapped.substr(scenario.name.size()) + "\n";
     std::string line = clock_text(in_.result.end.to_seconds()) + " simulated";
-    if (in_.result.measure_from > Time::zero()) {
+    if (measured_nothing()) {
+        line += fmt::format(", which ends before measure_from ({}): nothing was measured",
+                            clock_text(scenario.spec.measure_from.to_seconds()));
+    } else if (in_.result.measure_from > Time::zero()) {
         line += ", measured from " + clock_text(in_.result.measure_from.to_seconds());
     }
     if (in_.result.services.size() > 1) {
@@ -291,6 +303,7 @@ void Table::replicas() {
 }
 
 void Table::resources() {
+    if (measured_nothing()) return;
     const Json& gpu = in_.summary.at("gpu");
     std::string text;
     if (const double hours = *number(gpu.at("hours")); hours > 0) {
@@ -399,7 +412,7 @@ void Table::warnings() {
         warn(use.info.name + " runs on an " + use.info.kind + " profile: " + band);
     }
     if (out_.size() > before) {
-        out_.insert(before, "\n" + ink("Take care", Ink::bold, style_) + "\n");
+        out_.insert(before, gap(before) + ink("Take care", Ink::bold, style_) + "\n");
     }
 }
 

@@ -76,6 +76,18 @@ Take care
 )");
 }
 
+TEST_CASE("Table: a run that is over before measure_from says so, and tells no cost of nothing") {
+    HandMadeRun run = hand_made_run();
+    run.scenario.spec.measure_from = run.result.end + Duration::hours(1);
+    run.result.measure_from = run.result.end;
+    const std::string text = table_of(std::move(run));
+    CHECK(text.find("1h simulated, which ends before measure_from (2h): nothing was measured") !=
+          std::string::npos);
+    CHECK(text.find("\nCost") == std::string::npos);
+    CHECK(text.find("\nUse") == std::string::npos);
+    CHECK(text.find("\n\n\n") == std::string::npos);
+}
+
 TEST_CASE("Table: no line is longer than 100 columns") {
     HandMadeRun run = hand_made_run();
     run.result.control.decisions[1].reason =
