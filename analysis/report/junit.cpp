@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "sim/core/printable_text.hpp"
 
@@ -27,9 +31,26 @@ std::string class_name(const Check& check) {
     return "file." + check.name;
 }
 
-std::string case_element(const Check& check, const CheckCase& one, double time_s) {
+/// By check. A case is known by its class and its name, so rule tests of one name in two files,
+/// which may have cases of one name, are told apart by their files.
+std::vector<std::string> class_names(const std::vector<Check>& checks) {
+    std::map<std::string, int> how_many;
+    for (const Check& check : checks) ++how_many[class_name(check)];
+    std::vector<std::string> out;
+    for (const Check& check : checks) {
+        out.push_back(class_name(check));
+        if (how_many.at(out.back()) == 1) continue;
+        // What stands before the last dot is taken for a package.
+        std::string file = check.path;
+        std::replace(file.begin(), file.end(), '.', '_');
+        out.back() += " (" + file + ")";
+    }
+    return out;
+}
+
+std::string case_element(const std::string& class_name, const CheckCase& one, double time_s) {
     std::string out = "    <testcase" + attribute("name", one.name) +
-                      attribute("classname", class_name(check)) +
+                      attribute("classname", class_name) +
                       attribute("time", fmt::format("{:.3f}", time_s));
     if (one.status == CheckStatus::passed) return out + "/>\n";
     const char* element = one.status == CheckStatus::failed ? "failure" : "error";
@@ -44,7 +65,8 @@ std::string case_element(const Check& check, const CheckCase& one, double time_s
     return out + "    </testcase>\n";
 }
 
-std::string suite_element(const Check& check, std::size_t id, const std::string& started_at) {
+std::string suite_element(const Check& check, const std::string& class_name, std::size_t id,
+                          const std::string& started_at) {
     std::string out = "  <testsuite" + attribute("id", std::to_string(id)) +
                       attribute("package", "headroom") + attribute("name", check.path) +
                       attribute("timestamp", started_at) + attribute("hostname", "localhost") +
@@ -56,7 +78,7 @@ std::string suite_element(const Check& check, std::size_t id, const std::string&
     // A check is one run: its time is that of its first case.
     double time_s = check.wall_s;
     for (const CheckCase& one : check.cases) {
-        out += case_element(check, one, time_s);
+        out += case_element(class_name, one, time_s);
         time_s = 0;
     }
     std::string warnings;
@@ -99,8 +121,9 @@ std::string junit_xml(const SuiteResult& result, const std::string& started_at) 
     // The schemas' time stamps have no zone.
     const std::string stamp = started_at.substr(0, started_at.find('Z'));
     std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
+    const std::vector<std::string> classes = class_names(result.checks);
     for (std::size_t i = 0; i < result.checks.size(); ++i) {
-        out += suite_element(result.checks[i], i, stamp);
+        out += suite_element(result.checks[i], classes[i], i, stamp);
     }
     return out + "</testsuites>\n";
 }

@@ -274,6 +274,22 @@ TEST_CASE("CheckReports: JUnit XML has the form that its schemas ask for") {
     CHECK(root.children[0].attributes.at("timestamp") == "2026-01-31T12:00:00");
 }
 
+TEST_CASE("CheckReports: rule tests of one name in two files are two classes in JUnit XML") {
+    SuiteResult result = example_suite();
+    result.checks.push_back(result.checks[2]);
+    result.checks.back().path = "checks/more/r.json";
+    const std::string text = junit_xml(result, "2026-01-31T12:00:00Z");
+    XmlReader reader(text);
+    const XmlElement root = reader.document();
+    REQUIRE(reader.ok);
+    const auto class_of = [&](std::size_t suite) {
+        return root.children[suite].children[1].attributes.at("classname");
+    };
+    CHECK(class_of(0) == "scenario.a");
+    CHECK(class_of(2) == "rule-test.r (checks/r_json)");
+    CHECK(class_of(4) == "rule-test.r (checks/more/r_json)");
+}
+
 TEST_CASE("CheckReports: XML gets no character that it cannot hold") {
     CHECK(xml_escaped("a<b>&\"c\"") == "a&lt;b&gt;&amp;&quot;c&quot;");
     CHECK(xml_escaped("line\nnext\ttab") == "line&#10;next&#9;tab");
