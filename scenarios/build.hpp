@@ -44,6 +44,16 @@ struct BuildContext {
     /// Whether nothing at or below `pointer` has been complained about.
     [[nodiscard]] bool clean(std::string_view pointer) const;
     [[nodiscard]] std::optional<std::uint32_t> find_service(const std::string& name) const;
+    /// Says that there is no such service, unless the file has one that could not be read: that
+    /// was complained about, and to name it is no second mistake.
+    void unknown_service(const std::string& pointer, const std::string& name);
+    /// Whether "services" is something else than an object.
+    [[nodiscard]] bool services_are_unreadable() const;
+    /// Names that the file has and `services` has not.
+    [[nodiscard]] std::vector<std::string> unreadable_services() const;
+    /// Whether the map at this pointer is no map, or `part` is an entry of it with mistakes or a
+    /// part of one ("gpu-0" of "gpu").
+    [[nodiscard]] bool is_of_bad_entry(const std::string& map, const std::string& part) const;
 };
 
 /// A whole number, or `other` where none is given.

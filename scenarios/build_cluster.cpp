@@ -157,6 +157,7 @@ control::FaultSpec build_fault(BuildContext& context, const std::string& pointer
     fault.target = parameters.text("target");
     if (fault.kind == Kind::lose_node || fault.kind == Kind::restore_node) {
         if (is_node(control, fault.target)) return fault;
+        if (context.is_of_bad_entry("/node_pools", fault.target)) return fault;
         std::vector<std::string> some;
         for (const auto& pool : control.pools) {
             if (pool.count > 0) some.push_back(pool.name + "-0");
@@ -167,7 +168,8 @@ control::FaultSpec build_fault(BuildContext& context, const std::string& pointer
     }
     std::vector<std::string> names;
     for (const auto& workload : control.workloads) names.push_back(workload.name);
-    if (std::find(names.begin(), names.end(), fault.target) == names.end()) {
+    if (std::find(names.begin(), names.end(), fault.target) == names.end() &&
+        !context.is_of_bad_entry("/services", fault.target)) {
         context.unknown_name(pointer + "/target", "the name of a service", fault.target, names);
     }
     return fault;

@@ -47,6 +47,39 @@ std::optional<std::uint32_t> BuildContext::find_service(const std::string& name)
     return static_cast<std::uint32_t>(found - services.begin());
 }
 
+bool BuildContext::services_are_unreadable() const {
+    return written("/services") && !document.value().at("services").is_object();
+}
+
+std::vector<std::string> BuildContext::unreadable_services() const {
+    std::vector<std::string> names;
+    if (!written("/services") || services_are_unreadable()) return names;
+    for (const auto& [name, value] : document.value().at("services").items()) {
+        if (!find_service(name)) names.push_back(name);
+    }
+    return names;
+}
+
+void BuildContext::unknown_service(const std::string& pointer, const std::string& name) {
+    const std::vector<std::string> unreadable = unreadable_services();
+    if (services_are_unreadable() ||
+        std::find(unreadable.begin(), unreadable.end(), name) != unreadable.end()) {
+        return;
+    }
+    unknown_name(pointer, "the name of a service", name, services);
+}
+
+bool BuildContext::is_of_bad_entry(const std::string& map, const std::string& part) const {
+    if (!written(map)) return false;
+    const nlohmann::json& entries = document.value().at(nlohmann::json::json_pointer(map));
+    if (!entries.is_object()) return true;
+    for (const auto& [name, value] : entries.items()) {
+        const bool names_it = part == name || part.compare(0, name.size() + 1, name + "-") == 0;
+        if (names_it && !clean(join_pointer(map, name))) return true;
+    }
+    return false;
+}
+
 PolicyChoice choice_of(const Parameters& tagged, std::string_view tag) {
     PolicyChoice choice;
     for (const auto& [name, value] : tagged.values()) {
@@ -223,7 +256,7 @@ void build_calls(BuildContext& context, const std::string& pointer, const Parame
         if (const auto index = context.find_service(name)) {
             calls.push_back(*index);
         } else {
-            context.unknown_name(at, "the name of a service", name, context.services);
+            context.unknown_service(at, name);
         }
     }
 }

@@ -396,8 +396,7 @@ serving::SourceSpec build_source(BuildContext& context, const std::string& name,
             out.service = *index;
             lengths_needed = lengths_matter(services, *index);
         } else {
-            context.unknown_name(pointer + "/service", "the name of a service",
-                                 source.text("service"), context.services);
+            context.unknown_service(pointer + "/service", source.text("service"));
         }
     }
     const std::string kind = kind_of(context, pointer);

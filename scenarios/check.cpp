@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -33,7 +34,11 @@ std::string list_of(const std::vector<std::string>& names) {
 
 std::string bound(const ParameterSpec& spec, double value) {
     if (spec.type == ParameterType::duration) {
-        return "\"" + format_duration(Duration::from_seconds(value)) + "\"";
+        constexpr double kDay = 86400;
+        const std::string text = "\"" + format_duration(Duration::from_seconds(value)) + "\"";
+        // Nobody has the number of hours of a hundred days at hand.
+        const bool days = value > kDay && std::fmod(value, kDay) == 0;
+        return days ? fmt::format("{} ({:g} days)", text, value / kDay) : text;
     }
     return fmt::format("{}{}", value, spec.type == ParameterType::quantity ? spec.unit : "");
 }
@@ -159,6 +164,8 @@ class Checker {
         }
         if (!value.is_string()) return wrong(value, spec, pointer);
         const Parsed<Duration> parsed = parse_duration(value.get_ref<const std::string&>());
+        // The field's own limit is nearer.
+        if (parsed.too_large && spec.maximum) return wrong(value, spec, pointer);
         if (!parsed) {
             complain(pointer, parsed.expected + ", found " + found(value));
             return std::nullopt;

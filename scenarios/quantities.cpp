@@ -191,7 +191,9 @@ Parsed<Duration> parse_duration(std::string_view text) {
         }
         sum += scaled.value;
         if (!scaled.fits || sum > kLargest) {
-            return {std::nullopt, "expected a duration below 106 days, such as \"30s\" or \"14d\""};
+            return {std::nullopt,
+                    "expected a duration of at most 2562h (106 days), such as \"30s\" or \"14d\"",
+                    true};
         }
     }
     return {Duration::picoseconds(static_cast<std::int64_t>(sum)), {}};

@@ -27,6 +27,7 @@ template <class T>
 struct Parsed {
     std::optional<T> value;
     std::string expected;
+    bool too_large = false;  ///< it is well formed, but there is no room for so much
 
     explicit operator bool() const { return value.has_value(); }
 };

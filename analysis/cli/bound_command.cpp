@@ -50,7 +50,7 @@ SimulationResult simulate(const scenarios::Scenario& scenario, const StopSignal&
     std::optional<ProgressBar> bar;
     if (show && error_is_terminal()) {
         ProgressGoal goal;
-        if (scenario.spec.end < Time::horizon_limit()) goal.horizon = scenario.spec.end;
+        if (!scenario.spec.drain) goal.horizon = scenario.spec.end;
         bar.emplace(std::move(goal));
         options.progress = [&bar](Time now, std::int64_t arrived) { bar->update(now, arrived); };
     }

@@ -92,7 +92,7 @@ RunOptions run_options(const Arguments& given, const StopSignal& stop) {
 
 ProgressGoal progress_goal(const scenarios::Scenario& scenario) {
     ProgressGoal goal;
-    if (scenario.spec.end < Time::horizon_limit()) {
+    if (!scenario.spec.drain) {
         goal.horizon = scenario.spec.end;
     } else {
         goal.count_requests = [&scenario] {

@@ -40,8 +40,8 @@ std::string describe(const scenarios::Scenario& scenario, std::int64_t trace_req
                     count(find_cells(spec).size(), "cell"), count(spec.sources.size(), "source"));
     if (trace_requests > 0) text += " (" + plural(trace_requests, "request") + " in traces)";
     text += ", " + plural(nodes, "node");
-    text += spec.end < Time::horizon_limit() ? ", " + clock_text(spec.end.to_seconds())
-                                             : std::string(", until all requests have ended");
+    text += spec.drain ? std::string(", until all requests have ended")
+                       : ", " + clock_text(spec.end.to_seconds());
     if (!scenario.expectations.empty()) {
         text += ", " + count(scenario.expectations.size(), "expectation");
     }

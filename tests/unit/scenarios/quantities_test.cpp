@@ -46,6 +46,11 @@ TEST_CASE("Quantities: what is not a duration is refused with an example") {
         CHECK(parsed.expected.find('"') != std::string::npos);
     }
     CHECK(parse_duration("10").expected.find("without a unit") != std::string::npos);
+    // Too much is said in hours as well: nobody has 106 days in hours at hand.
+    CHECK(parse_duration("2600h").expected.find("at most 2562h (106 days)") != std::string::npos);
+    CHECK(parse_duration("2562h").value == Duration::hours(2562));
+    CHECK(parse_duration("2600h").too_large);
+    CHECK_FALSE(parse_duration("2600").too_large);
 }
 
 TEST_CASE("Quantities: Kubernetes quantities are exact in milli-units and whole units") {

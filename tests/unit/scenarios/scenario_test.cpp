@@ -51,6 +51,41 @@ std::string only_message(const std::string& text, std::vector<std::string> sets)
 
 }  // namespace
 
+TEST_CASE("Scenario: naming what cannot be read is no second mistake") {
+    const VariedScenario named{R"({
+      "duration": "1h",
+      "services": {"web": {"simple": {"servers": 2}, "calls": ["db"]},
+                   "db": {"simple": {"servers": 2}}},
+      "sources": {"users": {"service": "web", "arrivals": {"process": "poisson", "rate": 5}}},
+      "node_pools": {"small": {"instance_type": "m6i.xlarge", "count": 4}},
+      "faults": {"slow": {"at": "1m", "kind": "set_speed", "target": "web", "speed": 0.5},
+                 "loss": {"at": "1m", "kind": "lose_node", "target": "small-0"}},
+      "expect": {"services.web.requests.failed": "== 0", "services.db.requests.failed": "== 0"}
+    })"};
+    CHECK(named.good().spec.services.size() == 2);
+    CHECK(named.mistake({"/services/web=5"}) == "/services/web: expected an object, found 5");
+    CHECK(named.mistake({"/services/db=5"}) == "/services/db: expected an object, found 5");
+    CHECK(named.mistake({"/services=5"}) == "/services: expected an object keyed by name, found 5");
+    CHECK(named.mistake({"/node_pools/small=5"}) ==
+          "/node_pools/small: expected an object, found 5");
+    CHECK(named.mistake({"/node_pools/small/count=-1"}) ==
+          "/node_pools/small/count: expected a whole number from 0 to 1000000, found -1");
+    // What is wrong besides is told.
+    CHECK(named.mistakes({"/services/web=5", "/sources/users/service=wbe"}).size() == 2);
+    CHECK(named.mistakes({"/services/db=5", "/faults/slow/target=bd"}).size() == 2);
+    CHECK(named.mistakes({"/node_pools/small=5", "/faults/loss/target=large-0"}).size() == 2);
+}
+
+TEST_CASE("Scenario: the longest duration is said in days, however long the one that was asked") {
+    const VariedScenario queue{kQueue};
+    for (const char* asked : {"2401h", "107d", "99999999999s"}) {
+        CHECK(queue.mistake({std::string("/duration=") + asked}) ==
+              "/duration: expected a duration > \"0s\" and <= \"2400h\" (100 days) such as "
+              "\"30s\", found \"" +
+                  std::string(asked) + "\"");
+    }
+}
+
 TEST_CASE("Scenario: all mistakes of a file are reported at once, each with its line") {
     const auto found = messages(R"({
   "duration": "ten minutes",
