@@ -279,6 +279,9 @@ LoadResult load_scenario(const std::string& path, const LoadOptions& options) {
 
     warn_about_idle_services(context, scenario.spec);
     warn_about_topology(context, scenario.spec.control);
+    for (const BrokenProfile& broken : catalogue->broken_profiles()) {
+        scenario.warnings.push_back(broken.text() + "; it is left out");
+    }
     for (const serving::ServiceSpec& service : scenario.spec.services) {
         for (const serving::VersionSpec& version : service.versions) {
             if (version.engine.llm) {

@@ -67,7 +67,12 @@ scenarios::Catalogue load_catalogue() {
     scenarios::Diagnostics problems;
     std::optional<scenarios::Catalogue> catalogue =
         scenarios::Catalogue::load(scenarios::Catalogue::default_directory(), problems);
-    if (catalogue) return std::move(*catalogue);
+    if (catalogue) {
+        for (const scenarios::BrokenProfile& broken : catalogue->broken_profiles()) {
+            print_note("warning: " + broken.text() + "; it is left out");
+        }
+        return std::move(*catalogue);
+    }
     print_diagnostics(problems);
     throw BadInput();
 }

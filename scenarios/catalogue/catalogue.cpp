@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "scenarios/catalogue/catalogue_reader.hpp"
+#include "scenarios/located_json.hpp"
 #include "scenarios/nearest_name.hpp"
 #include "sim/core/check.hpp"
 
@@ -79,7 +82,44 @@ void check_distinct(const ProfileFile& profile, const std::vector<ProfileFile>& 
     }
 }
 
+/// What a file that was refused says of itself, so that only those who ask for it are.
+BrokenProfile describe_broken(const std::string& path, const Catalogue& catalogue,
+                              Diagnostics problems) {
+    BrokenProfile broken;
+    broken.path = path;
+    broken.problems = std::move(problems);
+    Diagnostics ignored;
+    const std::optional<LocatedJson> document = read_json_file(path, ignored);
+    const auto text = [&](const char* key) {
+        if (!document || !document->value().is_object()) return std::string();
+        const auto found = document->value().find(key);
+        const bool known = found != document->value().end() && found->is_string();
+        return known ? found->get<std::string>() : std::string();
+    };
+    if (const std::string kind = text("kind"); kind == "measured" || kind == "observed") {
+        broken.kind = kind;
+    }
+    if (const std::string model = text("model"); catalogue.find_model(model) != nullptr) {
+        broken.model = model;
+    }
+    broken.gpu = text("gpu");
+    if (catalogue.find_gpu(broken.gpu) != nullptr) return broken;
+    broken.gpu.clear();
+    // Profiles are called by their GPU: the longest, for one id may be the beginning of another.
+    const std::string name = std::filesystem::path(path).stem().string();
+    for (const std::string& id : catalogue.gpu_names()) {
+        if (name.find(id) != std::string::npos && id.size() > broken.gpu.size()) broken.gpu = id;
+    }
+    return broken;
+}
+
 }  // namespace
+
+std::string BrokenProfile::text() const {
+    std::string out = "a profile of the catalogue is refused: " + problems.front().text();
+    if (problems.size() > 1) out += " (and " + std::to_string(problems.size() - 1) + " more)";
+    return out;
+}
 
 std::filesystem::path Catalogue::default_directory() {
     const char* chosen = std::getenv("HEADROOM_CATALOGUE");
@@ -105,14 +145,21 @@ std::optional<Catalogue> Catalogue::load(const std::filesystem::path& directory,
     for (InstanceTypeEntry& type : read_instance_types(types, catalogue.gpu_names(), diagnostics)) {
         catalogue.instance_types_.emplace(type.id, std::move(type));
     }
-    for (const std::string& path : profile_paths(directory / "profiles")) {
-        std::optional<ProfileFile> profile = read_profile(path, diagnostics);
-        if (!profile) continue;
-        check_names(*profile, catalogue, diagnostics);
-        check_distinct(*profile, catalogue.profiles_, diagnostics);
-        catalogue.profiles_.push_back(std::move(*profile));
-    }
     if (diagnostics.size() != before) return std::nullopt;
+    for (const std::string& path : profile_paths(directory / "profiles")) {
+        Diagnostics problems;
+        std::optional<ProfileFile> profile = read_profile(path, problems);
+        if (profile) {
+            check_names(*profile, catalogue, problems);
+            check_distinct(*profile, catalogue.profiles_, problems);
+        }
+        if (problems.empty()) {
+            catalogue.profiles_.push_back(std::move(*profile));
+        } else {
+            catalogue.broken_profiles_.push_back(
+                describe_broken(path, catalogue, std::move(problems)));
+        }
+    }
     return catalogue;
 }
 

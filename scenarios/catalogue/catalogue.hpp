@@ -9,9 +9,10 @@
 ///
 /// Loading refuses, all in one go and with file, line and pointer: a missing or unknown field, a
 /// value out of range or not finite, an unknown GPU, a model whose shape gives another number of
-/// parameters than its card (by more than 2 %), a profile that profile_file.hpp refuses or that
-/// answers what another one does. Ids are as their makers write them; lists are sorted by id.
-/// Look-ups are O(log n). Units stand in the names of the JSON fields: SI, one hour for prices.
+/// parameters than its card (by more than 2 %). A profile that profile_file.hpp refuses, or that
+/// answers what another one does, is kept as broken: who asks for it is refused, everybody else is
+/// warned. Ids are as their makers write them; lists are sorted by id. Look-ups are O(log n). Units
+/// stand in the names of the JSON fields: SI, one hour for prices.
 #pragma once
 
 #include <cstdint>
@@ -75,6 +76,18 @@ struct InstanceTypeEntry {
     std::string source;
 };
 
+/// A file of the profiles folder that cannot be used, with what can be said of it.
+struct BrokenProfile {
+    std::string path;
+    std::string kind;   ///< "measured" or "observed"; empty: it does not say
+    std::string gpu;    ///< by its field, else by the file's name; empty: neither says
+    std::string model;  ///< of an observed one; empty: it does not say
+    Diagnostics problems;
+
+    /// "a profile of the catalogue is refused: x.json:3: /gpu: expected ... (and 2 more)".
+    [[nodiscard]] std::string text() const;
+};
+
 class Catalogue {
   public:
     /// The environment variable HEADROOM_CATALOGUE, else the folder beside the program's sources.
@@ -90,6 +103,9 @@ class Catalogue {
 
     /// In the order of their file names.
     [[nodiscard]] const std::vector<ProfileFile>& profiles() const { return profiles_; }
+    [[nodiscard]] const std::vector<BrokenProfile>& broken_profiles() const {
+        return broken_profiles_;
+    }
 
     [[nodiscard]] std::vector<std::string> gpu_names() const;
     [[nodiscard]] std::vector<std::string> model_names() const;
@@ -110,6 +126,7 @@ class Catalogue {
     ById<NetworkEntry> networks_;
     ById<InstanceTypeEntry> instance_types_;
     std::vector<ProfileFile> profiles_;
+    std::vector<BrokenProfile> broken_profiles_;
 };
 
 }  // namespace headroom::scenarios

@@ -105,10 +105,29 @@ constexpr std::int64_t kLargestBlock = 1024;
     return nullptr;
 }
 
-/// Which kind the request gets, and its file where it has one.
+/// A broken profile that may be the one of that kind for this model and GPU, or null. What a file
+/// does not say cannot speak against it, but for the GPU: it would stop everybody.
+[[nodiscard]] const BrokenProfile* find_broken(const Catalogue& catalogue, const std::string& model,
+                                               const std::string& gpu, ProfileKind kind) {
+    const std::string& wanted = profile_kind_names()[static_cast<std::size_t>(kind)];
+    for (const BrokenProfile& broken : catalogue.broken_profiles()) {
+        if (broken.gpu != gpu || (!broken.kind.empty() && broken.kind != wanted)) continue;
+        const bool other_model = !broken.model.empty() && broken.model != model;
+        if (kind == ProfileKind::observed && other_model) continue;
+        return &broken;
+    }
+    return nullptr;
+}
+
+[[nodiscard]] std::string refuse_broken(const BrokenProfile& broken) {
+    return broken.text() + "; mend it, take it away, or say kind \"estimated\"";
+}
+
+/// Which kind the request gets, and its file where it has one; or the broken one that it may mean.
 struct Choice {
     ProfileKind kind = ProfileKind::estimated;
     const ProfileFile* file = nullptr;
+    const BrokenProfile* broken = nullptr;
 };
 
 [[nodiscard]] std::optional<Choice> choose_profile(const Catalogue& catalogue,
@@ -117,6 +136,9 @@ struct Choice {
         if (request.kind != kind && request.kind != ProfileKind::best) continue;
         if (const ProfileFile* file = find_profile(catalogue, request, kind)) {
             return Choice{kind, file};
+        }
+        if (const auto* broken = find_broken(catalogue, request.model, request.gpu, kind)) {
+            return Choice{kind, nullptr, broken};
         }
     }
     if (request.kind == ProfileKind::best || request.kind == ProfileKind::estimated) {
@@ -134,11 +156,13 @@ struct Choice {
             there += (there.empty() ? "" : ", ") + std::filesystem::path(file.path).stem().string();
         }
     }
-    return fmt::format(
+    std::string text = fmt::format(
         "no {} profile for {} on {} x {} in {}: the catalogue has {}; expected one "
         "of them, or kind \"estimated\"",
         measured ? "measured" : "observed", request.model, request.tp, request.gpu,
         name_of(request.dtype), there.empty() ? "none" : there);
+    for (const BrokenProfile& broken : catalogue.broken_profiles()) text += "; " + broken.text();
+    return text;
 }
 
 /// Attention that the benchmark does not time and collectives over PCIe are the estimate also in a
@@ -253,6 +277,7 @@ ProfileResult make_profile(const Catalogue& catalogue, const ProfileRequest& req
     }
 
     if (!choice) return refuse(no_such_profile(catalogue, request));
+    if (choice->broken != nullptr) return refuse(refuse_broken(*choice->broken));
     return {build(*model, *gpu, request, engine, *choice, limits, room), {}};
 }
 
@@ -274,6 +299,13 @@ BatchProfileResult make_batch_profile(const Catalogue& catalogue, const std::str
         profile.info.kind = "measured";
         profile.info.error_band = file.error_band;
         return {std::move(profile), {}};
+    }
+    const bool may_be_measured =
+        !entry->benchmark.empty() && (kind == ProfileKind::best || kind == ProfileKind::measured);
+    if (may_be_measured) {
+        if (const auto* broken = find_broken(catalogue, network, gpu, ProfileKind::measured)) {
+            return refuse(refuse_broken(*broken));
+        }
     }
     if (kind != ProfileKind::best && kind != ProfileKind::estimated) {
         return refuse(fmt::format("no {} profile of {} on {}: expected kind \"estimated\"",

@@ -11,7 +11,8 @@
 /// Refused: an unknown model or GPU, a degree that does not divide the heads, fp8 on a GPU without
 /// it (unless an engine was observed to do it), a model that does not fit (the error names the
 /// degree at which it would), a max_model_len that the KV cache cannot hold, a kind that the
-/// catalogue does not have. O(max_num_batched_tokens + max_num_seqs).
+/// catalogue does not have, one of which the catalogue's file is broken: another kind in its place
+/// would be silently another answer. O(max_num_batched_tokens + max_num_seqs).
 #pragma once
 
 #include <cstdint>

@@ -3,11 +3,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
+#include "scenarios/scenario.hpp"
 #include "sim/serving/latency/linear_latency.hpp"
 #include "tests/catch.hpp"
 #include "tests/unit/scenarios/shipped_catalogue.hpp"
+#include "tests/unit/scenarios/temporary_folder.hpp"
 #include "tests/unit/serving/latency/fixtures.hpp"
 
 namespace headroom::scenarios {
@@ -36,6 +39,9 @@ class CatalogueWithProfiles {
 
     void add(const std::string& file, const ProfileFile& profile) const {
         std::ofstream(folder_ / "profiles" / file) << profile_text(profile);
+    }
+    void add_text(const std::string& file, const std::string& text) const {
+        std::ofstream(folder_ / "profiles" / file) << text;
     }
     [[nodiscard]] std::optional<Catalogue> load(Diagnostics& problems) const {
         return Catalogue::load(folder_, problems);
@@ -212,35 +218,93 @@ TEST_CASE("Profile: a network in batches is measured where its times are, else e
               .error.find("did you mean \"resnet-50\"?") != std::string::npos);
 }
 
-TEST_CASE("Profile: two that answer the same request are refused at load") {
+TEST_CASE("Profile: of two that answer the same request the second is broken") {
     const CatalogueWithProfiles files;
     files.add("a.json", measured("h100-sxm"));
     files.add("b.json", measured("h200-sxm"));
     files.add("c.json", observed("llama-3.1-8b", "h100-sxm", 1));
     files.add("d.json", observed("llama-3.1-8b", "h100-sxm", 2));
     CHECK(files.load().profiles().size() == 4);
+    CHECK(files.load().broken_profiles().empty());
     files.add("e.json", observed("llama-3.1-8b", "h100-sxm", 2));
     files.add("f.json", measured("h100-sxm"));
-    Diagnostics problems;
-    CHECK_FALSE(files.load(problems).has_value());
-    REQUIRE(problems.size() == 2);
-    CHECK(problems[0].text().find("e.json: expected one observed profile of llama-3.1-8b on "
-                                  "h100-sxm, found another in ") != std::string::npos);
-    CHECK(problems[0].message.find("d.json") != std::string::npos);
-    CHECK(problems[1].message.find("a.json") != std::string::npos);
+    const Catalogue both = files.load();
+    CHECK(both.profiles().size() == 4);
+    REQUIRE(both.broken_profiles().size() == 2);
+    const BrokenProfile& observed_twice = both.broken_profiles()[0];
+    CHECK(observed_twice.text().find("expected one observed profile of llama-3.1-8b on h100-sxm, "
+                                     "found another in ") != std::string::npos);
+    CHECK(observed_twice.text().find("d.json") != std::string::npos);
+    CHECK(both.broken_profiles()[1].text().find("a.json") != std::string::npos);
 }
 
-TEST_CASE("Profile: one of a GPU or a model that the catalogue lacks is refused at load") {
+TEST_CASE("Profile: one of a GPU or a model that the catalogue lacks is broken") {
     const CatalogueWithProfiles files;
     files.add("a.json", measured("h100-sxn"));
     files.add("b.json", observed("llama-3.1-9b", "h100-sxm", 1));
-    Diagnostics problems;
-    CHECK_FALSE(files.load(problems).has_value());
-    REQUIRE(problems.size() == 2);
-    CHECK(problems[0].pointer == "/gpu");
-    CHECK(problems[0].message.find("did you mean \"h100-sxm\"") != std::string::npos);
-    CHECK(problems[1].pointer == "/model");
-    CHECK(problems[1].message.find("did you mean \"llama-3.1-8b\"") != std::string::npos);
+    files.add("c.json", measured("h200-sxm"));
+    const Catalogue catalogue = files.load();
+    CHECK(catalogue.profiles().size() == 1);
+    REQUIRE(catalogue.broken_profiles().size() == 2);
+    const BrokenProfile& a = catalogue.broken_profiles()[0];
+    CHECK(a.kind == "measured");
+    CHECK(a.gpu == "");
+    CHECK(a.problems.at(0).pointer == "/gpu");
+    CHECK(a.problems.at(0).message.find("did you mean \"h100-sxm\"") != std::string::npos);
+    const BrokenProfile& b = catalogue.broken_profiles()[1];
+    CHECK(b.gpu == "h100-sxm");
+    CHECK(b.model == "");
+    CHECK(b.problems.at(0).pointer == "/model");
+    CHECK(b.problems.at(0).message.find("did you mean \"llama-3.1-8b\"") != std::string::npos);
+}
+
+TEST_CASE("Profile: a broken one stops those who may mean it, and nobody else") {
+    const CatalogueWithProfiles files;
+    ProfileFile seen = observed("llama-3.1-8b", "h100-sxm", 1);
+    seen.error_band = 7;
+    files.add("seen.json", seen);
+    files.add_text("rtx-4090-new.json", "{\"schema\": 1, \"kind\": \"measured\"");
+    files.add_text("half.json", "{");
+    const Catalogue catalogue = files.load();
+    const auto error = [&](ProfileRequest r, ProfileKind kind = ProfileKind::best) {
+        r.kind = kind;
+        return make_profile(catalogue, r).error;
+    };
+    const auto names = [](const std::string& text, const std::string& file) {
+        const std::size_t told = text.find("a profile of the catalogue is refused: ");
+        return told != std::string::npos && text.find(file, told) != std::string::npos;
+    };
+    const ProfileRequest meant = request("llama-3.1-8b", "h100-sxm");
+    CHECK(names(error(meant), "seen.json"));
+    CHECK(names(error(meant, ProfileKind::observed), "seen.json"));
+    CHECK(error(meant, ProfileKind::estimated) == "");
+    CHECK(error(request("qwen3-8b", "h100-sxm")) == "");
+    CHECK(error(request("llama-3.1-8b", "h200-sxm")) == "");
+    // Its name says of which GPU it is; a file that says nothing is in the way of those alone who
+    // insist on what there is not.
+    CHECK(names(error(request("llama-3.1-8b", "rtx-4090")), "rtx-4090-new.json"));
+    CHECK(names(error(request("llama-3.1-8b", "h200-sxm"), ProfileKind::measured), "half.json"));
+    const auto network = [&](const std::string& gpu) {
+        return make_batch_profile(catalogue, "resnet-50", gpu, ProfileKind::best).error;
+    };
+    CHECK(names(network("rtx-4090"), "rtx-4090-new.json"));
+    CHECK(network("h100-sxm") == "");
+    // A measured profile goes before an observed one, broken or not.
+    files.add("h100-sxm.json", measured("h100-sxm"));
+    CHECK(make_profile(files.load(), meant).profile->info.kind == "measured");
+}
+
+TEST_CASE("Scenario: broken profiles that it does not use are warnings") {
+    const CatalogueWithProfiles files;
+    files.add_text("half.json", "{");
+    const auto catalogue = std::make_shared<const Catalogue>(files.load());
+    const TemporaryFolder folder;
+    folder.write("s.json", R"({"duration": "1h", "services": {"web": {"simple": {}}}, "sources":
+        {"u": {"service": "web", "arrivals": {"process": "poisson", "rate": 1}}}})");
+    const LoadResult loaded = load_scenario(folder.path("s.json"), {.catalogue = catalogue});
+    REQUIRE(loaded.scenario.has_value());
+    REQUIRE(loaded.scenario->warnings.size() == 1);
+    CHECK(loaded.scenario->warnings[0].find("half.json:") != std::string::npos);
 }
 
 }  // namespace headroom::scenarios
