@@ -49,7 +49,5 @@ inline constexpr const char* kDurationPattern = "^([0-9]+(\\.[0-9]+)?(d|h|ms|m|u
 inline constexpr const char* kQuantityPattern =
     "^([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+|[numkMGTPE]|[KMGTPE]i)?$";
 inline constexpr const char* kCountOrPercentPattern = "^([0-9]+|[+]?[0-9]+%)$";
-inline constexpr const char* kUtcPattern =
-    "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([Zz]|[+-][0-9]{2}:[0-9]{2})$";
 
 }  // namespace headroom::scenarios

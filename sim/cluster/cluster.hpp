@@ -103,14 +103,10 @@ class Cluster {
     [[nodiscard]] NodeId find_node(std::string_view name) const;  ///< none() when there is none
     [[nodiscard]] std::size_t node_count() const { return nodes_.size(); }
     [[nodiscard]] std::size_t pod_count() const { return pods_.size(); }
-    /// fn(id, const Node&) and fn(id, const Pod&), in id order.
+    /// fn(id, const Node&), in id order.
     template <class Fn>
     void for_each_node(Fn&& fn) const {
         nodes_.for_each(fn);
-    }
-    template <class Fn>
-    void for_each_pod(Fn&& fn) const {
-        pods_.for_each(fn);
     }
     [[nodiscard]] const ClusterTotals& totals() const { return totals_; }
 

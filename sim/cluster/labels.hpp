@@ -29,7 +29,6 @@ inline constexpr std::string_view kHostnameLabel = "kubernetes.io/hostname";
 inline constexpr std::string_view kInstanceTypeLabel = "node.kubernetes.io/instance-type";
 inline constexpr std::string_view kZoneLabel = "topology.kubernetes.io/zone";
 inline constexpr std::string_view kRegionLabel = "topology.kubernetes.io/region";
-inline constexpr std::string_view kRackLabel = "topology.headroom/rack";
 inline constexpr std::string_view kPoolLabel = "headroom/node-pool";
 inline constexpr std::string_view kGpuModelLabel = "nvidia.com/gpu.product";
 

@@ -36,8 +36,6 @@ std::string_view to_string(Cause cause) {
             return "timeout";
         case Cause::instance_lost:
             return "instance_lost";
-        case Cause::admission:
-            return "admission";
         case Cause::queue_timeout:
             return "queue_timeout";
     }

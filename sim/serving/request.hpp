@@ -29,10 +29,9 @@ enum class Cause : std::uint8_t {
     exceeds_model_length,  ///< rejected: the prompt is longer than max_model_len
     timeout,               ///< timed out at the gateway
     instance_lost,         ///< failed: its instance was killed and no retry was left
-    admission,             ///< rejected by the admission policy
     queue_timeout,         ///< rejected: it waited in the instance's queue for longer than allowed
 };
-inline constexpr std::size_t kCauseCount = 10;
+inline constexpr std::size_t kCauseCount = 9;
 
 [[nodiscard]] std::string_view to_string(Outcome outcome);
 [[nodiscard]] std::string_view to_string(Cause cause);
