@@ -162,7 +162,7 @@ void LlmInstance::truncate(Time now) {
     const std::int64_t next = step_.iterations_within(elapsed, planned_ - 1) + 1;
     if (next >= planned_) return;
     planned_ = next;
-    await(step_start_ + Duration::picoseconds(step_.offset(planned_)), kStepEnd);
+    await(step_start_.later_by(Duration::picoseconds(step_.offset(planned_))), kStepEnd);
 }
 
 void LlmInstance::form_step(Time now) {
@@ -202,13 +202,17 @@ void LlmInstance::form_step(Time now) {
         planned_ = std::max<std::int64_t>(
             1, phases_.iterations_within(numbers_.free_blocks - plan.spare_blocks,
                                          numbers_.decoding - reserved_, most));
-        while (!step_.fits(planned_)) planned_ = (planned_ + 1) / 2;
+        while (planned_ > 1 && !step_.fits(planned_)) planned_ = (planned_ + 1) / 2;
+    }
+    if (planned_ == 1 && !step_.fits(1)) [[unlikely]] {
+        step_.fixed = cost.at(shape.context_tokens).ps();
+        step_.slope = 0;
     }
     stepping_ = true;
     discarded_ = 0;
     step_start_ = now;
     even_gaps_ = all_decode_ && fresh_.empty() && last_decode_ == now;
-    await(now + Duration::picoseconds(step_.offset(planned_)), kStepEnd);
+    await(now.later_by(Duration::picoseconds(step_.offset(planned_))), kStepEnd);
 }
 
 void LlmInstance::apply_plan(Time now) {

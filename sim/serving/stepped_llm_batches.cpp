@@ -185,7 +185,7 @@ Duration SteppedLlmInstance::time_of(const Batch& batch) {
 }
 
 void SteppedLlmInstance::start(Time now, Batch& batch) {
-    const std::int64_t time = time_of(batch).ps();
+    const Int128 time = time_of(batch).ps();
     Time at = tokens_known_at(now, batch);
     for (const Work& work : batch.work) {
         Sequence& s = sequences_[work.slot];
@@ -196,8 +196,8 @@ void SteppedLlmInstance::start(Time now, Batch& batch) {
     const std::int64_t stages = spec_.pipeline_stages;
     for (std::int64_t i = 0; i < stages; ++i) {
         Time& free = stage_free_[static_cast<std::size_t>(i)];
-        const std::int64_t part = time * (i + 1) / stages - time * i / stages;
-        free = std::max(at, free) + Duration::picoseconds(part);
+        const Int128 part = time * (i + 1) / stages - time * i / stages;
+        free = std::max(at, free).later_by(Duration::picoseconds(static_cast<std::int64_t>(part)));
         at = free;
     }
     batch.ends = at;

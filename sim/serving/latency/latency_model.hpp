@@ -11,7 +11,8 @@
 /// immutable, shared between instances and threads, and O(1) per call with no allocation.
 ///
 /// A speed factor (per instance, in parts per million of nominal speed) divides both numbers, each
-/// rounded half up to whole ps, so that one scaled iteration is again `fixed + slope * K`.
+/// rounded half up to whole ps, so that one scaled iteration is again `fixed + slope * K`. Either
+/// number saturates at Duration::max(); at() is what an iteration takes then too.
 #pragma once
 
 #include <cstdint>
@@ -33,13 +34,20 @@ struct IterationShape {
     std::int64_t sampled_tokens = 0;  ///< tokens emitted: D plus prompts that end in this iteration
 };
 
+/// As long as a run may be: an iteration that takes more (a device slowed down to a crawl, an
+/// absurd profile) is not seen to end, and sums with it stay in range.
+inline constexpr Duration kLongestIteration = Time::horizon_limit().since_start();
+
 struct IterationCost {
     Duration fixed;
     Duration per_context_token;
     std::int64_t valid_until = std::numeric_limits<std::int64_t>::max();  ///< in context_tokens
 
+    /// Saturates at kLongestIteration.
     [[nodiscard]] Duration at(std::int64_t context_tokens) const {
-        return fixed + per_context_token * context_tokens;
+        const Int128 ps = fixed.ps() + static_cast<Int128>(per_context_token.ps()) * context_tokens;
+        return ps < kLongestIteration.ps() ? Duration::picoseconds(static_cast<std::int64_t>(ps))
+                                           : kLongestIteration;
     }
 };
 

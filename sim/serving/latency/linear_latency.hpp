@@ -1,8 +1,10 @@
 /// LinearLatency: t = c0 + c1 P + c2 D + c3 K + c4 A, the five-coefficient form fitted to engine
 /// logs and used by the reference cases. P prefill tokens, D decode sequences, K context tokens of
 /// the decode sequences, A = sum over prefill chunks of n (context before + n/2). Coefficients are
-/// whole picoseconds; c4 A is rounded down once per iteration (2 A is whole).
+/// whole picoseconds; c4 A is rounded down once per iteration (2 A is whole). The sum saturates.
 #pragma once
+
+#include <cstdint>
 
 #include "sim/serving/latency/latency_model.hpp"
 
@@ -21,14 +23,21 @@ class LinearLatency final : public LatencyModel {
     explicit LinearLatency(const LinearCoefficients& c) : c_(c) {}
 
     [[nodiscard]] IterationCost iteration_cost(const IterationShape& shape) const override {
-        Duration fixed = c_.per_iteration + c_.per_prefill_token * shape.prefill_tokens +
-                         c_.per_decode_sequence * shape.decode_sequences;
+        std::int64_t prefill = 0;
+        std::int64_t decode = 0;
+        std::int64_t fixed = 0;
+        bool over =
+            __builtin_mul_overflow(c_.per_prefill_token.ps(), shape.prefill_tokens, &prefill);
+        over |=
+            __builtin_mul_overflow(c_.per_decode_sequence.ps(), shape.decode_sequences, &decode);
+        over |= __builtin_add_overflow(c_.per_iteration.ps(), prefill, &fixed);
+        over |= __builtin_add_overflow(fixed, decode, &fixed);
         if (shape.prefill_attention_doubled > 0) {
             const Int128 doubled = static_cast<Int128>(c_.per_prefill_attention.ps()) *
                                    shape.prefill_attention_doubled;
-            fixed += Duration::picoseconds(static_cast<std::int64_t>(doubled / 2));
+            over |= __builtin_add_overflow(fixed, doubled / 2, &fixed);
         }
-        return {fixed, c_.per_context_token};
+        return {over ? Duration::max() : Duration::picoseconds(fixed), c_.per_context_token};
     }
 
   private:

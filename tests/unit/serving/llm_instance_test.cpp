@@ -91,6 +91,34 @@ TEST_CASE("LlmInstance: an arrival exactly at a boundary is in the batch that fo
     CHECK(ran.rows.at(1).first_token == after(boundary) + iteration(10, 1, 100, 10 * 10));
 }
 
+TEST_CASE("LlmInstance: an iteration may take months, and one past every horizon does not end") {
+    const bool exact = GENERATE(false, true);
+    const auto finish = [exact](Duration per_prompt_token, Duration per_context_token,
+                                std::int64_t prompt, std::int64_t stages) {
+        serving::ServiceSpec service =
+            llm_service("llm", v1({{"max_num_batched_tokens", whole(2'000'000)}}), 100'000);
+        serving::LlmEngineSpec& engine = *service.versions[0].engine.llm;
+        engine.max_model_len = 2'000'000;
+        engine.pipeline_stages = stages;
+        engine.latency = std::make_shared<serving::LinearLatency>(serving::LinearCoefficients{
+            Duration::seconds(10), per_prompt_token, Duration::zero(), per_context_token, {}});
+        return run_engine(service, {arrival_at(Duration::hours(24 * 9), prompt, 2)}, exact)
+            .rows.at(0)
+            .finish;
+    };
+    const Time begins = after(Duration::hours(24 * 9));
+    for (const std::int64_t stages : {1, 4}) {
+        CAPTURE(exact, stages);
+        // 700,000 tokens of 10 s are 81 days.
+        CHECK(finish(Duration::seconds(10), {}, 700'000, stages) ==
+              begins + Duration::seconds(10 + 7'000'000 + 10));
+        CHECK(finish(Duration::seconds(10), {}, 1'000'000, stages) == Time::max());
+        CHECK(finish({}, Duration::seconds(10), 700'000, stages) ==
+              begins + Duration::seconds(10 + 10 + 7'000'000));
+        CHECK(finish({}, Duration::seconds(10), 1'500'000, stages) == Time::max());
+    }
+}
+
 TEST_CASE("LlmInstance: a prompt longer than the budget is computed in chunks") {
     const bool exact = GENERATE(false, true);
     const EngineRun ran =
