@@ -40,7 +40,7 @@ void ArtifactFetcher::add_node(NodeId node) {
 void ArtifactFetcher::join(PodId pod, NodeId node, cluster::Artifact artifact,
                            const std::string& name, Bytes size, std::int64_t rate) {
     const Key key{node, artifact, name};
-    const Waiter waiter{pod, state_.now + transfer_time(size, rate)};
+    const Waiter waiter{pod, state_.now.later_by(transfer_time(size, rate))};
     HEADROOM_CHECK(waiting_.emplace(pod, key).second, "a pod waits for one transfer at a time");
     const auto found = transfers_.find(key);
     if (found != transfers_.end()) {

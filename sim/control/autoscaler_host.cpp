@@ -89,7 +89,7 @@ void AutoscalerHost::add(const Workload& workload, const AutoscalerSpec& spec,
 
 void AutoscalerHost::start() {
     for (std::size_t i = 0; i < autoscalers_.size(); ++i) {
-        const Time first = state_.now + autoscalers_[i].phase;
+        const Time first = state_.now.later_by(autoscalers_[i].phase);
         state_.queue.push(control_key(first, EventClass::autoscaler, i), {});
         if (autoscalers_[i].observes_every > Duration::zero()) {
             state_.queue.push(control_key(first, EventClass::scrape, 1 + i), {});
@@ -112,7 +112,7 @@ void AutoscalerHost::tick(std::uint32_t index, bool woken) {
     Autoscaler& autoscaler = autoscalers_[index];
     if (!woken) {
         state_.queue.push(
-            control_key(state_.now + autoscaler.period, EventClass::autoscaler, index), {});
+            control_key(state_.now.later_by(autoscaler.period), EventClass::autoscaler, index), {});
     }
     refresh_view(autoscaler);
     carry_out(autoscaler, autoscaler.policy->decide(autoscaler.view));
@@ -120,7 +120,7 @@ void AutoscalerHost::tick(std::uint32_t index, bool woken) {
 
 void AutoscalerHost::observe(std::uint32_t index) {
     Autoscaler& autoscaler = autoscalers_[index];
-    const Time next = state_.now + autoscaler.observes_every;
+    const Time next = state_.now.later_by(autoscaler.observes_every);
     state_.queue.push(control_key(next, EventClass::scrape, 1 + index), {});
     refresh_view(autoscaler);
     autoscaler.policy->observe(autoscaler.view);

@@ -72,7 +72,8 @@ MetricsPipeline::MetricsPipeline(ControlState& state) : state_(state) {
     HEADROOM_CHECK(spec.scrape_interval > Duration::zero(), "the scrape interval must be positive");
     // Between two scrapes the newest visible sample is up to delay + interval old, its window's
     // oldest one a window older: two more for the ends, two for the baselines of a young pod.
-    capacity_ = static_cast<std::size_t>((spec.window + spec.delay) / spec.scrape_interval) + 4;
+    const Int128 span = static_cast<Int128>(spec.window.ps()) + spec.delay.ps();
+    capacity_ = static_cast<std::size_t>(span / spec.scrape_interval.ps()) + 4;
 }
 
 void MetricsPipeline::watch(std::uint32_t workload) {
@@ -91,7 +92,7 @@ void MetricsPipeline::start() {
     for (const std::uint32_t service : services_) {
         service_samples_[service].push({state_.now, false, {}}, capacity_);
     }
-    const Time first = state_.now + state_.spec.metrics.scrape_phase;
+    const Time first = state_.now.later_by(state_.spec.metrics.scrape_phase);
     state_.queue.push(control_key(first, EventClass::scrape, 0), {});
 }
 
@@ -107,7 +108,7 @@ void MetricsPipeline::scrape() {
         if (ring.size() == 1 && ring.at(0).at == state_.now) ring.clear();
         ring.push(sample, capacity_);
     }
-    const Time next = state_.now + state_.spec.metrics.scrape_interval;
+    const Time next = state_.now.later_by(state_.spec.metrics.scrape_interval);
     state_.queue.push(control_key(next, EventClass::scrape, 0), {});
 }
 

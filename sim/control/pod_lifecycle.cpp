@@ -139,8 +139,9 @@ bool PodLifecycle::begin_weights_load(PodId id, ManagedPod& pod) {
 
 bool PodLifecycle::wait(PodId id, ManagedPod& pod, Duration duration) {
     if (duration <= Duration::zero()) return true;
-    pod.step = state_.queue.push(control_key(state_.now + duration, EventClass::pod_step, id.index),
-                                 {id.generation});
+    pod.step = state_.queue.push(
+        control_key(state_.now.later_by(duration), EventClass::pod_step, id.index),
+        {id.generation});
     return false;
 }
 
@@ -207,7 +208,7 @@ void PodLifecycle::remove(PodId id) {
     if (pod.ordinal < 0) return finish_or_return(id);
     leave_ready(id, pod);
     state_.cluster.set_phase(id, Phase::draining, state_.now);
-    const Time end = state_.now + workload.spec->lifecycle.termination_grace;
+    const Time end = state_.now.later_by(workload.spec->lifecycle.termination_grace);
     pod.grace = state_.queue.push(control_key(end, EventClass::pod_step, id.index, kGraceOrdinal),
                                   {id.generation});
     state_.data_plane.drain_instance(state_.now, state_.instance_key(pod));
@@ -219,7 +220,7 @@ void PodLifecycle::bear_taints(PodId id, ManagedPod& pod) {
         cluster::toleration_time(state_.cluster.node(placed.node).taints, placed.spec->tolerations);
     if (!time) return;
     pod.eviction = state_.queue.push(
-        control_key(pod.bound_at + *time, EventClass::pod_step, id.index, kEvictionOrdinal),
+        control_key(pod.bound_at.later_by(*time), EventClass::pod_step, id.index, kEvictionOrdinal),
         {id.generation});
 }
 

@@ -17,18 +17,26 @@ namespace {
 /// When a container started whose pod was ready from the beginning.
 constexpr Time kLongAgo = Time::picoseconds(-1);
 
+/// `times` periods later, but never past Time::max(): a probe may be allowed to fail for ever.
+Time later_by(Time time, Duration period, std::int64_t times) {
+    const Int128 ps = static_cast<Int128>(period.ps()) * times;
+    if (ps >= Duration::max().ps()) return Time::max();
+    return time.later_by(Duration::picoseconds(static_cast<std::int64_t>(ps)));
+}
+
 /// When a probe of a container that started at `started` runs first at or after `time`.
 Time first_run(const ProbeSpec& probe, Time started, Time time) {
-    const Time first = started + probe.initial_delay;
+    const Time first = started.later_by(probe.initial_delay);
     if (time <= first) return first;
     const Duration since = time - first;
-    const std::int64_t runs = (since.ps() + probe.period.ps() - 1) / probe.period.ps();
-    return first + probe.period * runs;
+    const std::int64_t runs = since / probe.period + (since % probe.period > Duration() ? 1 : 0);
+    return later_by(first, probe.period, runs);
 }
 
 /// When a probe that never passed has failed too often.
 Time gives_up(const ProbeSpec& probe, Time started) {
-    return started + probe.initial_delay + probe.period * (probe.failure_threshold - 1);
+    return later_by(started.later_by(probe.initial_delay), probe.period,
+                    probe.failure_threshold - 1);
 }
 
 /// What a stage that a restart cut short counts as.
@@ -49,7 +57,7 @@ void PodLifecycle::begin_probes(PodId id, ManagedPod& pod) {
             control_key(at, EventClass::pod_step, id.index, kProbeOrdinal), {id.generation});
     }
     if (pod.crashes_left > 0) {
-        const Time at = pod.container_started + pod.crash_after;
+        const Time at = pod.container_started.later_by(pod.crash_after);
         pod.crash = state_.queue.push(
             control_key(at, EventClass::pod_step, id.index, kCrashOrdinal), {id.generation});
     }
@@ -58,7 +66,7 @@ void PodLifecycle::begin_probes(PodId id, ManagedPod& pod) {
 /// The server will be up once it is warm: which probes pass is known from here.
 bool PodLifecycle::begin_warm_up(PodId id, ManagedPod& pod) {
     const LifecycleSpec& spec = state_.workload_of(pod).spec->lifecycle;
-    const Time up = state_.now + spec.warm_up;
+    const Time up = state_.now.later_by(spec.warm_up);
     pod.loaded_at = up;
     if (spec.startup) {
         pod.loaded_at = std::max(up, first_run(*spec.startup, pod.container_started, up));
@@ -77,8 +85,8 @@ Time PodLifecycle::ready_from(const ManagedPod& pod, Time up) const {
     const std::optional<ProbeSpec>& probe =
         state_.workloads[pod.workload].spec->lifecycle.readiness;
     if (!probe) return up;
-    return first_run(*probe, pod.container_started, up) +
-           probe->period * (probe->success_threshold - 1);
+    return later_by(first_run(*probe, pod.container_started, up), probe->period,
+                    probe->success_threshold - 1);
 }
 
 void PodLifecycle::probe_failed(PodId id) {

@@ -73,7 +73,7 @@ void PodLifecycle::promote(PodId id) {
 
     if (phase != Phase::warm_up) return;
     state_.queue.cancel(pod.step);
-    if (loaded) pod.loaded_at = state_.now + workload.spec->warm_pool.activation;
+    if (loaded) pod.loaded_at = state_.now.later_by(workload.spec->warm_pool.activation);
     if (wait(id, pod, ready_from(pod, pod.loaded_at) - state_.now)) advance(id);
 }
 

@@ -34,7 +34,7 @@ bool is_ready(const ControlState& state, PodId id) {
 /// Of a ready pod.
 Time available_at(const Workload& workload, const ManagedPod& pod) {
     // What was ready from the beginning had been so for long.
-    return pod.warm_start ? pod.ready_since : pod.ready_since + workload.spec->min_ready;
+    return pod.warm_start ? pod.ready_since : pod.ready_since.later_by(workload.spec->min_ready);
 }
 
 std::string strategy_text(const DeploymentSpec& deployment) {

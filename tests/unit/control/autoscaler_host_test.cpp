@@ -48,6 +48,25 @@ TEST_CASE("AutoscalerHost: a change is recorded, and what blocked another one on
     CHECK(decisions[2].outcome == Decision::Outcome::blocked);
 }
 
+TEST_CASE("AutoscalerHost: intervals that end behind the longest run have no further end") {
+    ControlSpec spec = small_spec(1, 4, 1);
+    spec.metrics.scrape_interval = Duration::hours(1'400);
+    spec.metrics.window = Duration::hours(2'400);
+    spec.metrics.delay = Duration::hours(2'400);
+    std::vector<Time> ticks;
+    with_script(spec, Duration::hours(1'300),
+                [&ticks](const ScalingView& view) {
+                    ticks.push_back(view.now);
+                    return want(view, 1);
+                },
+                {MetricRequest{MetricKind::pods, "requests_in_flight"}});
+    Run run(spec);
+    run.start();
+    run.run_until(Time::horizon_limit());
+    CHECK(ticks == std::vector<Time>{at_s(0), at_s(1'300 * 3'600)});
+    CHECK(run.control->next_event_time() == Time::max());
+}
+
 TEST_CASE("AutoscalerHost: all ticks are recorded when asked for, with the same digest") {
     ControlSpec spec = small_spec(1, 4, 1);
     with_script(spec, Duration::seconds(10), limited);

@@ -225,6 +225,19 @@ TEST_CASE("PodLifecycle: a crash in a draining pod is its end") {
     CHECK(run.workload().result.container_restarts == 1);
 }
 
+TEST_CASE("PodLifecycle: a startup probe may be allowed to fail for longer than any run") {
+    ControlSpec spec = slow_server();
+    ProbeSpec probe;
+    probe.period = Duration::seconds(10);
+    probe.failure_threshold = 1'000'000;
+    spec.workloads[0].lifecycle.startup = probe;
+    Run run(spec);
+    run.start();
+    run.run_until(at_s(100));
+    CHECK(times_of(run, "add") == std::vector<Time>{at_s(22)});
+    CHECK(run.control->next_event_time() > at_s(100));
+}
+
 TEST_CASE("PodLifecycle: a startup probe that is too short for the weights restarts for ever") {
     ControlSpec spec = slow_server();
     // The server is up 2 + 10 + 8 s after the pod is bound, 18 s after its container's start.
