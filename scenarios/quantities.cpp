@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sim/core/ascii.hpp"
+#include "sim/core/civil_time.hpp"
 
 namespace headroom::scenarios {
 
@@ -151,17 +152,6 @@ int digits_at(std::string_view text, std::size_t at, std::size_t digits) {
     return value;
 }
 
-/// Days since 1970-01-01 in the proleptic Gregorian calendar (H. Hinnant, "chrono-compatible
-/// low-level date algorithms", days_from_civil).
-std::int64_t days_from_civil(std::int64_t year, int month, int day) {
-    year -= month <= 2 ? 1 : 0;
-    const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
-    const std::int64_t year_of_era = year - era * 400;
-    const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
-           719468;
-}
-
 }  // namespace
 
 Parsed<Duration> parse_duration(std::string_view text) {
@@ -219,10 +209,8 @@ Parsed<std::int64_t> parse_utc(std::string_view text) {
     const int hour = digits_at(text, 11, 2);
     const int minute = digits_at(text, 14, 2);
     const int second = digits_at(text, 17, 2);
-    constexpr std::array<int, 12> kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     if (year < 0 || month < 1 || month > 12 || day < 1) return bad;
-    const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (day > kDays[static_cast<std::size_t>(month - 1)] + (leap && month == 2 ? 1 : 0)) return bad;
+    if (day > days_in_month(year, month)) return bad;
     if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return bad;
     std::int64_t offset = 0;
     const std::string_view zone = text.substr(19);
@@ -233,8 +221,8 @@ Parsed<std::int64_t> parse_utc(std::string_view text) {
         if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return bad;
         offset = (zone[0] == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
     }
-    const std::int64_t days = days_from_civil(year, month, day);
-    return {days * 86400 + hour * 3600 + minute * 60 + second - offset, {}};
+    const std::int64_t days = days_from_civil({year, month, day});
+    return {days * kSecondsPerDay + hour * 3600 + minute * 60 + second - offset, {}};
 }
 
 std::string format_duration(Duration duration) {

@@ -18,10 +18,10 @@
 #include <optional>
 #include <string_view>
 
-#include "policies/scaling/cron/civil_time.hpp"
 #include "policies/scaling/cron/cron_schedule.hpp"
 #include "policies/scaling/invalid_decision.hpp"
 #include "sim/control/scaling_policy.hpp"
+#include "sim/core/civil_time.hpp"
 #include "sim/core/parameter.hpp"
 #include "sim/core/registry.hpp"
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "sim/core/civil_time.hpp"
 #include "traces/readers/trace_format.hpp"
 
 namespace headroom::traces {
@@ -18,24 +19,6 @@ bool read_digits(std::string_view text, std::size_t at, std::size_t count, std::
         value = value * 10 + (text[i] - '0');
     }
     return true;
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar (Hinnant, "chrono-compatible low-level date
-/// algorithms", days_from_civil), for years from 1970.
-std::int64_t days_from_civil(std::int64_t year, std::int64_t month, std::int64_t day) {
-    year -= month <= 2 ? 1 : 0;
-    const std::int64_t era = year / 400;
-    const std::int64_t year_of_era = year - era * 400;
-    const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    const std::int64_t day_of_era =
-        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
-std::int64_t days_in_month(std::int64_t year, std::int64_t month) {
-    constexpr std::int64_t kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return kDays[month - 1] + (month == 2 && leap ? 1 : 0);
 }
 
 bool parse_timestamp(std::string_view text, Int128& ps) {
@@ -52,8 +35,9 @@ bool parse_timestamp(std::string_view text, Int128& ps) {
         !read_digits(text, 14, 2, minute) || !read_digits(text, 17, 2, second)) {
         return false;
     }
-    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) ||
-        hour > 23 || minute > 59 || second > 60) {
+    if (year < 1970 || month < 1 || month > 12 || day < 1 ||
+        day > days_in_month(year, static_cast<int>(month)) || hour > 23 || minute > 59 ||
+        second > 60) {
         return false;
     }
     std::int64_t fraction_ps = 0;
@@ -64,8 +48,9 @@ bool parse_timestamp(std::string_view text, Int128& ps) {
         if (!read_digits(text, kShape.size() + 1, digits, fraction_ps)) return false;
         for (std::size_t i = digits; i < kMostDigits; ++i) fraction_ps *= 10;
     }
+    const CivilDate date{year, static_cast<int>(month), static_cast<int>(day)};
     const std::int64_t seconds =
-        days_from_civil(year, month, day) * 86'400 + hour * 3'600 + minute * 60 + second;
+        days_from_civil(date) * kSecondsPerDay + hour * 3'600 + minute * 60 + second;
     ps = static_cast<Int128>(seconds) * Duration::kPerSecond + fraction_ps;
     return true;
 }

@@ -7,7 +7,7 @@
 #include <bit>
 #include <vector>
 
-#include "policies/scaling/cron/civil_time.hpp"
+#include "sim/core/civil_time.hpp"
 
 namespace headroom::policies {
 

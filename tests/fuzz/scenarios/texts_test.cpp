@@ -2,11 +2,11 @@
 // tests, expectations.
 #include <cmath>
 
-#include "policies/scaling/cron/civil_time.hpp"
 #include "scenarios/expectation.hpp"
 #include "scenarios/metric_paths.hpp"
 #include "scenarios/quantities.hpp"
 #include "scenarios/rule_series.hpp"
+#include "sim/core/civil_time.hpp"
 #include "tests/catch.hpp"
 #include "tests/fuzz/fuzz_case.hpp"
 #include "tests/fuzz/mutation.hpp"
@@ -123,7 +123,7 @@ TEST_CASE("Quantities fuzz: a UTC time is the one that the calendar says") {
                   REQUIRE(parsed.value.has_value() == parsed.expected.empty());
                   if (!parsed) return false;
                   if (text.back() != 'Z' && text.back() != 'z') return true;
-                  std::string civil = policies::civil_text(*parsed.value).substr(4);
+                  std::string civil = civil_text(*parsed.value).substr(4);
                   civil[10] = text[10];
                   REQUIRE(civil == text.substr(0, 19));
                   return true;

@@ -1,10 +1,10 @@
-#include "policies/scaling/cron/civil_time.hpp"
+#include "sim/core/civil_time.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
 
-namespace headroom::policies {
+namespace headroom::inline core {
 
 namespace {
 
@@ -61,4 +61,4 @@ std::string civil_text(std::int64_t unix_s) {
                        date.day, second / 3600, second / 60 % 60, second % 60);
 }
 
-}  // namespace headroom::policies
+}  // namespace headroom::inline core

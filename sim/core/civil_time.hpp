@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <string>
 
-namespace headroom::policies {
+namespace headroom::inline core {
 
 inline constexpr std::int64_t kSecondsPerDay = 86'400;
 
@@ -41,4 +41,4 @@ struct CivilDate {
 /// For messages: weekday, date and time of a Unix time.
 [[nodiscard]] std::string civil_text(std::int64_t unix_s);
 
-}  // namespace headroom::policies
+}  // namespace headroom::inline core
