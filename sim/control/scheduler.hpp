@@ -11,7 +11,8 @@
 ///
 /// Random draws: stream "scheduler", indexed by cycle. A bind is recorded as a decision about the
 /// pod (before -1, after = index of the node); a failure once, until its reasons change.
-/// A cycle is O(nodes scanned * filters + feasible * scores); nothing else depends on node count.
+/// A cycle is O(nodes scanned * filters + feasible * scores) and what plugins prepare: of the
+/// registered ones only pod-topology-spread looks at all nodes and their pods, in each cycle.
 #pragma once
 
 #include <cstdint>

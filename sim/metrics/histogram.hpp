@@ -7,8 +7,8 @@
 ///
 ///     Histogram ttft;
 ///     ttft.record(latency.ps());
-///     ttft.record_progression(first, step, n, batch);   // first, first + step, ...: n, batch
-///     times ttft.quantile(0.99);                               // ps
+///     ttft.record_progression(first, step, n, batch);  // n values, each `batch` times
+///     ttft.quantile(0.99);                             // ps
 ///
 /// record is O(1), some 2 ns; memory is 1 KiB per octave that occurs, allocated at its first value.
 /// A negative value is a programmer error; a sum of counts must stay below 2^64.

@@ -33,7 +33,7 @@ enum EventClass : unsigned {
     kObservation = 0,  ///< a router looks at its endpoints' loads; entity: router
     kArrival = 1,      ///< a source's next request; entity: source
     kDelivery = 2,     ///< a request reaches its instance's queue; entity: attempt number
-    kStepEnd = 3,      ///< an iteration or a service ends; entity: instance, ordinal: server
+    kStepEnd = 3,      ///< an iteration or a service ends; entity: instance
     kTimeout = 4,      ///< a call's deadline; entity: call number
     kBatchForms = 5,   ///< an idle engine looks at its queue; entity: instance
     kTransfer = 6,     ///< KV blocks may have been sent; entity: service
@@ -106,8 +106,8 @@ class Instance {
     /// Why it could never serve a request of these lengths, nullopt when it can.
     [[nodiscard]] virtual std::optional<Cause> refuses(std::int64_t prompt,
                                                        std::int64_t output) const = 0;
-    /// Takes an attempt into its queue. Returns a slot that names it in abort() and report(); or a
-    /// cause when its queue is full.
+    /// Takes an attempt into its queue and sets `slot`, which names it in abort() and report(); or
+    /// returns a cause when its queue is full.
     virtual std::optional<Cause> submit(Time now, const Submission& submission,
                                         std::uint32_t& slot) = 0;
     /// Forgets an attempt. Room it holds in a running iteration is free at the iteration's end, and
