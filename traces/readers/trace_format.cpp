@@ -1,5 +1,7 @@
 #include "traces/readers/trace_format.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "sim/core/printable_text.hpp"
@@ -102,7 +104,7 @@ void split_csv(std::string_view line, std::vector<std::string_view>& fields) {
 
 std::string quoted(std::string_view text) {
     constexpr std::size_t kShown = 80;
-    return "'" + shortened(text, kShown) + "'";
+    return fmt::format("'{}'", shortened(text, kShown));
 }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {

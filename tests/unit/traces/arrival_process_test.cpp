@@ -107,9 +107,12 @@ TEST_CASE("ArrivalProcess: constant gaps never drift") {
 
 TEST_CASE("ArrivalProcess: contradictions in the parameters are explained") {
     const auto error_of = [](const std::string& name, const Settings& settings) {
-        std::string error;
-        CHECK(make_arrivals(arrivals(name, settings), {.name = "x"}, error) == nullptr);
-        return error;
+        try {
+            static_cast<void>(process(name, settings));
+        } catch (const std::invalid_argument& error) {
+            return std::string(error.what());
+        }
+        return std::string();
     };
     CHECK(error_of("steps", {{"steps", rate_list({})}}) == "no steps; expected at least one");
     CHECK(error_of("steps", {{"steps", rate_list({{5, 1}, {5, 2}})}}) ==

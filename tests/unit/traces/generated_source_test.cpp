@@ -5,22 +5,15 @@
 namespace headroom::traces {
 namespace {
 
-std::unique_ptr<serving::RequestSource> open_loop(const Settings& settings, const std::string& name,
-                                                  std::optional<Time> end = std::nullopt) {
-    const SourceKind& kind = *find_source_kind("open-loop");
-    const PolicyChoice poisson = arrivals("poisson", rate(10));
-    std::string error;
-    auto source = make_source(kind, with(kind.specs, settings), &poisson, {name, 42, end}, error);
-    CAPTURE(error);
-    REQUIRE(source != nullptr);
-    return source;
+GeneratedConfig chat(const std::string& name) {
+    return open_loop_config(name, 42, "poisson", rate(10));
 }
 
 TEST_CASE("GeneratedSource: the first requests are as recorded") {
-    const auto source = open_loop({}, "chat");
+    GeneratedSource source(chat("chat"));
     std::vector<std::vector<std::int64_t>> got;
     for (int i = 0; i < 4; ++i) {
-        const serving::Arrival a = source->take();
+        const serving::Arrival a = source.take();
         got.push_back({a.time.ps(), a.prompt.count(), a.output.count()});
     }
     CHECK(got == std::vector<std::vector<std::int64_t>>{{77909119761, 2486, 438},
@@ -30,34 +23,42 @@ TEST_CASE("GeneratedSource: the first requests are as recorded") {
 }
 
 TEST_CASE("GeneratedSource: ends before its end and after its limit") {
-    const auto timed = open_loop({}, "chat", Time::from_seconds(10));
+    GeneratedConfig config = chat("chat");
+    config.end = Time::from_seconds(10);
+    GeneratedSource timed(std::move(config));
     int count = 0;
     Time last;
-    while (timed->peek()) {
-        last = timed->take().time;
+    while (timed.peek()) {
+        last = timed.take().time;
         ++count;
     }
     CHECK(last < Time::from_seconds(10));
     CHECK(count > 70);
     CHECK(count < 130);
     // An end exactly at an arrival leaves it out.
-    const auto cut = open_loop({}, "chat", last);
-    for (int i = 0; i + 1 < count; ++i) (void)cut->take();
-    CHECK_FALSE(cut->peek().has_value());
+    config = chat("chat");
+    config.end = last;
+    GeneratedSource cut(std::move(config));
+    for (int i = 0; i + 1 < count; ++i) (void)cut.take();
+    CHECK_FALSE(cut.peek().has_value());
 
-    const auto limited = open_loop({{"limit", {std::int64_t{3}}}}, "chat");
-    for (int i = 0; i < 3; ++i) (void)limited->take();
-    CHECK_FALSE(limited->peek().has_value());
+    config = chat("chat");
+    config.limit = 3;
+    GeneratedSource limited(std::move(config));
+    for (int i = 0; i < 3; ++i) (void)limited.take();
+    CHECK_FALSE(limited.peek().has_value());
 }
 
 TEST_CASE("GeneratedSource: lengths do not move arrivals, names change all draws") {
-    Parameters fixed = Parameters::defaults(LengthModel::specs());
-    fixed.set("mean", {7.0});
-    const auto a = open_loop({}, "a");
-    const auto b = open_loop({{"prompt", nested(fixed)}}, "a");
-    const auto c = open_loop({}, "c");
+    Parameters seven = Parameters::defaults(LengthModel::specs());
+    seven.set("mean", {7.0});
+    GeneratedConfig fixed = chat("a");
+    fixed.prompt = LengthModel::from(seven, LengthModel::Role::prompt);
+    GeneratedSource a(chat("a"));
+    GeneratedSource b(std::move(fixed));
+    GeneratedSource c(chat("c"));
     for (int i = 0; i < 100; ++i) {
-        const serving::Arrival x = a->take(), y = b->take(), z = c->take();
+        const serving::Arrival x = a.take(), y = b.take(), z = c.take();
         CHECK(x.time == y.time);
         CHECK(x.output == y.output);
         CHECK(y.prompt == Tokens{7});
@@ -66,29 +67,23 @@ TEST_CASE("GeneratedSource: lengths do not move arrivals, names change all draws
 }
 
 TEST_CASE("GeneratedSource: every request carries the attributes of its source") {
-    const auto source = open_loop({{"priority", {std::int64_t{-2}}},
-                                   {"tenant", {std::int64_t{9}}},
-                                   {"adapter", {std::int64_t{3}}}},
-                                  "chat");
-    CHECK(source->take().attributes == serving::RequestAttributes{-2, 9, 0, 3});
+    GeneratedConfig config = chat("chat");
+    config.attributes = {-2, 9, 0, 3};
+    CHECK(GeneratedSource(std::move(config)).take().attributes ==
+          serving::RequestAttributes{-2, 9, 0, 3});
 }
 
 TEST_CASE("GeneratedSource: every registered process drives a source") {
-    const SourceKind& kind = *find_source_kind("open-loop");
     CHECK(Registry<ArrivalProcess>::instance().entries().size() >= 7);
     for (const auto& [name, entry] : Registry<ArrivalProcess>::instance().entries()) {
         CAPTURE(name);
-        const PolicyChoice choice =
-            arrivals(name, name == "steps" ? Settings{{"steps", rate_list({{0, 5}})}} : rate(5));
-        std::string error;
-        const auto source = make_source(kind, Parameters::defaults(kind.specs), &choice,
-                                        {.name = "s", .seed = 3}, error);
-        REQUIRE(source != nullptr);
+        GeneratedSource source(open_loop_config(
+            "s", 3, name, name == "steps" ? Settings{{"steps", rate_list({{0, 5}})}} : rate(5)));
         Time last;
         for (int i = 0; i < 1000; ++i) {
-            REQUIRE(source->peek().has_value());
-            const Time next = *source->peek();
-            const serving::Arrival arrival = source->take();
+            REQUIRE(source.peek().has_value());
+            const Time next = *source.peek();
+            const serving::Arrival arrival = source.take();
             REQUIRE(arrival.time == next);
             REQUIRE(arrival.time >= last);
             REQUIRE(arrival.prompt >= Tokens{1});
@@ -96,31 +91,6 @@ TEST_CASE("GeneratedSource: every registered process drives a source") {
             last = arrival.time;
         }
     }
-}
-
-TEST_CASE("SourceFactory: kinds are sorted and every default passes") {
-    std::string before;
-    for (const SourceKind& kind : source_kinds()) {
-        CHECK(before < kind.name);
-        before = kind.name;
-        CHECK_FALSE(kind.help.empty());
-        CHECK(find_source_kind(kind.name) == &kind);
-    }
-    CHECK(find_source_kind("open_loop") == nullptr);
-    std::string error;
-    const SourceKind& trace = *find_source_kind("trace");
-    CHECK(make_source(trace, with(trace.specs, {{"path", {std::string("no-such.csv")}}}), nullptr,
-                      {.name = "t"}, error) == nullptr);
-    CHECK(error == "no-such.csv: cannot open: No such file or directory");
-    const SourceKind& sessions = *find_source_kind("sessions");
-    const PolicyChoice poisson = arrivals("poisson", rate(1));
-    CHECK(make_source(sessions,
-                      with(sessions.specs,
-                           {{"turns", {std::string("fixed")}},
-                            {"mean_turns", {2.5}},
-                            {"new_tokens", nested(Parameters::defaults(LengthModel::specs()))}}),
-                      &poisson, {.name = "t"}, error) == nullptr);
-    CHECK(error.find("mean_turns is not whole") == 0);
 }
 
 }  // namespace

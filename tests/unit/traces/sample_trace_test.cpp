@@ -14,11 +14,9 @@ const std::string kSample = std::string(HEADROOM_SOURCE_DIR) + "/traces/samples/
 
 /// As traces/samples/README.md describes it.
 std::unique_ptr<serving::RequestSource> azure_like() {
-    const SourceKind& kind = *find_source_kind("open-loop");
-    const PolicyChoice poisson = arrivals("poisson", rate(2));
-    std::string error;
-    return make_source(kind, Parameters::defaults(kind.specs), &poisson,
-                       {.name = "azure-like", .seed = 1, .end = Time::from_seconds(300)}, error);
+    GeneratedConfig config = open_loop_config("azure-like", 1, "poisson", rate(2));
+    config.end = Time::from_seconds(300);
+    return std::make_unique<GeneratedSource>(std::move(config));
 }
 
 TEST_CASE("Samples: azure-like.csv is what its generator makes, byte for byte") {

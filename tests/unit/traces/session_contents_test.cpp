@@ -121,11 +121,5 @@ TEST_CASE("SessionSource: a first turn that is cut to the context has contents f
     CHECK(common(a, sessions(talk_with(1000), 1)[0][0]) == 3);
 }
 
-TEST_CASE("Sources: kinds say whether their requests may tell contents") {
-    for (const SourceKind& kind : source_kinds()) {
-        CHECK(kind.may_tell_contents == (kind.name == "sessions" || kind.name == "trace"));
-    }
-}
-
 }  // namespace
 }  // namespace headroom::traces

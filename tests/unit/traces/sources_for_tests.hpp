@@ -1,4 +1,4 @@
-/// Short ways to make sources and arrival processes in tests, by way of their parameter specs.
+/// Short ways to make sources and arrival processes in tests.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 #include "tests/catch.hpp"
 #include "traces/generators/generated_source.hpp"
-#include "traces/source_factory.hpp"
+#include "traces/generators/length_model.hpp"
 
 namespace headroom::traces {
 
@@ -45,13 +45,26 @@ inline ParameterValue rate_list(const std::vector<std::pair<int, double>>& steps
     return {std::make_shared<const ParameterValue::List>(std::move(list))};
 }
 
+/// With the stream of a source of that name.
 inline std::unique_ptr<ArrivalProcess> process(const std::string& name, const Settings& settings,
-                                               std::uint64_t seed = 1) {
-    std::string error;
-    auto made = make_arrivals(arrivals(name, settings), {.name = "test", .seed = seed}, error);
-    CAPTURE(error);
-    REQUIRE(made != nullptr);
-    return made;
+                                               std::uint64_t seed = 1,
+                                               const std::string& source = "test") {
+    return make_policy<ArrivalProcess>(arrivals(name, settings),
+                                       {source_stream(seed, source, "arrival")});
+}
+
+/// Requests of an arrival process, with the lengths of conversations.
+inline GeneratedConfig open_loop_config(const std::string& source, std::uint64_t seed,
+                                        const std::string& process_name, const Settings& settings) {
+    const LengthPreset* lengths = length_preset("azure-2023-conversation");
+    REQUIRE(lengths != nullptr);
+    GeneratedConfig config;
+    config.name = source;
+    config.seed = seed;
+    config.arrivals = process(process_name, settings, seed, source);
+    config.prompt = lengths->prompt;
+    config.output = lengths->output;
+    return config;
 }
 
 /// A value of the scalar kinds.
