@@ -4,13 +4,27 @@
 
 namespace headroom::policies {
 
+TopologyDomains::Domain TopologyDomains::of(cluster::NodeId id, const cluster::Node& node) {
+    if (id.index >= known_.size()) known_.resize(id.index + 1);
+    Known& known = known_[id.index];
+    if (known.spec != node.spec) {
+        known.spec = node.spec;
+        const auto label = node.spec->labels.find(key_);
+        known.domain.labelled = label != node.spec->labels.end();
+        const std::string& name = known.domain.labelled ? label->second : std::string();
+        known.domain.number = numbers_.try_emplace(name, numbers_.size()).first->second;
+    }
+    return known.domain;
+}
+
 std::vector<SpreadConstraint> spread_constraints(const cluster::PodSpec& pod,
-                                                 cluster::WhenUnsatisfiable kind) {
+                                                 cluster::WhenUnsatisfiable kind,
+                                                 Topology& topology) {
     std::vector<SpreadConstraint> constraints;
     for (const auto& spread : pod.topology_spread) {
         if (spread.when_unsatisfiable != kind) continue;
         SpreadConstraint constraint;
-        constraint.topology_key = spread.topology_key;
+        constraint.domains = &topology.of(spread.topology_key);
         constraint.max_skew = spread.max_skew;
         constraint.min_domains = spread.min_domains;
         constraint.owners = spread.owners;
@@ -22,10 +36,11 @@ std::vector<SpreadConstraint> spread_constraints(const cluster::PodSpec& pod,
     return constraints;
 }
 
-std::vector<SpreadConstraint> default_spread_constraints(const cluster::PodSpec& pod) {
-    const auto constraint = [&pod](std::string_view key, std::int64_t max_skew) {
+std::vector<SpreadConstraint> default_spread_constraints(const cluster::PodSpec& pod,
+                                                         Topology& topology) {
+    const auto constraint = [&](std::string_view key, std::int64_t max_skew) {
         SpreadConstraint result;
-        result.topology_key = key;
+        result.domains = &topology.of(key);
         result.max_skew = max_skew;
         result.owners = {pod.owner};
         result.counts_itself = true;
@@ -34,16 +49,10 @@ std::vector<SpreadConstraint> default_spread_constraints(const cluster::PodSpec&
     return {constraint(cluster::kHostnameLabel, 3), constraint(cluster::kZoneLabel, 5)};
 }
 
-std::optional<std::string_view> domain_of(const cluster::Node& node,
-                                          std::string_view topology_key) {
-    const auto it = node.spec->labels.find(topology_key);
-    if (it == node.spec->labels.end()) return std::nullopt;
-    return it->second;
-}
-
-bool has_all_keys(const cluster::Node& node, const std::vector<SpreadConstraint>& constraints) {
-    return std::all_of(constraints.begin(), constraints.end(), [&node](const auto& constraint) {
-        return domain_of(node, constraint.topology_key).has_value();
+bool has_all_keys(cluster::NodeId id, const cluster::Node& node,
+                  const std::vector<SpreadConstraint>& constraints) {
+    return std::all_of(constraints.begin(), constraints.end(), [&](const auto& constraint) {
+        return constraint.domains->of(id, node).labelled;
     });
 }
 

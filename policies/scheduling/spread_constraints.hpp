@@ -1,12 +1,16 @@
-/// What the filter and the score of pod-topology-spread share: constraints as they hold for one
-/// pod, and how many matching pods a node has. A pod matches a constraint when its workload is one
-/// of the constraint's owners; pods that are draining or gone do not count. Views into the cluster:
-/// valid for one scheduling cycle. counting is O(pods of the node * owners). Source: kubernetes
-/// v1.28 pkg/scheduler/framework/plugins/podtopologyspread/common.go.
+/// What the filter and the score of pod-topology-spread share: the domains of a topology key,
+/// constraints as they hold for one pod, and how many matching pods a node has. A pod matches a
+/// constraint when its workload is one of the constraint's owners; pods that are draining or gone
+/// do not count. Constraints point into the Topology and the pod: valid for one scheduling cycle.
+/// Looking up a node's domain is O(1) once it was looked up, counting O(pods of the node * owners).
+/// Source: kubernetes v1.28 pkg/scheduler/framework/plugins/podtopologyspread/common.go.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <map>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,8 +18,46 @@
 
 namespace headroom::policies {
 
+/// Of one key, numbered from 0 on as they are met. A node's labels never change, so each node is
+/// asked once.
+class TopologyDomains {
+  public:
+    struct Domain {
+        std::size_t number = 0;  ///< without the label that of the empty value
+        bool labelled = false;
+    };
+
+    explicit TopologyDomains(std::string_view key) : key_(key) {}
+    [[nodiscard]] bool is_host() const { return key_ == cluster::kHostnameLabel; }
+    [[nodiscard]] std::size_t count() const { return numbers_.size(); }
+    [[nodiscard]] Domain of(cluster::NodeId id, const cluster::Node& node);
+
+  private:
+    struct Known {
+        std::shared_ptr<const cluster::NodeSpec> spec;  ///< of the node that had the index then
+        Domain domain;
+    };
+
+    std::string key_;
+    std::map<std::string, std::size_t, std::less<>> numbers_;
+    std::vector<Known> known_;  ///< by the node's index
+};
+
+/// The domains of every key that was asked for; references stay valid.
+class Topology {
+  public:
+    [[nodiscard]] TopologyDomains& of(std::string_view key) {
+        const auto found = domains_.find(key);
+        return found != domains_.end() ? found->second
+                                       : domains_.emplace(key, TopologyDomains(key)).first->second;
+    }
+
+  private:
+    std::map<std::string, TopologyDomains, std::less<>> domains_;
+};
+
 struct SpreadConstraint {
-    std::string_view topology_key;
+    TopologyDomains* domains = nullptr;
     std::int64_t max_skew = 1;
     std::int64_t min_domains = 1;
     std::vector<cluster::WorkloadId> owners;
@@ -24,16 +66,14 @@ struct SpreadConstraint {
 
 /// The pod's own constraints of that kind, in its order.
 [[nodiscard]] std::vector<SpreadConstraint> spread_constraints(const cluster::PodSpec& pod,
-                                                               cluster::WhenUnsatisfiable kind);
+                                                               cluster::WhenUnsatisfiable kind,
+                                                               Topology& topology);
 
 /// What holds for a pod of a workload that states none: skew 3 over hosts and 5 over zones, soft.
-[[nodiscard]] std::vector<SpreadConstraint> default_spread_constraints(const cluster::PodSpec& pod);
+[[nodiscard]] std::vector<SpreadConstraint> default_spread_constraints(const cluster::PodSpec& pod,
+                                                                       Topology& topology);
 
-/// The node's domain for a key, nullopt without the label.
-[[nodiscard]] std::optional<std::string_view> domain_of(const cluster::Node& node,
-                                                        std::string_view topology_key);
-
-[[nodiscard]] bool has_all_keys(const cluster::Node& node,
+[[nodiscard]] bool has_all_keys(cluster::NodeId id, const cluster::Node& node,
                                 const std::vector<SpreadConstraint>& constraints);
 
 /// Whether the pod's nodeSelector and required affinity allow the node (nodeAffinityPolicy Honor).

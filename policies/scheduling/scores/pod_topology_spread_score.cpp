@@ -3,12 +3,11 @@
 /// normalised 100 * (largest + least - s) / largest. Domains are those of feasible nodes, counts
 /// those of all nodes. A pod of a workload that states no constraint has the default ones (hosts 3,
 /// zones 5), for which a node may lack a label; with stated ones such a node scores 0. prepare is
-/// O(nodes * constraints + pods), score O(constraints * log domains + pods of the node). Source:
+/// O(nodes * constraints + pods), score O(constraints + pods of the node). Source:
 /// kubernetes v1.28 pkg/scheduler/framework/plugins/podtopologyspread/scoring.go.
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 
 #include "policies/scheduling/scores/normalise.hpp"
 #include "policies/scheduling/spread_constraints.hpp"
@@ -28,9 +27,9 @@ class PodTopologySpreadScore final : public control::ScorePlugin {
         const cluster::PodSpec& pod = *context.pod;
         stated_ = !pod.topology_spread.empty();
         if (!stated_ && !pod.owner.valid()) return false;
-        constraints_ = stated_
-                           ? spread_constraints(pod, cluster::WhenUnsatisfiable::schedule_anyway)
-                           : default_spread_constraints(pod);
+        constraints_ = stated_ ? spread_constraints(
+                                     pod, cluster::WhenUnsatisfiable::schedule_anyway, topology_)
+                               : default_spread_constraints(pod, topology_);
         if (constraints_.empty()) return false;
         find_domains(*context.cluster, nodes);
         count_pods(context);
@@ -39,15 +38,15 @@ class PodTopologySpreadScore final : public control::ScorePlugin {
     [[nodiscard]] std::int64_t score(const control::SchedulingContext& context,
                                      cluster::NodeId id) const override {
         const cluster::Node& node = context.cluster->node(id);
-        if (is_ignored(node)) return kIgnored;
+        if (is_ignored(id, node)) return kIgnored;
         double sum = 0.0;
         for (std::size_t i = 0; i < constraints_.size(); ++i) {
             const SpreadConstraint& constraint = constraints_[i];
-            const auto domain = domain_of(node, constraint.topology_key);
-            if (!domain.has_value()) continue;
-            const std::int64_t count = is_host(constraint)
+            const TopologyDomains::Domain domain = constraint.domains->of(id, node);
+            if (!domain.labelled) continue;
+            const std::int64_t count = constraint.domains->is_host()
                                            ? count_matching_pods(*context.cluster, node, constraint)
-                                           : domains_[i].find(*domain)->second;
+                                           : matches_[i][domain.number];
             sum += static_cast<double>(count) * weights_[i] +
                    static_cast<double>(constraint.max_skew - 1);
         }
@@ -75,50 +74,56 @@ class PodTopologySpreadScore final : public control::ScorePlugin {
   private:
     static constexpr std::int64_t kIgnored = -1;  ///< of a node that lacks a key
 
-    static bool is_host(const SpreadConstraint& constraint) {
-        return constraint.topology_key == cluster::kHostnameLabel;
-    }
-    [[nodiscard]] bool is_ignored(const cluster::Node& node) const {
-        return stated_ && !has_all_keys(node, constraints_);
+    static constexpr std::int64_t kNotFeasible = -1;
+
+    [[nodiscard]] bool is_ignored(cluster::NodeId id, const cluster::Node& node) const {
+        return stated_ && !has_all_keys(id, node, constraints_);
     }
     /// Domains of the feasible nodes. Each node is its own domain of the hostname, counted at its
     /// score. With the default constraints, nodes without the label are a domain together.
     void find_domains(const cluster::Cluster& cluster, const std::vector<cluster::NodeId>& nodes) {
-        domains_.assign(constraints_.size(), {});
-        std::int64_t scored = 0;
+        for (auto& counts : matches_) counts.clear();
+        matches_.resize(constraints_.size());
+        std::vector<std::int64_t> sizes(constraints_.size(), 0);
         for (const cluster::NodeId id : nodes) {
             const cluster::Node& node = cluster.node(id);
-            if (is_ignored(node)) continue;
-            ++scored;
+            if (is_ignored(id, node)) continue;
             for (std::size_t i = 0; i < constraints_.size(); ++i) {
-                if (is_host(constraints_[i])) continue;
-                const auto domain = domain_of(node, constraints_[i].topology_key);
-                domains_[i].try_emplace(domain.value_or(std::string_view{}), 0);
+                if (constraints_[i].domains->is_host()) {
+                    ++sizes[i];
+                } else if (std::int64_t& count = count_of(i, id, node); count == kNotFeasible) {
+                    count = 0;
+                    ++sizes[i];
+                }
             }
         }
         weights_.clear();
-        for (std::size_t i = 0; i < constraints_.size(); ++i) {
-            const std::int64_t size =
-                is_host(constraints_[i]) ? scored : static_cast<std::int64_t>(domains_[i].size());
+        for (const std::int64_t size : sizes) {
             weights_.push_back(det_log(static_cast<double>(size + 2)));
         }
     }
     void count_pods(const control::SchedulingContext& context) {
-        context.cluster->for_each_node([&](cluster::NodeId, const cluster::Node& node) {
-            if (!affinity_allows(*context.pod, node) || is_ignored(node)) return;
+        context.cluster->for_each_node([&](cluster::NodeId id, const cluster::Node& node) {
+            if (!affinity_allows(*context.pod, node) || is_ignored(id, node)) return;
             for (std::size_t i = 0; i < constraints_.size(); ++i) {
-                if (is_host(constraints_[i])) continue;
-                const auto domain = domain_of(node, constraints_[i].topology_key);
-                const auto found = domains_[i].find(domain.value_or(std::string_view{}));
-                if (found == domains_[i].end()) continue;
-                found->second += count_matching_pods(*context.cluster, node, constraints_[i]);
+                if (constraints_[i].domains->is_host()) continue;
+                std::int64_t& count = count_of(i, id, node);
+                if (count == kNotFeasible) continue;
+                count += count_matching_pods(*context.cluster, node, constraints_[i]);
             }
         });
     }
+    std::int64_t& count_of(std::size_t constraint, cluster::NodeId id, const cluster::Node& node) {
+        const std::size_t number = constraints_[constraint].domains->of(id, node).number;
+        std::vector<std::int64_t>& counts = matches_[constraint];
+        if (number >= counts.size()) counts.resize(number + 1, kNotFeasible);
+        return counts[number];
+    }
 
+    Topology topology_;
     bool stated_ = false;
     std::vector<SpreadConstraint> constraints_;
-    std::vector<std::map<std::string_view, std::int64_t>> domains_;  ///< matching pods by domain
+    std::vector<std::vector<std::int64_t>> matches_;  ///< by constraint and domain: matching pods
     std::vector<double> weights_;
 };
 
