@@ -105,7 +105,7 @@ void check_calls(BuildContext& context, const std::vector<serving::ServiceSpec>&
     const std::string& key);
 /// What only the workloads that are scaled can tell of `autoscaling`: a container that no pod has
 /// is refused, an autoscaler that can never act is warned of.
-void check_autoscaling(BuildContext& context, const std::string& service,
+void check_autoscaling(BuildContext& context, const std::string& name, const Parameters& service,
                        const std::vector<control::WorkloadSpec>& workloads);
 /// The workloads (one by version) of a service.
 [[nodiscard]] std::vector<control::WorkloadSpec> build_workloads(BuildContext& context,

@@ -159,6 +159,28 @@ void warn_of_missing_requests(BuildContext& context, const std::string& service,
                                               : "while a metric fails it only ever adds replicas"));
 }
 
+/// What a version's engine never measures fails at each tick, or is 0 at each.
+void warn_of_engine(BuildContext& context, const std::string& name, const Parameters& service,
+                    const std::vector<control::MetricRequest>& metrics) {
+    std::vector<std::string> of_llms;
+    for (const control::MetricRequest& request : metrics) {
+        const control::MetricInfo* info = control::find_metric(request.name);
+        if (info == nullptr || !info->llm_only) continue;
+        if (std::find(of_llms.begin(), of_llms.end(), request.name) != of_llms.end()) continue;
+        of_llms.push_back(request.name);
+    }
+    if (of_llms.empty()) return;
+    for (const VersionParameters& version : versions_of(name, service)) {
+        if (version.parameters->given("engine")) continue;
+        context.warnings.push_back(fmt::format(
+            "service {}: its autoscaler goes by {}, which only an \"engine\" has: a \"{}\"{} never "
+            "shows a value above 0",
+            name, fmt::join(of_llms, ", "),
+            version.parameters->given("simple") ? "simple" : "dynamic_batching",
+            version.alone ? "" : fmt::format(" (version {})", version.name)));
+    }
+}
+
 void warn_of_zero_replicas(BuildContext& context, const std::string& service,
                            const std::vector<control::WorkloadSpec>& workloads) {
     for (const control::WorkloadSpec& workload : workloads) {
@@ -172,17 +194,18 @@ void warn_of_zero_replicas(BuildContext& context, const std::string& service,
 
 }  // namespace
 
-void check_autoscaling(BuildContext& context, const std::string& service,
+void check_autoscaling(BuildContext& context, const std::string& name, const Parameters& service,
                        const std::vector<control::WorkloadSpec>& workloads) {
-    const std::string pointer = join_pointer("/services", service) + "/autoscaling";
+    const std::string pointer = join_pointer("/services", name) + "/autoscaling";
     if (workloads.empty() || !workloads.front().autoscaler || !context.clean(pointer)) return;
     const auto policy =
         make_policy<control::ScalingPolicy>(workloads.front().autoscaler->policy, PolicyContext{});
     const std::vector<control::MetricRequest> metrics = policy->metrics();
-    check_containers(context, pointer, service, metrics, workloads);
-    warn_of_shared_metrics(context, service, metrics, workloads.size());
-    warn_of_missing_requests(context, service, workloads.front(), metrics);
-    if (!policy->starts_from_zero()) warn_of_zero_replicas(context, service, workloads);
+    check_containers(context, pointer, name, metrics, workloads);
+    warn_of_shared_metrics(context, name, metrics, workloads.size());
+    warn_of_engine(context, name, service, metrics);
+    warn_of_missing_requests(context, name, workloads.front(), metrics);
+    if (!policy->starts_from_zero()) warn_of_zero_replicas(context, name, workloads);
 }
 
 }  // namespace headroom::scenarios

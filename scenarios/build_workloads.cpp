@@ -354,7 +354,7 @@ std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::u
         }
         out.push_back(std::move(workload));
     }
-    check_autoscaling(context, name, out);
+    check_autoscaling(context, name, service, out);
     return out;
 }
 

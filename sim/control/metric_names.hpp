@@ -54,6 +54,7 @@ struct MetricInfo {
     MetricShape shape;
     std::string_view unit;
     std::string_view help;
+    bool llm_only = false;  ///< an instance that is no LLM engine has no value of it, or only 0
 };
 
 /// All metrics, in the order of MetricId.

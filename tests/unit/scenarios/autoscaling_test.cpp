@@ -89,6 +89,38 @@ TEST_CASE("Autoscaling: the container of a metric is one that the pods have") {
               "service web: only the pods of one version have the container web-a"));
 }
 
+TEST_CASE("Autoscaling: a metric that the service's engine never has is warned of") {
+    const auto by = [](const std::string& type, const std::string& metric) {
+        return set_metrics(metric_of(type, metric, "AverageValue"));
+    };
+    CHECK(only_warning({by("Pods", "kv_used_fraction")}) ==
+          "service web: its autoscaler goes by kv_used_fraction, which only an \"engine\" has: a "
+          "\"simple\" never shows a value above 0");
+    // As a sum over the pods, too.
+    for (const char* metric :
+         {"ttft_mean_seconds", "prompt_tokens_per_second", "output_tokens_per_second"}) {
+        CHECK(has(only_warning({by("External", metric)}), "goes by " + std::string(metric) + ","));
+    }
+    for (const char* metric : {"requests_waiting", "requests_running", "requests_per_second",
+                               "requests_in_flight", "utilization"}) {
+        CHECK(warnings_of({by("Pods", metric)}).empty());
+    }
+    CHECK(has(only_warning({kScaling + R"(={"policy": "slo-aware", "max_replicas": 4})"}),
+              "goes by kv_used_fraction, ttft_mean_seconds, prompt_tokens_per_second, "
+              "output_tokens_per_second, which only"));
+    const std::string llm =
+        R"({"profile": {"kind": "linear", "c0": "10ms"}, "num_gpu_blocks": 1001})";
+    const std::string kv = by("Pods", "kv_used_fraction");
+    const std::string lengths = R"(/sources/users/lengths={"preset": "azure-2023-conversation"})";
+    CHECK(warnings_of({lengths, "/services/web/simple=null", "/services/web/engine=" + llm, kv})
+              .empty());
+    const auto all = warnings_of(
+        {lengths, "/services/web/simple=null", kv,
+         R"(/services/web/versions={"a": {"simple": {}}, "b": {"engine": )" + llm + "}}"});
+    REQUIRE(all.size() == 1);
+    CHECK(has(all.front(), "a \"simple\" (version a) never shows"));
+}
+
 TEST_CASE("Autoscaling: replicas 0 that the autoscaler leaves alone are warned of") {
     CHECK(only_warning({"/services/web/replicas=0"}) ==
           "service web: hpa takes no part while there are 0 replicas, unless its minimum is 0: "
