@@ -95,21 +95,22 @@ std::string container_pointer(const control::MetricRequest& request) {
     return request.pointer.substr(0, request.pointer.rfind('/')) + "/container";
 }
 
-/// A pod has one container, which is named as its workload.
+/// A pod has one container, which is named as its service in all versions and as its workload too.
 void check_containers(BuildContext& context, const std::string& pointer, const std::string& service,
                       const std::vector<control::MetricRequest>& metrics,
                       const std::vector<control::WorkloadSpec>& workloads) {
-    std::vector<std::string> names;
+    std::vector<std::string> names{service};
     for (const control::WorkloadSpec& workload : workloads) names.push_back(workload.name);
     for (const control::MetricRequest& request : metrics) {
         if (request.kind != control::MetricKind::container_resource) continue;
+        if (request.container == service) continue;
         if (std::find(names.begin(), names.end(), request.container) == names.end()) {
             context.unknown_name(written_at(context, pointer, container_pointer(request)),
                                  "the name of the pods' container", request.container, names);
-        } else if (names.size() > 1) {
+        } else {
             context.warnings.push_back(fmt::format(
-                "service {}: only the pods of one version have the container {}: the autoscalers "
-                "of the others have nothing to go by",
+                "service {0}: only the pods of one version have the container {1}, those of all "
+                "have {0}: the autoscalers of the others have nothing to go by",
                 service, request.container));
         }
     }

@@ -339,6 +339,7 @@ std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::u
             build_pod(context, pointer + "/pod", pod, engine_needs(context, *version.parameters));
         if (!out.empty()) context.diagnostics.resize(before);
         workload.pod.name = workload.name;
+        workload.common_container_name = name;
         workload.pod.labels.emplace("app", name);
         workload.pod.labels.emplace("version", version.name);
         workload.lifecycle = build_lifecycle(pod);

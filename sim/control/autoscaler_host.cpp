@@ -11,8 +11,11 @@ namespace {
 constexpr Time kLongAgo = Time::picoseconds(-1);
 
 /// The requests of the template, which carries one container's worth of them, already folded.
-ContainerResources container_of(const cluster::PodSpec& pod) {
-    ContainerResources container{pod.name, std::nullopt, std::nullopt};
+ContainerResources container_of(const cluster::PodSpec& pod, const WorkloadSpec& workload) {
+    ContainerResources container{.name = pod.name,
+                                 .cpu_milli = std::nullopt,
+                                 .memory_milli = std::nullopt,
+                                 .common_name = workload.common_container_name};
     if (pod.requests.cpu.count() > 0) container.cpu_milli = pod.requests.cpu.count();
     if (pod.requests.memory.count() > 0) {
         container.memory_milli = pod.requests.memory.count() * 1000;
@@ -79,7 +82,7 @@ void AutoscalerHost::add(const Workload& workload, const AutoscalerSpec& spec,
     autoscaler.requests = autoscaler.policy->metrics();
     autoscaler.view.metrics.resize(autoscaler.requests.size());
     autoscaler.view.start_unix_s = state_.spec.start_unix_s;
-    autoscaler.view.containers = {container_of(*workload.pod_template)};
+    autoscaler.view.containers = {container_of(*workload.pod_template, *workload.spec)};
     HEADROOM_CHECK(autoscaler.period > Duration::zero(), "an autoscaler's period is positive");
     const bool scraped = std::any_of(autoscaler.requests.begin(), autoscaler.requests.end(),
                                      [](const MetricRequest& request) { return !request.live; });
@@ -168,7 +171,7 @@ void AutoscalerHost::rebuild_pods(Autoscaler& autoscaler, const Workload& worklo
                                : pod.ready                            ? managed.ready_since
                                : managed.unready_since != Time::max() ? managed.unready_since
                                                                       : placed.created();
-        pod.containers.push_back(container_of(*placed.spec));
+        pod.containers.push_back(container_of(*placed.spec, *workload.spec));
         pod.oom_kill = managed.oom_kill;
         pods.push_back(std::move(pod));
     }

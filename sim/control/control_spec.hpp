@@ -73,7 +73,9 @@ struct WorkloadSpec {
     std::int64_t replicas = 1;
     DeploymentStrategy strategy;            ///< how a new revision replaces the old one
     Duration min_ready = Duration::zero();  ///< ready for this long: available
-    cluster::PodSpec pod;                   ///< template
+    cluster::PodSpec pod;                   ///< template; names the container, too
+    /// What metrics and policies may call the container in every version of the service.
+    std::string common_container_name = {};
     LifecycleSpec lifecycle;
     WarmPoolSpec warm_pool;
     UsageModel usage;

@@ -63,6 +63,12 @@ struct ContainerResources {
     std::optional<std::int64_t> cpu_milli;                ///< request; nullopt: none was made
     std::optional<std::int64_t> memory_milli;             ///< bytes * 1000
     std::optional<std::int64_t> memory_limit_milli = {};  ///< likewise; nullopt: no limit
+    /// A name that it has as well, in all versions of its service; may be empty.
+    std::string common_name = {};
+
+    [[nodiscard]] bool is_named(const std::string& other) const {
+        return other == name || (!common_name.empty() && other == common_name);
+    }
 };
 
 /// One pod of the workload as the autoscaler sees it.

@@ -37,7 +37,8 @@ ParameterSpec metrics_spec() {
                               "Resource", "where the metric comes from"),
         ParameterSpec::text("name", "cpu", "a resource (cpu, memory) or the name of a metric"),
         ParameterSpec::text("container", "",
-                            "for ContainerResource: the pods' container, named as the workload"),
+                            "for ContainerResource: the pods' container, named as the service, "
+                            "or as the workload where only one version is meant"),
         target_spec()};
     Parameters target = Parameters::defaults(fields.back().fields);
     target.set("value", {std::int64_t{80'000}});

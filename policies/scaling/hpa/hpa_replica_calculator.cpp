@@ -63,7 +63,7 @@ bool is_too_young(const ScalingPod& pod, const PodSample& sample, Time now,
 
 std::optional<std::size_t> find_container(const ScalingPod& pod, const std::string& name) {
     for (std::size_t i = 0; i < pod.containers.size(); ++i) {
-        if (pod.containers[i].name == name) return i;
+        if (pod.containers[i].is_named(name)) return i;
     }
     return std::nullopt;
 }
@@ -119,7 +119,7 @@ bool collect_requests(const HpaMetric& metric, const std::vector<ScalingPod>& po
     for (std::size_t i = 0; i < pods.size(); ++i) {
         for (const auto& container : pods[i].containers) {
             if (metric.request.kind == MetricKind::container_resource &&
-                container.name != metric.request.container) {
+                !container.is_named(metric.request.container)) {
                 continue;
             }
             const auto& request = is_cpu ? container.cpu_milli : container.memory_milli;

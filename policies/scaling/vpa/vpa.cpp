@@ -84,20 +84,22 @@ std::vector<control::MetricRequest> Vpa::metrics() const {
             {.kind = MetricKind::resource, .name = "memory", .container = {}, .pointer = {}}};
 }
 
-VpaContainerPolicy Vpa::policy_of(const std::string& container) const {
-    VpaContainerPolicy others;
+VpaContainerPolicy Vpa::policy_of(const ContainerResources& container) const {
+    const VpaContainerPolicy* found = nullptr;
     for (const VpaContainerPolicy& policy : config_.policies) {
-        if (policy.container_name == container) return policy;
-        if (policy.container_name == "*") others = policy;
+        if (policy.container_name == container.name) return policy;
+        const bool for_others = found == nullptr && policy.container_name == "*";
+        if (for_others || container.is_named(policy.container_name)) found = &policy;
     }
-    return others;
+    return found != nullptr ? *found : VpaContainerPolicy{};
 }
 
-std::size_t Vpa::find_container(const ScalingView& view, const std::string& name) {
+std::size_t Vpa::find_container(const ScalingView& view, const ContainerResources& named) {
+    const std::string& name = named.name;
     for (std::size_t i = 0; i < containers_.size(); ++i) {
         if (containers_[i].name == name) return i;
     }
-    Container container{name, policy_of(name),
+    Container container{name, policy_of(named),
                         VpaUsageHistory(config_.usage, view.start_unix_s.value_or(0), view.now),
                         std::nullopt, std::nullopt};
     for (const ContainerResources& asked : view.containers) {
@@ -126,7 +128,7 @@ void Vpa::load_pods(const ScalingView& view) {
         std::vector<PodContainer>& containers = pods_[i].containers;
         if (!containers.empty()) continue;
         for (const ContainerResources& container : pod.containers) {
-            containers.push_back({find_container(view, container.name), {}});
+            containers.push_back({find_container(view, container), {}});
         }
     }
     pods_.resize(view.pods.size());
@@ -261,7 +263,7 @@ std::string Vpa::describe_idle_policies(const ScalingView& view) const {
     for (const VpaContainerPolicy& policy : config_.policies) {
         const bool named = policy.container_name != "*" && !view.containers.empty();
         const auto is_meant = [&](const ContainerResources& container) {
-            return container.name == policy.container_name;
+            return container.is_named(policy.container_name);
         };
         if (!named || std::any_of(view.containers.begin(), view.containers.end(), is_meant)) {
             continue;

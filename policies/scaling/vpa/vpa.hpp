@@ -77,8 +77,8 @@ class Vpa final : public control::ScalingPolicy {
     void recommend();
     void forget_expired(const control::ScalingView& view);
     [[nodiscard]] std::size_t find_container(const control::ScalingView& view,
-                                             const std::string& name);
-    [[nodiscard]] VpaContainerPolicy policy_of(const std::string& container) const;
+                                             const control::ContainerResources& named);
+    [[nodiscard]] VpaContainerPolicy policy_of(const control::ContainerResources& container) const;
     [[nodiscard]] const Container& container_of(const VpaNamedRecommendation& recommended) const;
     /// nullopt: its memory limit stays.
     [[nodiscard]] std::optional<std::int64_t> new_limit(

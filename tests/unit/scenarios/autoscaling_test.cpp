@@ -1,4 +1,5 @@
 // An autoscaler that can never act, or that the API would refuse, is named at load.
+#include <map>
 #include <string>
 #include <vector>
 
@@ -86,7 +87,13 @@ TEST_CASE("Autoscaling: the container of a metric is one that the pods have") {
     const std::string two = R"(/services/web/versions={"a": {"simple": {}}, "b": {"simple": {}}})";
     CHECK(has(only_warning({"/services/web/simple=null", two,
                             set_metrics(container_metric("web-a", "Utilization"))}),
-              "service web: only the pods of one version have the container web-a"));
+              "service web: only the pods of one version have the container web-a, those of all "
+              "have web: the"));
+    CHECK(kScaled.mistake({"/services/web/simple=null", two,
+                           set_metrics(container_metric("web-c", "Utilization"))}) ==
+          kScaling +
+              "/metrics/0/container: expected the name of the pods' container, found "
+              "\"web-c\" (did you mean \"web-a\"?)");
 }
 
 TEST_CASE("Autoscaling: a metric that the service's engine never has is warned of") {
@@ -119,6 +126,31 @@ TEST_CASE("Autoscaling: a metric that the service's engine never has is warned o
          R"(/services/web/versions={"a": {"simple": {}}, "b": {"engine": )" + llm + "}}"});
     REQUIRE(all.size() == 1);
     CHECK(has(all.front(), "a \"simple\" (version a) never shows"));
+}
+
+TEST_CASE("Autoscaling: the service's name is that of the container in all versions") {
+    const auto run = [](const std::string& metric) {
+        const Scenario scenario =
+            kScaled.good({"/sources/users/arrivals/rate=40", "/services/web/simple=null",
+                          "/services/web/pod/usage={\"cpu_busy\": \"1\"}",
+                          R"(/services/web/versions={"a": {"simple": {}}, "b": {"simple": {}}})",
+                          set_metrics(metric)});
+        const SimulationResult result = Simulation(scenario.spec).run({});
+        std::map<std::string, std::int64_t> pods;
+        for (const auto& workload : result.control.workloads) {
+            pods[workload.name] = workload.pods_became_ready;
+        }
+        return pods;
+    };
+    // A pod has this one container: its metric and that of the pod are the same.
+    const auto whole = run(metric_of("Resource", "cpu", "Utilization"));
+    CHECK(whole.at("web-a") > 0);
+    CHECK(whole.at("web-b") > 0);
+    CHECK(run(container_metric("web", "Utilization")) == whole);
+    // By its workload's name, one version only is scaled.
+    const auto one = run(container_metric("web-a", "Utilization"));
+    CHECK(one.at("web-a") > 0);
+    CHECK(one.at("web-b") == 0);
 }
 
 TEST_CASE("Autoscaling: replicas 0 that the autoscaler leaves alone are warned of") {

@@ -198,6 +198,10 @@ TEST_CASE("HpaReplicaCalculator: a container metric looks at the named container
     one.request = {MetricKind::container_resource, "cpu", "b"};
     CHECK(propose(one, s).utilization_percent == 20);
     CHECK(propose(cpu_at(40), s).utilization_percent == 27);  // both: 300 of 1100
+    s.view.pods[0].containers[1].common_name = "c";
+    CHECK(propose(one, s).utilization_percent == 20);
+    one.request.container = "c";
+    CHECK(propose(one, s).utilization_percent == 20);
     s.reading.containers = {{used(100), std::nullopt}};
     CHECK_FALSE(propose(one, s).valid);
 }

@@ -280,6 +280,20 @@ TEST_CASE("Vpa: a container policy caps, chooses resources and can leave a conta
     p.set("container_policies", list({object(off), object(capped)}));
     CHECK(make_vpa(p)->decide(workload.at(0)).requests.size() == 1);
 
+    // So does one by the name in all versions; the container's own name goes before that.
+    Workload version = two_large_pods();
+    for (ScalingPod& pod : version.view.pods) pod.containers[0].common_name = "web";
+    Parameters common = capped;
+    common.set("container_name", text("web"));
+    common.set("max_allowed", cpu(800));
+    for (const auto& policies :
+         {list({object(common), object(off)}), list({object(off), object(common)})}) {
+        p.set("container_policies", policies);
+        CHECK(make_vpa(p)->decide(version.at(0)).requests[0].cpu_milli == 800);
+    }
+    p.set("container_policies", list({object(common), object(capped)}));
+    CHECK(make_vpa(p)->decide(version.at(0)).requests[0].cpu_milli == 900);
+
     Parameters limited = policy();
     limited.set("limits", cpu(700));
     CHECK(make_vpa(with(limited))->decide(workload.at(0)).requests[0].cpu_milli == 1168);
