@@ -116,22 +116,6 @@ void check_containers(BuildContext& context, const std::string& pointer, const s
     }
 }
 
-/// Each version is scaled for itself: a metric of the whole service has each of them scale for all.
-void warn_of_shared_metrics(BuildContext& context, const std::string& service,
-                            const std::vector<control::MetricRequest>& metrics,
-                            std::size_t versions) {
-    if (versions < 2) return;
-    for (const control::MetricRequest& request : metrics) {
-        const control::MetricInfo* info = control::find_metric(request.name);
-        if (info == nullptr || info->scope != control::MetricScope::service) continue;
-        context.warnings.push_back(fmt::format(
-            "service {}: {} is a metric of the whole service, and each of its {} versions has an "
-            "autoscaler of its own: each makes pods for all of the load",
-            service, request.name, versions));
-        return;
-    }
-}
-
 /// There is no share of a request that is not made: such a metric fails at each tick.
 void warn_of_missing_requests(BuildContext& context, const std::string& service,
                               const control::WorkloadSpec& workload,
@@ -203,7 +187,6 @@ void check_autoscaling(BuildContext& context, const std::string& name, const Par
         make_policy<control::ScalingPolicy>(workloads.front().autoscaler->policy, PolicyContext{});
     const std::vector<control::MetricRequest> metrics = policy->metrics();
     check_containers(context, pointer, name, metrics, workloads);
-    warn_of_shared_metrics(context, name, metrics, workloads.size());
     warn_of_engine(context, name, service, metrics);
     warn_of_missing_requests(context, name, workloads.front(), metrics);
     if (!policy->starts_from_zero()) warn_of_zero_replicas(context, name, workloads);

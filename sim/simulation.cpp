@@ -59,9 +59,9 @@ class Cells final : public serving::DataPlane {
                                                       serving::InstanceKey key) const override {
         return of(key.service).instance_load(now, key);
     }
-    [[nodiscard]] serving::ServiceLoad service_load(Time now,
-                                                    std::uint32_t service) const override {
-        return of(service).service_load(now, service);
+    [[nodiscard]] serving::ServiceLoad service_load(Time now, std::uint32_t service,
+                                                    std::uint32_t version) const override {
+        return of(service).service_load(now, service, version);
     }
 
     [[nodiscard]] std::vector<std::unique_ptr<serving::Cell>>& all() { return cells_; }

@@ -51,7 +51,7 @@ bool has_endpoint(const ControlState& state, const Workload& workload) {
 
 bool requests_wait(const ControlState& state, const Workload& workload) {
     const serving::ServiceLoad load =
-        state.data_plane.service_load(state.now, workload.spec->service);
+        state.data_plane.service_load(state.now, workload.spec->service, workload.spec->version);
     return load.gateway_queue > 0 && load.endpoints == 0;
 }
 

@@ -9,7 +9,8 @@
 ///
 /// Scope `pod` metrics are per instance (MetricKind::pods); asked for as object or external they
 /// are the sum over the workload's pods. Scope `service` metrics are of the service behind the
-/// workload, asked for as object or external. Scope `resource` is "cpu" and "memory"
+/// workload, asked for as object or external; where it has several versions, of the workload's own
+/// (serving::ServiceLoad says which request is whose). Scope `resource` is "cpu" and "memory"
 /// (MetricKind::resource).
 ///
 ///     if (const MetricInfo* info = find_metric("kv_used_fraction")) { ... info->id ... }

@@ -77,20 +77,15 @@ MetricsPipeline::MetricsPipeline(ControlState& state) : state_(state) {
 }
 
 void MetricsPipeline::watch(std::uint32_t workload) {
-    const auto insert = [](std::vector<std::uint32_t>& sorted, std::uint32_t value) {
-        const auto at = std::lower_bound(sorted.begin(), sorted.end(), value);
-        if (at == sorted.end() || *at != value) sorted.insert(at, value);
-    };
-    insert(workloads_, workload);
-    const std::uint32_t service = state_.workloads[workload].spec->service;
-    insert(services_, service);
-    if (service_samples_.size() <= service) service_samples_.resize(service + 1);
+    const auto at = std::lower_bound(workloads_.begin(), workloads_.end(), workload);
+    if (at == workloads_.end() || *at != workload) workloads_.insert(at, workload);
+    if (service_samples_.size() <= workload) service_samples_.resize(workload + 1);
 }
 
 void MetricsPipeline::start() {
     if (workloads_.empty()) return;
-    for (const std::uint32_t service : services_) {
-        service_samples_[service].push({state_.now, false, {}}, capacity_);
+    for (const std::uint32_t w : workloads_) {
+        service_samples_[w].push({state_.now, false, {}}, capacity_);
     }
     const Time first = state_.now.later_by(state_.spec.metrics.scrape_phase);
     state_.queue.push(control_key(first, EventClass::scrape, 0), {});
@@ -99,17 +94,19 @@ void MetricsPipeline::start() {
 void MetricsPipeline::scrape() {
     for (const std::uint32_t w : workloads_) {
         for (const PodId id : state_.workloads[w].pods) scrape_pod(id);
-    }
-    for (const std::uint32_t service : services_) {
-        Ring<ServiceSample>& ring = service_samples_[service];
-        const ServiceSample sample{state_.now, true,
-                                   state_.data_plane.service_load(state_.now, service)};
+        Ring<ServiceSample>& ring = service_samples_[w];
+        const ServiceSample sample{state_.now, true, service_load(w)};
         // The start of the run was noted as a point of its own: do not have two of one time.
         if (ring.size() == 1 && ring.at(0).at == state_.now) ring.clear();
         ring.push(sample, capacity_);
     }
     const Time next = state_.now.later_by(state_.spec.metrics.scrape_interval);
     state_.queue.push(control_key(next, EventClass::scrape, 0), {});
+}
+
+serving::ServiceLoad MetricsPipeline::service_load(std::uint32_t workload) const {
+    const WorkloadSpec& spec = *state_.workloads[workload].spec;
+    return state_.data_plane.service_load(state_.now, spec.service, spec.version);
 }
 
 void MetricsPipeline::scrape_pod(PodId id) {
@@ -317,10 +314,9 @@ void MetricsPipeline::read_sum(const MetricInfo& info, std::uint32_t workload,
 
 void MetricsPipeline::read_service(const MetricInfo& info, std::uint32_t workload,
                                    MetricReading& out) const {
-    const std::uint32_t service = state_.workloads[workload].spec->service;
     const auto missing = [&] { fail(out, "the service has no visible sample"); };
-    if (service >= service_samples_.size()) return missing();
-    const Ring<ServiceSample>& ring = service_samples_[service];
+    if (workload >= service_samples_.size()) return missing();
+    const Ring<ServiceSample>& ring = service_samples_[workload];
     const std::optional<Span> span = visible_span(ring);
     if (!span) return missing();
     const ServiceSample& newest = ring.at(span->newest);
@@ -338,8 +334,7 @@ void MetricsPipeline::read_service(const MetricInfo& info, std::uint32_t workloa
 
 void MetricsPipeline::read_service_now(const MetricInfo& info, std::uint32_t workload,
                                        MetricReading& out) const {
-    const std::uint32_t service = state_.workloads[workload].spec->service;
-    const auto value = service_milli(info.id, state_.data_plane.service_load(state_.now, service));
+    const auto value = service_milli(info.id, service_load(workload));
     if (!value) {
         std::string error(info.name);
         error += " needs a window: it cannot be read live";

@@ -33,7 +33,7 @@ class MetricsPipeline {
   public:
     explicit MetricsPipeline(ControlState& state);
 
-    /// From now on the workload's pods and service are scraped.
+    /// From now on the workload's pods and its version of the service are scraped.
     void watch(std::uint32_t workload);
     /// Puts the first scrape into the queue, when anything is watched.
     void start();
@@ -97,6 +97,7 @@ class MetricsPipeline {
 
     template <class T>
     [[nodiscard]] std::optional<Span> visible_span(const Ring<T>& ring) const;
+    [[nodiscard]] serving::ServiceLoad service_load(std::uint32_t workload) const;
     [[nodiscard]] const PodHistory* history_of(PodId pod) const;
     void scrape_pod(PodId id);
     [[nodiscard]] std::optional<PodSample> pod_value(const MetricInfo& info, PodId pod,
@@ -115,9 +116,8 @@ class MetricsPipeline {
     ControlState& state_;
     std::size_t capacity_;                              ///< samples kept a pod
     std::vector<std::uint32_t> workloads_;              ///< watched, ascending
-    std::vector<std::uint32_t> services_;               ///< watched, ascending
     std::vector<PodHistory> histories_;                 ///< by index of the pod's id
-    std::vector<Ring<ServiceSample>> service_samples_;  ///< by service
+    std::vector<Ring<ServiceSample>> service_samples_;  ///< by workload
 };
 
 }  // namespace headroom::control

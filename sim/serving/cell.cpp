@@ -252,7 +252,27 @@ void Cell::enter_service(Time now, const LiveCall& live) {
 
 // ---------------------------------------------------------------- gateway and router
 
-Cell::Endpoints* Cell::choose_version(const LiveCall& live) {
+/// The version to which a call goes, by weight among those that `takes`; kNone: to none.
+template <class Takes>
+std::uint32_t Cell::draw_version(const LiveCall& live, Takes takes) const {
+    const Service& service = live.service;
+    std::int64_t total = 0;
+    for (const auto& version : service.versions) {
+        if (takes(*version)) total += version->weight;
+    }
+    if (total == 0) return kNone;
+    auto draw = static_cast<std::int64_t>(service.version_split.below(
+        static_cast<std::uint64_t>(total), live.root.number,
+        static_cast<std::uint64_t>(live.root.source) << 32 | live.call.number));
+    for (std::uint32_t i = 0; i < service.versions.size(); ++i) {
+        if (!takes(*service.versions[i])) continue;
+        draw -= service.versions[i]->weight;
+        if (draw < 0) return i;
+    }
+    return kNone;
+}
+
+Cell::Endpoints* Cell::choose_version(Time now, const LiveCall& live) {
     Service& service = live.service;
     if (service.kv_fabric != nullptr) {
         const bool decodes = live.call.handover.valid();
@@ -263,31 +283,47 @@ Cell::Endpoints* Cell::choose_version(const LiveCall& live) {
         Endpoints& only = *service.versions[0];
         return only.open.empty() || only.weight == 0 ? nullptr : &only;
     }
-    std::int64_t total = 0;
-    for (const auto& version : service.versions) {
-        if (!version->open.empty()) total += version->weight;
+    const std::uint32_t chosen =
+        draw_version(live, [](const Endpoints& version) { return !version.open.empty(); });
+    if (chosen == kNone) return nullptr;
+    count_in(now, live, chosen);
+    return service.versions[chosen].get();
+}
+
+/// From now on a call is part of the load of this version, and no longer of another one's.
+void Cell::count_in(Time now, const LiveCall& live, std::uint32_t version) {
+    Call& call = live.call;
+    if (call.version == version) return;
+    Endpoints& to = *live.service.versions[version];
+    to.calls.change(now, 1);
+    to.waiting += call.queued ? 1 : 0;
+    if (call.version == kNone) {
+        ++to.arrived;
+    } else {
+        Endpoints& from = *live.service.versions[call.version];
+        from.calls.change(now, -1);
+        from.waiting -= call.queued ? 1 : 0;
     }
-    if (total == 0) return nullptr;
-    auto draw = static_cast<std::int64_t>(service.version_split.below(
-        static_cast<std::uint64_t>(total), live.root.number,
-        static_cast<std::uint64_t>(live.root.source) << 32 | live.call.number));
-    for (const auto& version : service.versions) {
-        if (version->open.empty()) continue;
-        draw -= version->weight;
-        if (draw < 0) return version.get();
-    }
-    return nullptr;
+    call.version = version;
+}
+
+/// A call that no version can take now is part of the load of the one that should have endpoints
+/// for it, for it is that one's autoscaler that can help.
+void Cell::count_waiting(Time now, const LiveCall& live) {
+    const std::uint32_t version = draw_version(live, [](const Endpoints&) { return true; });
+    if (version != kNone) count_in(now, live, version);
 }
 
 void Cell::dispatch_or_queue(Time now, const LiveCall& live) {
     Service& service = live.service;
     GatewayQueue& queue = service.queue_of(live.call);
     if (queue.live == 0) {
-        if (Endpoints* endpoints = choose_version(live)) {
+        if (Endpoints* endpoints = choose_version(now, live)) {
             send(now, live, *endpoints);
             return;
         }
     }
+    if (service.splits()) count_waiting(now, live);
     const std::int64_t limit = service.spec->gateway.queue_limit;
     if (limit >= 0 && queue.live >= limit && &queue == &service.arrivals) {
         end_call(now, live, Outcome::rejected, Cause::gateway_queue_full);
@@ -296,6 +332,7 @@ void Cell::dispatch_or_queue(Time now, const LiveCall& live) {
     live.call.queued = true;
     queue.calls.push_back(live.id);
     ++queue.live;
+    if (live.call.version != kNone) ++service.versions[live.call.version]->waiting;
     if (service.endpoints == 0 && !service.notified) {
         service.notified = true;
         count_unserved(service);
@@ -317,11 +354,10 @@ void Cell::dispatch_queue(Time now, Service& service, GatewayQueue& queue) {
             continue;
         }
         const LiveCall next = live(id);
-        Endpoints* endpoints = choose_version(next);
+        Endpoints* endpoints = choose_version(now, next);
         if (endpoints == nullptr) return;
         queue.calls.pop_front();
-        --queue.live;
-        next.call.queued = false;
+        leave_queue(next);
         send(now, next, *endpoints);
     }
     queue.calls.clear();

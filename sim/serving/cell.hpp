@@ -87,7 +87,10 @@ class Cell final : private InstanceHost {
     /// Its weight among the endpoints of its version, as routers see it; 1 until set. >= 1.
     void set_endpoint_weight(Time now, InstanceKey key, std::int64_t weight);
     [[nodiscard]] InstanceLoad instance_load(Time now, InstanceKey key) const;
+    /// Of all versions together.
     [[nodiscard]] ServiceLoad service_load(Time now, std::uint32_t service) const;
+    [[nodiscard]] ServiceLoad service_load(Time now, std::uint32_t service,
+                                           std::uint32_t version) const;
 
     /// Ends the run at `end`: books what is in progress, counts what is in flight. Once.
     void finish(Time end);
@@ -147,7 +150,12 @@ class Cell final : private InstanceHost {
                              const Lengths& lengths);
     inline void enter_service(Time now, const LiveCall& live);
     void dispatch_or_queue(Time now, const LiveCall& live);
-    [[nodiscard]] inline Endpoints* choose_version(const LiveCall& live);
+    [[nodiscard]] inline Endpoints* choose_version(Time now, const LiveCall& live);
+    template <class Takes>
+    [[nodiscard]] std::uint32_t draw_version(const LiveCall& live, Takes takes) const;
+    void count_in(Time now, const LiveCall& live, std::uint32_t version);
+    void count_waiting(Time now, const LiveCall& live);
+    static inline void leave_queue(const LiveCall& live);
     void dispatch_queued(Time now, std::uint32_t service);
     void dispatch_queue(Time now, Service& service, GatewayQueue& queue);
     void send(Time now, const LiveCall& live, Endpoints& endpoints);
@@ -194,6 +202,7 @@ class Cell final : private InstanceHost {
     void vacate_draining_or_full(Time now, std::uint32_t index, InstanceRecord& record);
     void remove_instance(Time now, std::uint32_t index);
     void notify(const Notification& notification);
+    static void count_endpoint(Service& service, std::uint32_t version, std::int64_t change);
     void count_unserved(Service& service);
     void limit_in_flight(InstanceRecord& record, std::int64_t most);
     void book_lifetime(const InstanceRecord& record, Time until);

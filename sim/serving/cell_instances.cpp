@@ -76,7 +76,7 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
     engines_.push_back(record->instance.get());
     loads_.push_back({0, 1});
     instances_.push_back(std::move(record));
-    ++service.endpoints;
+    count_endpoint(service, version, 1);
     service.notified = false;
     count_unserved(service);
     open_endpoint(index, added);
@@ -92,7 +92,7 @@ void Cell::drain_instance(Time now, InstanceKey key) {
     ++draining_;
     close_endpoint(index, record);
     Service& service = *services_[record.service];
-    --service.endpoints;
+    count_endpoint(service, record.version, -1);
     count_unserved(service);
     if (loads_[index].in_flight == 0 && record.kept.empty()) remove_instance(now, index);
 }
@@ -107,7 +107,7 @@ void Cell::kill_instance(Time now, InstanceKey key) {
         --draining_;
     } else {
         close_endpoint(index, record);
-        --service.endpoints;
+        count_endpoint(service, record.version, -1);
     }
     if (record.notify_at > 0) --watched_;
     lost_.clear();
@@ -136,11 +136,18 @@ void Cell::kill_instance(Time now, InstanceKey key) {
     dispatch_queued(now, local);
 }
 
-void Cell::set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
+void Cell::set_version_weight(Time now, std::uint32_t index, std::uint32_t version,
                               std::int64_t weight) {
     stand_at(now);
-    service_of(service).versions[version]->weight = weight;
-    dispatch_queued(now, local_[service]);
+    Service& service = service_of(index);
+    service.versions[version]->weight = weight;
+    dispatch_queued(now, local_[index]);
+    if (!service.splits()) return;
+    const RingBuffer<CallId>& waiting = service.arrivals.calls;
+    for (std::size_t i = 0; i < waiting.size(); ++i) {
+        const CallId id = waiting[i];
+        if (calls_.contains(id) && calls_[id].queued) count_waiting(now, live(id));
+    }
 }
 
 void Cell::set_gateway_buffering(Time now, std::uint32_t index, bool buffers) {
@@ -191,6 +198,14 @@ ServiceLoad Cell::service_load(Time now, std::uint32_t index) const {
     const Service& service = service_of(index);
     return {service.arrivals.live + service.handed_over.live, service.stats.calls.in_flight(),
             service.stats.calls.arrived, service.endpoints, service.stats.backlog.total_at(now)};
+}
+
+ServiceLoad Cell::service_load(Time now, std::uint32_t index, std::uint32_t version) const {
+    const Service& service = service_of(index);
+    if (!service.splits()) return service_load(now, index);
+    const Endpoints& part = *service.versions[version];
+    return {part.waiting, part.calls.level(), part.arrived, part.instances,
+            part.calls.total_at(now)};
 }
 
 // ---------------------------------------------------------------- instances and endpoints
@@ -280,6 +295,11 @@ void Cell::remove_instance(Time now, std::uint32_t index) {
     notify({now, Notification::Kind::drained, record.key});
     engines_[index] = nullptr;
     retired_.push_back(std::move(instances_[index]));
+}
+
+void Cell::count_endpoint(Service& service, std::uint32_t version, std::int64_t change) {
+    service.endpoints += change;
+    service.versions[version]->instances += change;
 }
 
 /// Keeps unserved_, the number of services whose next request would leave a notification.

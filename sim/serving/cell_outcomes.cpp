@@ -55,10 +55,7 @@ void Cell::time_out(Time now, CallId id) {
 /// Takes back whatever a call is waiting for, for it is about to end.
 void Cell::abandon(Time now, const LiveCall& live) {
     Call& call = live.call;
-    if (call.queued) {
-        call.queued = false;
-        --live.service.queue_of(call).live;
-    }
+    if (call.queued) leave_queue(live);
     if (call.attempt.valid()) {
         const AttemptId id = call.attempt;
         Attempt& attempt = attempts_[id];
@@ -116,6 +113,9 @@ void Cell::settle(Time now, const LiveCall& live, Outcome outcome, Cause cause) 
     stats.calls.end(outcome);
     if (outcome != Outcome::completed) ++stats.causes[static_cast<std::size_t>(cause)];
     stats.backlog.change(now, -1);
+    if (call.version != kNone) [[unlikely]] {
+        live.service.versions[call.version]->calls.change(now, -1);
+    }
     stats.sojourn += now - call.arrival;
     const bool arrived_in_window = call.arrival >= config_.measure_from;
     if (outcome == Outcome::completed && (arrived_in_window || now > config_.measure_from)) {

@@ -68,6 +68,11 @@ struct Cell::Endpoints final : public RouterView {
     Duration observes_every;     ///< as the router said
     std::uint32_t observer = 0;  ///< its index among those that look
     bool observing = false;      ///< its next look is an event
+    std::int64_t instances = 0;  ///< that take new requests, full ones included
+    // Its part of the load of a service that splits it.
+    std::int64_t arrived = 0;
+    std::int64_t waiting = 0;  ///< calls at the gateway
+    BacklogMeter calls;        ///< not ended
 };
 
 /// The links over which the instances of a service send KV blocks: out of the one, through the
@@ -97,6 +102,8 @@ struct Cell::Service {
     [[nodiscard]] GatewayQueue& queue_of(const Call& call) {
         return call.handover.valid() ? handed_over : arrivals;
     }
+    /// Whether each call is one version's, out of several.
+    [[nodiscard]] bool splits() const { return versions.size() > 1 && kv_fabric == nullptr; }
     /// add() for all figures that a call counts in.
     template <class Add>
     void for_figures_of(const Call& call, Add add) {
@@ -175,6 +182,15 @@ void Cell::reschedule(std::uint32_t index, InstanceRecord& record) {
     if (key == record.scheduled || !record.event.valid()) return;
     queue_.move(record.event, key);
     record.scheduled = key;
+}
+
+/// A call waits no longer.
+void Cell::leave_queue(const LiveCall& live) {
+    live.call.queued = false;
+    --live.service.queue_of(live.call).live;
+    if (live.call.version != kNone) [[unlikely]] {
+        --live.service.versions[live.call.version]->waiting;
+    }
 }
 
 void Cell::occupy(std::uint32_t index, InstanceRecord& record) {

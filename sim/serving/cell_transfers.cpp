@@ -146,8 +146,7 @@ void Cell::lose_kept(Time now, HandoverId id) {
     const LiveCall call = live(handover.call);
     const AttemptId attempt = call.call.attempt;
     if (call.call.queued) {  // for a decode instance; now for one that prefills
-        call.call.queued = false;
-        --call.service.handed_over.live;
+        leave_queue(call);
     }
     forget_handover(now, call.call);
     if (!attempt.valid()) {

@@ -37,6 +37,9 @@ struct InstanceLoad {
     std::int64_t ttft_count = 0;
 };
 
+/// What one version of a service shows. Where there are several, a call counts as that version's
+/// to which it was sent; while it waits at the gateway, as that one's to which it would go if all
+/// had endpoints. So the versions' loads add up to the service's.
 struct ServiceLoad {
     std::int64_t gateway_queue = 0;  ///< requests held because no instance can take them
     std::int64_t in_flight = 0;      ///< requests arrived and not ended, gateway queue included
@@ -76,7 +79,9 @@ class DataPlane {
     /// Holds from the next iteration boundary (simple servers and batchers: from the next start).
     virtual void set_speed(Time now, InstanceKey key, SpeedPpm speed) = 0;
     [[nodiscard]] virtual InstanceLoad instance_load(Time now, InstanceKey key) const = 0;
-    [[nodiscard]] virtual ServiceLoad service_load(Time now, std::uint32_t service) const = 0;
+    /// Of one version; pools for prefill and decode, which share each request, show the service's.
+    [[nodiscard]] virtual ServiceLoad service_load(Time now, std::uint32_t service,
+                                                   std::uint32_t version) const = 0;
 };
 
 }  // namespace headroom::serving

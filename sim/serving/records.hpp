@@ -47,6 +47,7 @@ struct Call {
     std::uint32_t next_child = 0;
     std::uint32_t preemptions = 0;
     std::uint32_t instance = 0xffffffffU;  ///< ordinal of the last one tried
+    std::uint32_t version = 0xffffffffU;   ///< in whose load it counts, where a service has several
     bool queued = false;                   ///< waits at the gateway
 };
 static_assert(sizeof(Call) <= 128, "a call is a hot record: two cache lines");

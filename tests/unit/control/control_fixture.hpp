@@ -71,7 +71,8 @@ class FakeDataPlane final : public serving::DataPlane {
         REQUIRE(instances.count(key) == 1);
         return load_at ? load_at(now, key) : instances.at(key).load;
     }
-    [[nodiscard]] serving::ServiceLoad service_load(Time, std::uint32_t service) const override {
+    [[nodiscard]] serving::ServiceLoad service_load(Time, std::uint32_t service,
+                                                    std::uint32_t) const override {
         serving::ServiceLoad load =
             service_loads.count(service) ? service_loads.at(service) : serving::ServiceLoad{};
         load.endpoints = 0;

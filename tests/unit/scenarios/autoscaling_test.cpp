@@ -153,6 +153,20 @@ TEST_CASE("Autoscaling: the service's name is that of the container in all versi
     CHECK(one.at("web-b") == 0);
 }
 
+TEST_CASE("Autoscaling: versions may scale by a metric of the service, each by its own part") {
+    const std::string two = R"(/services/web/versions={"a": {"simple": {}, "weight": 25},
+                                                       "b": {"simple": {}, "weight": 75}})";
+    const std::string metric = R"({"type": "External", "name": "arrivals_per_second",
+                                   "target": {"type": "AverageValue", "value": 25}})";
+    const Scenario scenario =
+        kScaled.good({"/sources/users/arrivals/rate=80", "/services/web/simple=null", two,
+                      set_metrics(metric), kScaling + "/max_replicas=20"});
+    CHECK(scenario.warnings.empty());
+    const SimulationResult result = Simulation(scenario.spec).run({});
+    CHECK(result.control.workloads[0].desired_replicas.points().back().value == 1);
+    CHECK(result.control.workloads[1].desired_replicas.points().back().value == 3);
+}
+
 TEST_CASE("Autoscaling: replicas 0 that the autoscaler leaves alone are warned of") {
     CHECK(only_warning({"/services/web/replicas=0"}) ==
           "service web: hpa takes no part while there are 0 replicas, unless its minimum is 0: "

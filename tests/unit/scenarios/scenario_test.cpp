@@ -286,30 +286,6 @@ TEST_CASE("Scenario: the order of keys in the file changes nothing, the content 
     CHECK(good(kQueue, {.seed = 9}).spec.seed == 9);
 }
 
-TEST_CASE("Scenario: versions that scale by a metric of the whole service are warned of") {
-    const auto with = [](const std::string& metric, const std::string& versions) {
-        return good(R"({"duration": "1h", "services": {"web": {
-            "versions": )" +
-                    versions + R"(,
-            "autoscaling": {"policy": "hpa", "max_replicas": 9, "metrics": [)" +
-                    metric + R"(]}}},
-            "sources": {"x": {"service": "web",
-                              "arrivals": {"process": "poisson", "rate": 1}}}})")
-            .warnings;
-    };
-    const std::string service = R"({"type": "External", "name": "service_in_flight",
-                                    "target": {"type": "AverageValue", "value": 5}})";
-    const std::string pods = R"({"type": "Pods", "name": "requests_in_flight",
-                                 "target": {"type": "AverageValue", "value": 5}})";
-    const std::string two =
-        R"({"new": {"weight": 10, "simple": {}}, "old": {"weight": 90, "simple": {}}})";
-    const auto warnings = with(service, two);
-    REQUIRE(warnings.size() == 1);
-    CHECK(has(warnings[0], "service web: service_in_flight is a metric of the whole service"));
-    CHECK(with(pods, two).empty());
-    CHECK(with(service, R"({"only": {"simple": {}}})").empty());
-}
-
 TEST_CASE("Scenario: versions make one workload each, and share the traffic by weight") {
     const Scenario scenario = good(R"({"duration": "1h",
         "services": {"web": {"replicas": 3, "versions": {

@@ -409,6 +409,41 @@ TEST_CASE("Gateway: a version without an instance leaves its share to the others
     CHECK(rig.cell->stats(0).requests.of(Outcome::completed) == 8);
 }
 
+TEST_CASE("Gateway: each version shows the calls sent to it and those that wait for it") {
+    CellRig rig = rig_of(fixed_service(10), {0, 1, 2, 3, 4, 5, 6, 7});
+    rig.specs[0].versions.resize(3, rig.specs[0].versions[0]);
+    rig.specs[0].versions[0].weight = 0;
+    rig.specs[0].versions[1].weight = 0;
+    rig.start();
+    const auto shows = [&](double time, std::uint32_t version) {
+        const serving::ServiceLoad load = rig.cell->service_load(at(time), 0, version);
+        return std::vector<double>{
+            static_cast<double>(load.arrived), static_cast<double>(load.in_flight),
+            static_cast<double>(load.gateway_queue), static_cast<double>(load.endpoints),
+            load.in_flight_time.to_seconds()};
+    };
+    using Figures = std::vector<double>;
+    // Without an endpoint they wait for the only one with a weight, and go over with the weight.
+    rig.run(at(1.5));
+    CHECK(shows(1.5, 0) == Figures{0, 0, 0, 0, 0});
+    CHECK(shows(1.5, 2) == Figures{2, 2, 2, 0, 2});
+    rig.cell->set_version_weight(at(1.5), 0, 1, 50);
+    rig.cell->set_version_weight(at(1.5), 0, 2, 0);
+    CHECK(shows(1.5, 1) == Figures{0, 2, 2, 0, 0});
+    CHECK(shows(1.5, 2) == Figures{2, 0, 0, 0, 2});
+    // Sent, they are in flight; full or not, an endpoint is one.
+    rig.add(at(1.5), 0, 0, 1);
+    CHECK(shows(1.5, 1) == Figures{0, 2, 0, 1, 0});
+    rig.run(at(3.5));
+    CHECK(shows(3.5, 1) == Figures{2, 4, 0, 1, 4 + 1.5 + 0.5});
+    rig.cell->set_version_weight(at(3.5), 0, 1, 0);
+    rig.run(at(4.5));  // no version takes it, and none counts it
+    CHECK(shows(4.5, 1) == Figures{2, 4, 0, 1, 10});
+    rig.run_to_the_end();
+    CHECK(shows(100, 1)[1] == 0);
+    CHECK(rig.cell->service_load(at(100), 0).gateway_queue == 4);
+}
+
 TEST_CASE("Gateway: without a weight nothing is sent, until a weight is set") {
     auto service = fixed_service(1, 100);
     service.versions[0].weight = 0;
