@@ -2,7 +2,7 @@
 
 #include "tests/catch.hpp"
 
-namespace headroom::core {
+namespace headroom {
 
 TEST_CASE("CivilTime: dates and days are the same, leap years included") {
     CHECK(days_from_civil({1970, 1, 1}) == 0);
@@ -30,4 +30,4 @@ TEST_CASE("CivilTime: dates and days are the same, leap years included") {
     }
 }
 
-}  // namespace headroom::core
+}  // namespace headroom
