@@ -64,6 +64,7 @@ ConvolutionPlan::ConvolutionPlan(const Context& context, const ConvolutionSpec& 
                                  const ConvolutionOperands& operands, const Buffer&)
     : handle_(context.cudnn),
       plan_(std::make_unique<BackendDescriptor>(spec, operands, context.stream)) {
+    HEADROOM_CHECK(handle_ != nullptr, "the library must be open");
     HEADROOM_CHECK(spec.in_channels % 8 == 0 && spec.out_channels % 8 == 0,
                    "channels must be multiples of 8");
     plan_->run();  // as candidates are tried: the output is overwritten
@@ -73,7 +74,7 @@ ConvolutionPlan::~ConvolutionPlan() = default;
 
 ConvolutionCall::ConvolutionCall(const ConvolutionPlan& plan, const ConvolutionOperands& operands,
                                  const Buffer&)
-    : plan_(&plan), operands_(std::make_unique<BackendDescriptor>(plan.plan_->with(operands))) {}
+    : plan_(&plan), operands_(std::make_unique<BackendDescriptor>(plan_->plan_->with(operands))) {}
 ConvolutionCall::ConvolutionCall(ConvolutionCall&&) noexcept = default;
 ConvolutionCall::~ConvolutionCall() = default;
 
