@@ -214,6 +214,43 @@ TEST_CASE("ImageLocality: a big image that few nodes have draws less than one th
     CHECK(score("image-locality", cluster, pod, {a, b}) == Scores{100 * (500 - 23) / 977, 0});
 }
 
+TEST_CASE("PodTopologySpread: a node that takes a gone one's place has its own domain") {
+    Cluster cluster;
+    const NodeId a = cluster.add_node(machine("a", 4000, 8, 0, "left"), kSchedulingTime);
+    const NodeId gone = cluster.add_node(machine("gone", 4000, 8, 0, "right"), kSchedulingTime);
+    place(cluster, pod_of(1, 1), a);
+    PodSpec pod = pod_of(1, 1);
+    const SchedulingContext context{&cluster, &pod};
+    const auto soft = make_plugin<ScorePlugin>("pod-topology-spread");
+    const auto hard = make_plugin<FilterPlugin>("pod-topology-spread");
+    const auto kept = [&](NodeId node) {
+        REQUIRE(soft->prepare(context, {a, node}));
+        Scores scores = {soft->score(context, a), soft->score(context, node)};
+        soft->normalise(scores);
+        return scores;
+    };
+    CHECK(kept(gone) == score("pod-topology-spread", cluster, pod, {a, gone}));
+    const auto refusal = [&](NodeId node) {
+        pod.topology_spread = {{.topology_key = std::string(cluster::kZoneLabel), .owners = {}}};
+        REQUIRE(hard->prepare(context));
+        const std::string answer(hard->filter(context, node));
+        CHECK(answer == filter("pod-topology-spread", cluster, pod, node));
+        pod.topology_spread.clear();
+        return answer;
+    };
+    CHECK(refusal(gone).empty());
+    CHECK_FALSE(refusal(a).empty());
+
+    cluster.remove_node(gone);
+    const NodeId next = cluster.add_node(machine("next", 4000, 8, 0, "left"), kSchedulingTime);
+    REQUIRE(next.index == gone.index);
+    CHECK(kept(next) == score("pod-topology-spread", cluster, pod, {a, next}));
+    CHECK(refusal(next).empty());  // one domain alone: nothing is emptier
+    const NodeId other = cluster.add_node(machine("other", 4000, 8, 0, "right"), kSchedulingTime);
+    CHECK_FALSE(refusal(next).empty());
+    CHECK(refusal(other).empty());
+}
+
 TEST_CASE("PodTopologySpread: a hard constraint refuses the fuller domain") {
     Cluster cluster;
     const NodeId a = cluster.add_node(machine("a", 1000, 1000, 0, "z1"), kSchedulingTime);
