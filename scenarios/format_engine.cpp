@@ -69,7 +69,7 @@ ParameterSpec lora_format() {
                 ParameterSpec::duration("load_from_storage", Duration::milliseconds(500),
                                         "into host memory before that")
                     .at_most(600)},
-               "LoRA adapters; a request's is an attribute of its source (single steps)")
+               "LoRA adapters; a request's is an attribute of its source (leaps)")
         .optional_without_default();
 }
 
@@ -136,9 +136,9 @@ ParameterSpec engine_format() {
                     .in("tokens"),
                 ParameterSpec::boolean("enable_prefix_caching", defaults.prefix_caching,
                                        "share KV blocks of equal contents, as far as the source "
-                                       "names contents (single steps)"),
+                                       "names contents (leaps)"),
                 ParameterSpec::boolean("async_scheduling", defaults.async_scheduling,
-                                       "plan a batch while the one before it runs (single steps)"),
+                                       "plan a batch while the one before it runs (leaps)"),
                 ParameterSpec::integer("pipeline_parallel_size", defaults.pipeline_stages,
                                        "stages that each hold an equal part of the layers (more "
                                        "than one: single steps)")

@@ -160,8 +160,9 @@ class VllmV1 final : public serving::BatchingPolicy {
         if (plan.preempt.empty()) admit_waiting(view, plan, ledger, budget);
         plan.repeatable =
             plan.decode == StepPlan::Decode::all && plan.chunks.empty() && plan.preempt.empty();
-        plan.arrivals_matter =
-            (view.waiting() == 0 || priority_) && view.running() < max_num_seqs_ && budget > 0;
+        // An arrival comes after all that wait, unless it is more urgent or they are passed over.
+        const bool may_be_next = view.waiting() == 0 || priority_ || view.max_adapters() > 0;
+        plan.arrivals_matter = may_be_next && view.running() < max_num_seqs_ && budget > 0;
     }
 
     /// Tokens of a sequence that this step may compute.
@@ -310,7 +311,7 @@ class VllmV1 final : public serving::BatchingPolicy {
 
 REGISTER_POLICY(serving::BatchingPolicy, VllmV1, "vllm-v1",
                 "vLLM v1: one token budget, running sequences first, chunked prefill, recompute "
-                "(macro-steps; single steps with async_scheduling, prefix caching, a pipeline, "
-                "lora, speculative, kv_offloading or pools for prefill and decode)");
+                "(macro-steps; leaps with async_scheduling, prefix caching, lora, kv_offloading or "
+                "pools for prefill and decode; single steps in a pipeline or with speculative)");
 
 }  // namespace headroom::policies

@@ -442,7 +442,7 @@ void Cell::deliver(Time now, const LiveAttempt& attempt, const LiveCall& live,
                                 .adapter = live.root.attributes.adapter,
                                 .remote_tokens = decodes ? live.call.prompt : 0,
                                 .keep_kv = prefills};
-    if (const auto cause = record.instance->submit(now, submission, attempt.attempt.slot)) {
+    if (const auto cause = record.instance->submit(position_, submission, attempt.attempt.slot)) {
         end_attempt(now, attempt, live, Outcome::rejected);
         end_call(now, live, Outcome::rejected, *cause);
         return;

@@ -4,6 +4,7 @@
 #include "sim/serving/cell.hpp"
 #include "sim/serving/cell_parts.hpp"
 #include "sim/serving/dynamic_batch_instance.hpp"
+#include "sim/serving/leaping_llm_instance.hpp"
 #include "sim/serving/llm_instance.hpp"
 #include "sim/serving/simple_instance.hpp"
 #include "sim/serving/stepped_llm_instance.hpp"
@@ -58,10 +59,13 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
             engine.llm->batching,
             {RandomStream(config_.seed, "service/" + service.spec->name + "/batching/" +
                                             std::to_string(key.ordinal))});
-        if (config_.exact_steps || engine.llm->needs_single_steps()) {
-            record->instance = std::make_unique<SteppedLlmInstance>(
-                *engine.llm, std::move(policy), speed, recorder,
-                RandomStream(config_.seed, "service/" + service.spec->name + "/speculation"));
+        const RandomStream draws(config_.seed, "service/" + service.spec->name + "/speculation");
+        if (config_.exact_steps) {
+            record->instance = std::make_unique<SteppedLlmInstance>(*engine.llm, std::move(policy),
+                                                                    speed, recorder, draws);
+        } else if (engine.llm->beyond_macro_steps()) {
+            record->instance = std::make_unique<LeapingLlmInstance>(*engine.llm, std::move(policy),
+                                                                    index, speed, recorder, draws);
         } else {
             record->instance = std::make_unique<LlmInstance>(
                 *engine.llm, *llm_workspace_, std::move(policy), index, speed, recorder);

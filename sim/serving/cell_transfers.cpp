@@ -104,7 +104,7 @@ void Cell::kv_arrives(Time now, HandoverId id) {
     const Call& call = calls_[handover.call];
     const Attempt& attempt = attempts_[call.attempt];
     InstanceRecord& record = *instances_[attempt.instance];
-    record.instance->kv_arrived(now, attempt.slot);
+    record.instance->kv_arrived(position_, attempt.slot);
     reschedule(attempt.instance, record);
     release_kept(now, handover);
 }

@@ -54,8 +54,10 @@ DynamicBatchInstance::Level& DynamicBatchInstance::level_of(std::int32_t priorit
                    1];
 }
 
-std::optional<Cause> DynamicBatchInstance::submit(Time now, const Submission& submission,
+std::optional<Cause> DynamicBatchInstance::submit(const EventKey& position,
+                                                  const Submission& submission,
                                                   std::uint32_t& slot) {
+    const Time now = position.time;
     Level& level = level_of(submission.priority);
     if (spec_.max_queue_size > 0 &&
         static_cast<std::int64_t>(level.size()) >= spec_.max_queue_size) {

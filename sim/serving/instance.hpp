@@ -4,9 +4,10 @@
 /// runs it then. Between two calls nothing changes. Position in the run is an EventKey: `load`
 /// reports the state that all events before that key left, also in the middle of a macro-step.
 ///
-/// LlmInstance (macro-steps) and SteppedLlmInstance (its slow twin) model a continuous-batching
-/// engine, SimpleInstance c servers and a queue, DynamicBatchInstance a batcher before a model that
-/// runs whole batches. All report the same things to the host.
+/// LlmInstance (macro-steps), LeapingLlmInstance (more features, more work) and SteppedLlmInstance
+/// (the slow twin of both) model a continuous-batching engine, SimpleInstance c servers and a
+/// queue, DynamicBatchInstance a batcher before a model that runs whole batches. All report the
+/// same things to the host.
 #pragma once
 
 #include <cstdint>
@@ -108,7 +109,7 @@ class Instance {
                                                        std::int64_t output) const = 0;
     /// Takes an attempt into its queue and sets `slot`, which names it in abort() and report(); or
     /// returns a cause when its queue is full.
-    virtual std::optional<Cause> submit(Time now, const Submission& submission,
+    virtual std::optional<Cause> submit(const EventKey& position, const Submission& submission,
                                         std::uint32_t& slot) = 0;
     /// Forgets an attempt. Room it holds in a running iteration is free at the iteration's end, and
     /// the token that iteration would have given it does not count.
@@ -123,7 +124,7 @@ class Instance {
     virtual void kill(const EventKey& position, std::vector<AttemptId>& lost) = 0;
     virtual void set_speed(Time now, SpeedPpm speed) = 0;
     /// The remote tokens that this attempt wanted are there.
-    virtual void kv_arrived(Time /*now*/, std::uint32_t /*slot*/) {
+    virtual void kv_arrived(const EventKey& /*position*/, std::uint32_t /*slot*/) {
         HEADROOM_CHECK(false, "KV blocks were sent to an instance that asked for none");
     }
     /// The blocks that a completed attempt kept are free.

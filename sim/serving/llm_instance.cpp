@@ -74,8 +74,9 @@ std::optional<Cause> LlmInstance::refuses(std::int64_t prompt, std::int64_t outp
     return policy_->refuses(prompt, generated, spec_.kv_blocks, spec_.block_size);
 }
 
-std::optional<Cause> LlmInstance::submit(Time now, const Submission& submission,
+std::optional<Cause> LlmInstance::submit(const EventKey& position, const Submission& submission,
                                          std::uint32_t& slot) {
+    const Time now = position.time;
     slot = workspace_.take();
     Sequence& s = sequence(slot);
     s = Sequence{};

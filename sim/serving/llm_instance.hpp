@@ -40,7 +40,7 @@ class LlmInstance final : public Instance, private BatchView {
 
     [[nodiscard]] std::optional<Cause> refuses(std::int64_t prompt,
                                                std::int64_t output) const override;
-    std::optional<Cause> submit(Time now, const Submission& submission,
+    std::optional<Cause> submit(const EventKey& position, const Submission& submission,
                                 std::uint32_t& slot) override;
     void abort(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;

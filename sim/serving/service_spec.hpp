@@ -73,8 +73,8 @@ struct LlmEngineSpec {
     std::optional<HostKvSpec> host_kv{};
     EngineRole role = EngineRole::both;
 
-    /// Whether only SteppedLlmInstance can do all of this.
-    [[nodiscard]] bool needs_single_steps() const {
+    /// Whether it is LeapingLlmInstance that does all of this, not LlmInstance.
+    [[nodiscard]] bool beyond_macro_steps() const {
         return prefix_caching || async_scheduling || pipeline_stages > 1 || adapters ||
                speculation || host_kv || role != EngineRole::both;
     }

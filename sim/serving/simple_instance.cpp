@@ -8,8 +8,9 @@ SimpleInstance::SimpleInstance(const SimpleEngineSpec& spec, RandomStream servic
                                SpeedPpm speed, InstanceRecorder recorder)
     : spec_(spec), service_times_(service_times), speed_(speed), recorder_(recorder) {}
 
-std::optional<Cause> SimpleInstance::submit(Time now, const Submission& submission,
+std::optional<Cause> SimpleInstance::submit(const EventKey& position, const Submission& submission,
                                             std::uint32_t& slot) {
+    const Time now = position.time;
     const bool server_free = static_cast<std::int64_t>(heap_.size()) < spec_.servers;
     if (!server_free && spec_.queue_limit >= 0 &&
         static_cast<std::int64_t>(waiting_.size()) >= spec_.queue_limit) {

@@ -27,7 +27,7 @@ class SimpleInstance final : public Instance {
     [[nodiscard]] std::optional<Cause> refuses(std::int64_t, std::int64_t) const override {
         return std::nullopt;
     }
-    std::optional<Cause> submit(Time now, const Submission& submission,
+    std::optional<Cause> submit(const EventKey& position, const Submission& submission,
                                 std::uint32_t& slot) override;
     void abort(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;

@@ -52,6 +52,7 @@ SteppedLlmInstance::Batch SteppedLlmInstance::next_batch(Time now) {
     batch.ends = now;
     do {
         plan_.clear();
+        looked_up_ = false;
         count_view();
         policy_->plan_next_step(*this, plan_);
         carry_out(now, batch);
@@ -222,7 +223,7 @@ Time SteppedLlmInstance::tokens_known_at(Time now, const Batch& batch) const {
 
 // ---------------------------------------------------------------- its end
 
-void SteppedLlmInstance::end_oldest(Time now, InstanceHost& host) {
+std::vector<SteppedLlmInstance::Completion> SteppedLlmInstance::end_oldest(Time now) {
     account(now);
     const Batch batch = std::move(in_flight_.front());
     in_flight_.pop_front();
@@ -243,7 +244,7 @@ void SteppedLlmInstance::end_oldest(Time now, InstanceHost& host) {
             s.over = true;
         }
     }
-    std::vector<std::pair<AttemptId, AttemptReport>> completed;
+    std::vector<Completion> completed;
     for (const std::uint32_t slot : finished) {
         const Sequence& s = sequences_[slot];
         completed.push_back(
@@ -257,7 +258,7 @@ void SteppedLlmInstance::end_oldest(Time now, InstanceHost& host) {
     } else {
         await_next(now);
     }
-    for (const auto& [attempt, report] : completed) host.attempt_completed(now, attempt, report);
+    return completed;
 }
 
 /// A token, and those of its drafts that are accepted.

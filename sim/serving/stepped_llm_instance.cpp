@@ -28,8 +28,9 @@ std::optional<Cause> SteppedLlmInstance::refuses(std::int64_t prompt, std::int64
                             spec_.block_size);
 }
 
-std::optional<Cause> SteppedLlmInstance::submit(Time now, const Submission& submission,
-                                                std::uint32_t& slot) {
+std::optional<Cause> SteppedLlmInstance::submit(const EventKey& position,
+                                                const Submission& submission, std::uint32_t& slot) {
+    const Time now = position.time;
     if (free_slots_.empty()) {
         slot = static_cast<std::uint32_t>(sequences_.size());
         sequences_.emplace_back();
@@ -149,7 +150,10 @@ void SteppedLlmInstance::run(Time now, InstanceHost& host) {
     if (forming_) {
         form_batches(now);
     } else {
-        end_oldest(now, host);
+        // Last, for a completion may bring the next request to this very instance.
+        for (const auto& [attempt, report] : end_oldest(now)) {
+            host.attempt_completed(now, attempt, report);
+        }
     }
     host_ = nullptr;
 }

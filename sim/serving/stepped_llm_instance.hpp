@@ -1,8 +1,8 @@
 /// SteppedLlmInstance: an LLM engine one iteration and one KV block at a time. It is the slow twin
 /// of LlmInstance, chosen by `--exact-steps`: no counters to difference against, no closed forms
 /// and no planning of its own, so that it is easy to believe, and the fast instance must agree with
-/// it bit for bit. And it is the engine where there is no fast one
-/// (LlmEngineSpec::needs_single_steps). O(running) an iteration.
+/// it bit for bit. It is the twin of LeapingLlmInstance too, which adds to it how to leap over
+/// iterations that are alike, for what LlmInstance cannot do. O(running) an iteration.
 ///
 /// Batches in flight stand in a queue: one, two with asynchronous scheduling, one a stage in a
 /// pipeline. A batch is formed while there is room, then the oldest is waited for, as in vLLM's
@@ -33,7 +33,7 @@
 
 namespace headroom::serving {
 
-class SteppedLlmInstance final : public Instance, private BatchView, private BlockLedger {
+class SteppedLlmInstance : public Instance, private BatchView, private BlockLedger {
   public:
     /// `draws`: by (request, token), which drafts are accepted.
     SteppedLlmInstance(const LlmEngineSpec& spec, std::unique_ptr<BatchingPolicy> policy,
@@ -41,19 +41,19 @@ class SteppedLlmInstance final : public Instance, private BatchView, private Blo
 
     [[nodiscard]] std::optional<Cause> refuses(std::int64_t prompt,
                                                std::int64_t output) const override;
-    std::optional<Cause> submit(Time now, const Submission& submission,
+    std::optional<Cause> submit(const EventKey& position, const Submission& submission,
                                 std::uint32_t& slot) override;
     void abort(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
     void run(Time now, InstanceHost& host) override;
     void kill(const EventKey& position, std::vector<AttemptId>& lost) override;
     void set_speed(Time now, SpeedPpm speed) override;
-    void kv_arrived(Time now, std::uint32_t slot) override;
+    void kv_arrived(const EventKey& position, std::uint32_t slot) override;
     void release_kv(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] InstanceLoad load(const EventKey& position) const override;
     void finish(const EventKey& position) override;
 
-  private:
+  protected:  // what LeapingLlmInstance carries on
     enum class Fetch : std::uint8_t { none, going, there };
 
     struct Sequence {
@@ -138,7 +138,11 @@ class SteppedLlmInstance final : public Instance, private BatchView, private Blo
     [[nodiscard]] Duration time_of(const Batch& batch);
     void start(Time now, Batch& batch);
     [[nodiscard]] Time tokens_known_at(Time now, const Batch& batch) const;
-    void end_oldest(Time now, InstanceHost& host);
+    struct Completion {
+        AttemptId attempt;
+        AttemptReport report;
+    };
+    [[nodiscard]] std::vector<Completion> end_oldest(Time now);
     void take_tokens(Time now, Sequence& s, const Work& work);
     void take_token(Time now, Sequence& s);
     void wake(Time now);
@@ -167,7 +171,8 @@ class SteppedLlmInstance final : public Instance, private BatchView, private Blo
     std::deque<Batch> in_flight_;   ///< oldest first; one without work ends when it is formed
     std::vector<Time> stage_free_;  ///< when each stage has done all batches in flight
     Time accounted_;
-    StepPlan plan_;
+    StepPlan plan_;           ///< of the batch formed last
+    bool looked_up_ = false;  ///< while making it, the policy asked what is cached of some sequence
     std::vector<std::uint32_t> listed_;             ///< scratch: the running list of a plan
     std::vector<const StepPlan::Chunk*> chunk_at_;  ///< scratch: by running position
     InstanceHost* host_ = nullptr;                  ///< while an event runs

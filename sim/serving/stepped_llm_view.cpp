@@ -67,6 +67,7 @@ BlockLedger* SteppedLlmInstance::ledger() const {
 }
 
 CacheLookup SteppedLlmInstance::look_up(std::int64_t waiting_position) {
+    looked_up_ = true;
     const std::uint32_t slot = waiting_[static_cast<std::size_t>(waiting_position)];
     Sequence& s = sequences_[slot];
     if (s.fetch == Fetch::going) return {CacheLookup::State::fetching, 0};
@@ -163,9 +164,9 @@ void SteppedLlmInstance::bring_in(std::uint32_t slot) {
     queue(slot, true);
 }
 
-void SteppedLlmInstance::kv_arrived(Time now, std::uint32_t slot) {
+void SteppedLlmInstance::kv_arrived(const EventKey& position, std::uint32_t slot) {
     bring_in(slot);
-    wake(now);
+    wake(position.time);
 }
 
 /// Sequences that have fetched a part hold blocks which others need to go on. Where that stops all

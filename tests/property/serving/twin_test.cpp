@@ -1,5 +1,5 @@
-// Macro-steps against the slow twin: whole simulations over random loads must agree bit for bit in
-// every statistic, row, decision and in the digest.
+// Macro-steps and leaps against the slow twin: whole simulations over random loads must agree bit
+// for bit in every statistic, row, decision and in the digest.
 #include <algorithm>
 #include <iostream>
 
@@ -11,6 +11,7 @@
 #include "tests/rig.hpp"
 #include "tests/scale.hpp"
 #include "tests/unit/serving/latency/fixtures.hpp"
+#include "tests/unit/serving/token_contents.hpp"
 
 namespace headroom::tests {
 namespace {
@@ -73,6 +74,10 @@ std::vector<Arrival> random_arrivals(Draws& draws, std::int64_t count, std::int6
         arrival.prompt = Tokens{draws.between(1, longest)};
         arrival.output = Tokens{draws.one_in(6) ? 1 : draws.between(1, longest)};
         arrival.attributes.priority = static_cast<std::int32_t>(draws.below(4));
+        if (draws.one_in(3)) {
+            const std::uint64_t kind = static_cast<std::uint64_t>(draws.below(3));
+            arrival.contents = contents_of({kind, kind, kind}, draws.between(1, longest));
+        }
         arrivals.push_back(arrival);
     }
     return arrivals;
@@ -183,15 +188,19 @@ serving::ServiceSpec random_service(Draws& draws, const std::string& name, std::
     PolicyChoice batching = random_batching(draws, longest);
     auto service = llm_service(name, std::move(batching),
                                longest_blocks + draws.between(0, 3 * longest_blocks));
-    service.versions[0].engine.llm->block_size = block_size;
-    if (draws.one_in(4))
-        service.versions[0].engine.llm->max_model_len = longest + draws.below(longest);
+    serving::LlmEngineSpec& engine = *service.versions[0].engine.llm;
+    engine.block_size = block_size;
+    if (engine.batching.name == "vllm-v1") {  // with one of these it leaps
+        engine.async_scheduling = draws.one_in(3);
+        engine.prefix_caching = draws.one_in(3);
+    }
+    if (draws.one_in(4)) engine.max_model_len = longest + draws.below(longest);
     // Whole-millisecond iterations without a context term make equal times common.
     if (draws.one_in(3)) {
-        service.versions[0].engine.llm->latency = std::make_shared<serving::LinearLatency>(
+        engine.latency = std::make_shared<serving::LinearLatency>(
             serving::LinearCoefficients{Duration::microseconds(6500), {}, {}, {}, {}});
     } else if (draws.one_in(3)) {
-        service.versions[0].engine.llm->latency = tabulated_latency();
+        engine.latency = tabulated_latency();
     }
     const char* routers[] = {"round-robin",   "random",   "least-request", "two-choice",
                              "test-least-kv", "kv-aware", "shortest-queue"};
@@ -287,7 +296,8 @@ std::string earliest_difference(const SimulationResult& fast, const SimulationRe
 
 }  // namespace
 
-TEST_CASE("LlmInstance: macro-steps equal single steps bit for bit over random simulations") {
+TEST_CASE(
+    "LLM engines: macro-steps and leaps equal single steps bit for bit in random simulations") {
     const std::int64_t cases = scaled(400, 40);
     std::int64_t preemptions = 0;
     std::int64_t completed = 0;

@@ -61,7 +61,7 @@ class BatcherRig final : private serving::InstanceHost {
         submission.attempt = serving::AttemptId{attempt, 0};
         submission.priority = priority;
         if (slots.size() <= attempt) slots.resize(attempt + 1);
-        const auto cause = instance.submit(now, submission, slots[attempt]);
+        const auto cause = instance.submit({now, 0}, submission, slots[attempt]);
         if (cause) {
             CHECK(*cause == serving::Cause::instance_queue_full);
             outcomes.push_back({attempt, BatcherOutcome::Kind::refused, now});

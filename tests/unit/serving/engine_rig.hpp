@@ -1,4 +1,5 @@
-/// Runs one SteppedLlmInstance by itself: commands at given times, and what became of each request.
+/// Runs one SteppedLlmInstance, or one that leaps, by itself: commands at given times, and what
+/// became of each request.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "sim/serving/stepped_llm_instance.hpp"
+#include "sim/serving/leaping_llm_instance.hpp"
 #include "tests/catch.hpp"
 #include "tests/rig.hpp"
 #include "tests/unit/serving/token_contents.hpp"
@@ -35,11 +36,11 @@ class EngineRig final : private serving::InstanceHost {
         std::uint32_t slot = 0;
     };
 
-    explicit EngineRig(serving::LlmEngineSpec engine, Time measure_from = Time::zero())
-        : spec(std::move(engine)),
-          instance(spec,
-                   make_policy<serving::BatchingPolicy>(spec.batching, {RandomStream(7, "b")}),
-                   serving::kNominalSpeed, {&stats, measure_from}, RandomStream(7, "drafts")) {}
+    enum class Kind : std::uint8_t { stepped, leaping };
+
+    explicit EngineRig(serving::LlmEngineSpec engine, Time measure_from = Time::zero(),
+                       Kind kind = Kind::stepped)
+        : spec(std::move(engine)), owned_(make(kind, measure_from)), instance(*owned_) {}
 
     /// Its number: they count from 0.
     std::size_t submit(Time now, std::int64_t prompt, std::int64_t output,
@@ -54,7 +55,7 @@ class EngineRig final : private serving::InstanceHost {
         submission.contents = contents.get();
         Outcome outcome;
         REQUIRE_FALSE(instance.refuses(prompt, output));
-        REQUIRE_FALSE(instance.submit(now, submission, outcome.slot));
+        REQUIRE_FALSE(instance.submit(first_of(now), submission, outcome.slot));
         for (const Outcome& other : outcomes) REQUIRE((!open(other) || other.slot != outcome.slot));
         outcomes.push_back(outcome);
         return outcomes.size() - 1;
@@ -103,13 +104,31 @@ class EngineRig final : private serving::InstanceHost {
         return instance.load(first_of(now));
     }
     [[nodiscard]] Time now() const { return now_; }
+    /// That it has run so far.
+    [[nodiscard]] std::int64_t events() const { return events_; }
 
     serving::LlmEngineSpec spec;
     serving::ServiceStats stats;
-    serving::SteppedLlmInstance instance;
+
+  private:
+    std::unique_ptr<serving::Instance> owned_;
+
+  public:
+    serving::Instance& instance;
     std::vector<Outcome> outcomes;
 
   private:
+    std::unique_ptr<serving::Instance> make(Kind kind, Time measure_from) {
+        auto policy = make_policy<serving::BatchingPolicy>(spec.batching, {RandomStream(7, "b")});
+        const serving::InstanceRecorder recorder{&stats, measure_from};
+        const RandomStream drafts(7, "drafts");
+        if (kind == Kind::leaping) {
+            return std::make_unique<serving::LeapingLlmInstance>(
+                spec, std::move(policy), 0, serving::kNominalSpeed, recorder, drafts);
+        }
+        return std::make_unique<serving::SteppedLlmInstance>(
+            spec, std::move(policy), serving::kNominalSpeed, recorder, drafts);
+    }
     static EventKey first_of(Time now) { return EventKey::make(now, serving::kObservation, 0); }
     static bool open(const Outcome& o) { return !o.completed && !o.aborted && !o.lost; }
 

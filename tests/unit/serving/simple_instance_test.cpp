@@ -33,7 +33,7 @@ class Rig final : private serving::InstanceHost {
         submission.attempt = AttemptId{attempt, 0};
         submission.request = attempt;
         if (slots.size() <= attempt) slots.resize(attempt + 1);
-        return instance.submit(at(now), submission, slots[attempt]);
+        return instance.submit({at(now), 0}, submission, slots[attempt]);
     }
     void abort(double now, std::uint32_t attempt) {
         run(now);

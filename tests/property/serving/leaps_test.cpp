@@ -1,0 +1,106 @@
+// LeapingLlmInstance against its slow twin: one engine alone, looked at at any time, over random
+// loads in all modes, must agree bit for bit. Whole simulations: twin_test, disaggregation_test.
+#include "tests/catch.hpp"
+#include "tests/property/serving/engine_cases.hpp"
+#include "tests/scale.hpp"
+
+namespace headroom::tests {
+namespace {
+
+using Kind = EngineRig::Kind;
+
+/// What both say of themselves, from the first and from a late position of an instant.
+std::string different_readings(const EngineRig& leaping, const EngineRig& stepped, Time now) {
+    const EventKey positions[] = {{now, 0}, EventKey::make(now, serving::kTimeout, 0)};
+    for (const EventKey& position : positions) {
+        const serving::InstanceLoad a = leaping.instance.load(position);
+        const serving::InstanceLoad b = stepped.instance.load(position);
+        const std::string at = " at " + std::to_string(now.ps());
+        if (a.waiting != b.waiting || a.running != b.running || a.in_flight != b.in_flight ||
+            a.completed != b.completed || a.ttft_count != b.ttft_count || a.busy != b.busy) {
+            return "requests or busy time" + at;
+        }
+        // The twin has yet to run what is due at this very instant.
+        if (position.order > 0 && stepped.instance.next_event().time == now) continue;
+        if (a.kv_used_blocks != b.kv_used_blocks) return "blocks" + at;
+        if (a.output_tokens != b.output_tokens || a.prompt_tokens != b.prompt_tokens) {
+            return "tokens" + at;
+        }
+        for (std::size_t i = 0; i < leaping.outcomes.size(); ++i) {
+            const EngineRig::Outcome& o = leaping.outcomes[i];
+            if (o.completed || o.aborted || o.lost) continue;
+            const auto mine = leaping.instance.report(position, o.slot);
+            const auto theirs = stepped.instance.report(position, stepped.outcomes[i].slot);
+            if (mine.output_tokens != theirs.output_tokens ||
+                mine.first_token != theirs.first_token || mine.preemptions != theirs.preemptions) {
+                return "the report of request " + std::to_string(i) + at;
+            }
+        }
+    }
+    return "";
+}
+
+/// Longer outputs than random_engine_case() has, so that there is something to leap over.
+EngineCase random_leaping_case(std::uint64_t seed) {
+    EngineCase c = random_engine_case(seed);
+    Draws draws{RandomStream(seed, "leaps"), 0};
+    if (c.spec.batching.name != "vllm-v1" || draws.one_in(3)) return c;
+    const std::int64_t more = draws.between(10, 400);
+    for (EngineCommand& command : c.commands) command.output += draws.below(more);
+    c.spec.kv_blocks += more / c.spec.block_size + 1;
+    if (draws.one_in(3)) c.spec.kv_blocks *= draws.between(1, 8);
+    return c;
+}
+
+}  // namespace
+
+TEST_CASE("LeapingLlmInstance: an engine alone does what its twin does, looked at at any time") {
+    std::int64_t leaping_events = 0;
+    std::int64_t stepped_events = 0;
+    std::int64_t preemptions = 0;
+    std::int64_t hits = 0;
+    const std::int64_t cases = scaled(1500, 150);
+    for (std::int64_t seed = 1; seed <= cases; ++seed) {
+        INFO("seed " << seed);
+        const EngineCase c = random_leaping_case(static_cast<std::uint64_t>(seed));
+        INFO(c.spec.batching.name << (c.spec.async_scheduling ? " async" : "")
+                                  << (c.spec.prefix_caching ? " caching" : "") << ", "
+                                  << c.spec.pipeline_stages << " stages");
+        const Time measure_from = Time::zero() + ticks(seed % 3 == 0 ? 5000 : 0);
+        EngineRig leaping(c.spec, measure_from, Kind::leaping);
+        EngineRig stepped(c.spec, measure_from);
+        Draws draws{RandomStream(static_cast<std::uint64_t>(seed), "looks"), 0};
+        Time looked;
+        for (const EngineCommand& command : c.commands) {
+            if (command.time > looked && draws.one_in(2)) {
+                const Duration gap = command.time - looked;
+                looked += Duration::picoseconds(draws.below(gap.ps()));
+                leaping.run(looked);
+                stepped.run(looked);
+                REQUIRE(different_readings(leaping, stepped, looked) == "");
+            }
+            looked = command.time;
+            carry_out(leaping, {command});
+            carry_out(stepped, {command});
+            if (command.kind == EngineCommand::Kind::kill) break;
+            REQUIRE(different_readings(leaping, stepped, command.time) == "");
+        }
+        if (c.commands.back().kind != EngineCommand::Kind::kill) {
+            leaping.run_to_the_end();
+            stepped.run_to_the_end();
+        }
+        REQUIRE(difference_of(leaping, stepped) == "");
+        if (c.spec.pipeline_stages == 1) {
+            leaping_events += leaping.events();
+            stepped_events += stepped.events();
+        }
+        preemptions += stepped.stats.preemptions;
+        hits += stepped.stats.prefix_hit_tokens;
+    }
+    // The cases reach what they are there for.
+    CHECK(leaping_events < stepped_events / 2);
+    CHECK(preemptions > cases);
+    CHECK(hits > 5 * cases);
+}
+
+}  // namespace headroom::tests
