@@ -1,6 +1,7 @@
 #include "sim/serving/paged_kv_cache.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "sim/core/check.hpp"
 
@@ -141,21 +142,27 @@ void PagedKvCache::share(KvSequence& s, std::int64_t cached) {
         s.blocks.push_back(index);
     }
     s.entered = hits;
+    s.named = hits;
 }
 
-void PagedKvCache::hold(KvSequence& s, std::int64_t tokens) {
-    const auto wanted = static_cast<std::size_t>(blocks_for(tokens));
-    while (s.blocks.size() < wanted) s.blocks.push_back(take());
+void PagedKvCache::enter_full(KvSequence& s, std::int64_t tokens) {
+    s.entered = std::min(tokens / block_size_, static_cast<std::int64_t>(s.blocks.size()));
+    name(s, std::min(s.entered, shareable(s)));
 }
 
-void PagedKvCache::enter(KvSequence& s, std::int64_t tokens) {
-    if (!prefix_caching_) return;
-    const std::int64_t full =
-        std::min(tokens / block_size_, static_cast<std::int64_t>(s.blocks.size()));
-    for (; s.entered < full; ++s.entered) {
-        const std::uint32_t index = s.blocks[static_cast<std::size_t>(s.entered)];
+/// Leading blocks that others may find, too.
+std::int64_t PagedKvCache::shareable(const KvSequence& s) const {
+    // The second tier holds blocks of both kinds by their keys.
+    if (host_) return std::numeric_limits<std::int64_t>::max();
+    return s.contents == nullptr ? 0 : s.contents->covered_tokens() / block_size_;
+}
+
+/// Puts the leading blocks, as far as they are not yet, where find() looks.
+void PagedKvCache::name(KvSequence& s, std::int64_t blocks) {
+    for (; s.named < blocks; ++s.named) {
+        const std::uint32_t index = s.blocks[static_cast<std::size_t>(s.named)];
         Block& block = blocks_[index];
-        block.key = key_of(s, s.entered);
+        block.key = key_of(s, s.named);
         block.entered = true;
         Entered* ends = entered_.find(block.key);
         if (ends == nullptr) {
@@ -169,12 +176,18 @@ void PagedKvCache::enter(KvSequence& s, std::int64_t tokens) {
 }
 
 void PagedKvCache::release(KvSequence& s) {
+    name(s, s.entered);
+    retire(s);
+}
+
+void PagedKvCache::retire(KvSequence& s) {
     while (!s.blocks.empty()) {
         const std::uint32_t index = s.blocks.back();
         s.blocks.pop_back();
         if (--blocks_[index].users == 0) append(index);
     }
     s.entered = 0;
+    s.named = 0;
 }
 
 }  // namespace headroom::serving

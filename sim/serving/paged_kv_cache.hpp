@@ -11,6 +11,8 @@
 ///  - A block that several sequences share is free when the last of them has given it back.
 ///
 /// Keys are 64-bit hashes of contents (TokenContents; what these do not cover is like no others).
+/// What is like no others can be found by its own sequence alone, once that has given it back: it
+/// gets its key then, so that most of it, of sequences that do not come back, never needs one.
 /// O(1) a block taken, entered or given back; a look-up is O(blocks found). Deterministic.
 #pragma once
 
@@ -32,6 +34,7 @@ struct KvSequence {
     std::vector<std::uint32_t> blocks{};
     std::vector<std::uint64_t> keys{};  ///< of its blocks from the first on, as far as needed yet
     std::int64_t entered = 0;           ///< leading blocks that can be found
+    std::int64_t named = 0;             ///< and of these, those that have their key
 };
 
 class PagedKvCache {
@@ -56,11 +59,19 @@ class PagedKvCache {
     /// Takes a cached prefix into a sequence without blocks.
     void share(KvSequence& s, std::int64_t cached);
     /// Makes it hold blocks for `tokens`; they must be free. Never takes any away.
-    void hold(KvSequence& s, std::int64_t tokens);
+    void hold(KvSequence& s, std::int64_t tokens) {
+        while (static_cast<std::int64_t>(s.blocks.size()) * block_size_ < tokens) {
+            s.blocks.push_back(take());
+        }
+    }
     /// Its full blocks among the first `tokens` can be found from now on. Nothing without caching.
-    void enter(KvSequence& s, std::int64_t tokens);
-    /// It gives all its blocks back.
+    void enter(KvSequence& s, std::int64_t tokens) {
+        if (prefix_caching_ && (s.entered + 1) * block_size_ <= tokens) enter_full(s, tokens);
+    }
+    /// It gives all its blocks back, and may look for them again.
     void release(KvSequence& s);
+    /// It gives all its blocks back and is over.
+    void retire(KvSequence& s);
 
   private:
     static constexpr std::uint32_t kNone = 0xffffffffU;
@@ -79,6 +90,9 @@ class PagedKvCache {
         std::uint32_t last = kNone;
     };
 
+    [[nodiscard]] std::int64_t shareable(const KvSequence& s) const;
+    void enter_full(KvSequence& s, std::int64_t tokens);
+    void name(KvSequence& s, std::int64_t blocks);
     [[nodiscard]] std::uint64_t key_of(KvSequence& s, std::int64_t block) const;
     [[nodiscard]] std::uint64_t content_key(const KvSequence& s, std::int64_t block,
                                             std::uint64_t parent) const;

@@ -101,7 +101,7 @@ void SteppedLlmInstance::abort(const EventKey& position, std::uint32_t slot) {
 
 void SteppedLlmInstance::release_kv(const EventKey& position, std::uint32_t slot) {
     account(position.time);
-    cache_.release(sequences_[slot].kv);
+    cache_.retire(sequences_[slot].kv);
     free_slots_.push_back(slot);
     if (!waiting_.empty()) wake(position.time);
 }
@@ -138,7 +138,7 @@ void SteppedLlmInstance::leave(std::uint32_t slot) {
     s.fetch_number = 0;
     forget_swapped(s);
     if (finished && s.keep_kv) return;
-    cache_.release(s.kv);
+    cache_.retire(s.kv);
     if (s.batches == 0) free_slots_.push_back(slot);
 }
 

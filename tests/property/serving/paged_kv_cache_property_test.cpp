@@ -149,9 +149,14 @@ class TwoCaches {
         if (p.fast.blocks.empty()) {
             admit(p);
         } else if (below(3) == 0) {
-            cache_.release(p.fast);
+            const bool over = below(2) == 0;
+            if (over) {
+                cache_.retire(p.fast);
+            } else {
+                cache_.release(p.fast);
+            }
             naive_.release(p.slow);
-            if (below(2) == 0) {
+            if (over) {
                 sequences_.erase(sequences_.begin() + static_cast<std::ptrdiff_t>(at));
             }
         } else {
