@@ -132,9 +132,9 @@ class VllmV1 final : public serving::BatchingPolicy {
 
     void plan_next_step(const BatchView& view, StepPlan& plan) override {
         const std::int64_t running = view.running();
-        const bool all_decode = view.decoding() == running && running > 0 &&
-                                running <= max_num_batched_tokens_ && view.lookahead() == 0 &&
-                                view.blocks_due() <= view.free_blocks();
+        const bool all_decode = view.decoding() + view.nothing_to_compute() == running &&
+                                view.decoding() > 0 && running <= max_num_batched_tokens_ &&
+                                view.lookahead() == 0 && view.blocks_due() <= view.free_blocks();
         if (all_decode && view.waiting() == 0) {  // mostly
             plan.decode = StepPlan::Decode::all;
             plan.repeatable = true;
@@ -153,7 +153,7 @@ class VllmV1 final : public serving::BatchingPolicy {
         adapters_.clear();
         if (all_decode && view.max_adapters() == 0 && ledger.extend_all_decodes(view)) {
             plan.decode = StepPlan::Decode::all;
-            budget -= view.running();
+            budget -= view.decoding();
         } else if (view.running() > 0) {
             schedule_running(view, plan, ledger, budget);
         }
@@ -184,6 +184,7 @@ class VllmV1 final : public serving::BatchingPolicy {
     void schedule_running(const BatchView& view, StepPlan& plan, Ledger& ledger,
                           std::int64_t& budget) {
         granted_.assign(static_cast<std::size_t>(view.running()), 0);
+        plain_decode_.assign(granted_.size(), false);
         bool go_on = true;
         std::int64_t passed_over = 0;
         for (std::int64_t i = 0; go_on && i < view.running() && budget > 0; ++i) {
@@ -196,6 +197,7 @@ class VllmV1 final : public serving::BatchingPolicy {
             const SequenceView s = view.running_at(i);
             const std::int64_t tokens = tokens_wanted(s.uncomputed() + s.drafts, budget);
             if (tokens == 0) continue;
+            plain_decode_[static_cast<std::size_t>(i)] = s.decoding() && s.drafts == 0;
             while (go_on && !ledger.extend(s, i, tokens_held(view, s, tokens))) {
                 const std::int64_t victim = victim_of(view);
                 std::int64_t& had = granted_[static_cast<std::size_t>(victim)];
@@ -239,13 +241,17 @@ class VllmV1 final : public serving::BatchingPolicy {
         for (std::int64_t i = 0; i < view.running(); ++i) {
             const std::int64_t tokens = granted_[static_cast<std::size_t>(i)];
             if (tokens == kPreempted) continue;
+            if (tokens > 0 && plain_decode_[static_cast<std::size_t>(i)]) {
+                plan.decode_positions.push_back(i);
+                if (view.max_adapters() > 0) note_adapter(view.running_at(i));
+                continue;
+            }
             const SequenceView s = view.running_at(i);
-            if (tokens > 0) note_adapter(s);
-            if (s.decoding() && s.drafts == 0) {
-                if (tokens > 0) plan.decode_positions.push_back(i);
-                all = all && tokens > 0;
-            } else if (tokens > 0) {
+            if (tokens > 0) {
+                note_adapter(s);
                 plan.chunks.push_back({i, tokens, tokens_held(view, s, tokens), false});
+            } else if (s.decoding() && s.drafts == 0) {
+                all = false;
             }
         }
         if (!all) {
@@ -307,6 +313,7 @@ class VllmV1 final : public serving::BatchingPolicy {
     bool priority_;
     std::vector<std::uint16_t> adapters_;  ///< different ones of this step
     std::vector<std::int64_t> granted_;    ///< this step's tokens by running position, kPreempted
+    std::vector<bool> plain_decode_;       ///< of those: one token, no drafts
 };
 
 REGISTER_POLICY(serving::BatchingPolicy, VllmV1, "vllm-v1",

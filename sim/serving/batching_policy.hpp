@@ -27,12 +27,12 @@
 /// Sources of the shipped rules are named in policies/batching/.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "sim/core/time.hpp"
+#include "sim/serving/block_size.hpp"
 #include "sim/serving/request.hpp"
 
 namespace headroom::serving {
@@ -92,17 +92,17 @@ class BlockLedger {
 class BatchView {
   public:
     virtual ~BatchView() = default;
-    [[nodiscard]] std::int64_t block_size() const { return numbers_.block_size; }
+    [[nodiscard]] std::int64_t block_size() const { return block_size_.tokens(); }
     [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const {
-        const std::int64_t rounded_up = tokens + numbers_.block_size - 1;
-        return numbers_.block_shift >= 0 ? rounded_up >> numbers_.block_shift
-                                         : rounded_up / numbers_.block_size;
+        return block_size_.blocks_for(tokens);
     }
     [[nodiscard]] std::int64_t total_blocks() const { return numbers_.total_blocks; }
     [[nodiscard]] std::int64_t free_blocks() const { return numbers_.free_blocks; }
     /// Length of the running list, and how many of it are decoding.
     [[nodiscard]] std::int64_t running() const { return numbers_.running; }
     [[nodiscard]] std::int64_t decoding() const { return numbers_.decoding; }
+    /// How many of it have nothing to compute until a batch in flight gives them a token.
+    [[nodiscard]] std::int64_t nothing_to_compute() const { return numbers_.nothing_to_compute; }
     /// New blocks that one decode iteration of all decoding sequences takes.
     [[nodiscard]] std::int64_t blocks_due() const { return numbers_.blocks_due; }
     [[nodiscard]] std::int64_t waiting() const { return numbers_.waiting; }
@@ -119,23 +119,19 @@ class BatchView {
 
   protected:
     struct Numbers {
-        std::int64_t block_size = 16;  ///< set_block_size() sets both
-        int block_shift = 4;           ///< log2 of it, -1 when it is no power of two
         std::int64_t total_blocks = 0;
         std::int64_t free_blocks = 0;
         std::int64_t running = 0;
         std::int64_t decoding = 0;
+        std::int64_t nothing_to_compute = 0;
         std::int64_t blocks_due = 0;
         std::int64_t waiting = 0;
         std::int64_t stages = 1;
         std::int64_t max_adapters = 0;
         std::int64_t lookahead = 0;
     };
-    void set_block_size(std::int64_t size) {
-        const auto bits = static_cast<std::uint64_t>(size);
-        numbers_.block_size = size;
-        numbers_.block_shift = std::has_single_bit(bits) ? std::countr_zero(bits) : -1;
-    }
+    explicit BatchView(std::int64_t block_size) : block_size_(block_size) {}
+    BlockSize block_size_;
     Numbers numbers_;
 };
 

@@ -20,13 +20,12 @@
 #endif
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "sim/core/check.hpp"
 #include "sim/core/prefetch.hpp"
+#include "sim/serving/block_size.hpp"
 
 namespace headroom::serving {
 
@@ -48,37 +47,21 @@ class BlockPhases {
     };
 
     explicit BlockPhases(std::int64_t block_size)
-        : block_size_(block_size),
+        : size_(block_size),
           narrow_(kCanBeNarrow && block_size % 8 == 0 && block_size <= kNarrowSize) {
-        HEADROOM_CHECK(block_size >= 1, "a KV block holds a token");
         const auto places = static_cast<std::size_t>(2 * block_size);
         if (narrow_) {
             counts_.assign(places, 0);
         } else {
             wide_.assign(places, 0);
         }
-        if (std::has_single_bit(static_cast<std::uint64_t>(block_size))) {
-            shift_ = std::countr_zero(static_cast<std::uint64_t>(block_size));
-        }
-    }
-
-    /// n / block_size for n >= 0: a shift where the size is a power of two.
-    [[nodiscard]] std::int64_t whole_blocks(std::int64_t n) const {
-        return shift_ >= 0 ? n >> shift_ : n / block_size_;
-    }
-    [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const {
-        return whole_blocks(tokens + block_size_ - 1);
-    }
-    /// n modulo block_size, for n >= 0.
-    [[nodiscard]] std::int64_t within_block(std::int64_t n) const {
-        return shift_ >= 0 ? n & (block_size_ - 1) : n % block_size_;
     }
 
     /// A sequence of which `computed` tokens are in the cache decodes from now on. Its phase.
     [[nodiscard]] std::int64_t join(std::int64_t computed) {
-        const std::int64_t into_block = within_block(computed);
-        const std::int64_t ahead = into_block == 0 ? 0 : block_size_ - into_block;
-        const std::int64_t phase = within_block(now_ + ahead);
+        const std::int64_t into_block = size_.within_block(computed);
+        const std::int64_t ahead = into_block == 0 ? 0 : size_.tokens() - into_block;
+        const std::int64_t phase = size_.within_block(now_ + ahead);
         change(phase, 1);
         return phase;
     }
@@ -86,23 +69,23 @@ class BlockPhases {
     /// A sequence is left out of the next iteration. Its new phase.
     [[nodiscard]] std::int64_t delay(std::int64_t phase) {
         leave(phase);
-        const std::int64_t later = within_block(phase + 1);
+        const std::int64_t later = size_.within_block(phase + 1);
         change(later, 1);
         return later;
     }
     /// `count` iterations are over.
-    void advance(std::int64_t count) { now_ = within_block(now_ + count); }
+    void advance(std::int64_t count) { now_ = size_.within_block(now_ + count); }
 
     /// Blocks that the next iteration takes, and the one j later.
     [[nodiscard]] std::int64_t due() const { return count_at(now_); }
     [[nodiscard]] std::int64_t due_after(std::int64_t j) const {
-        return count_at(within_block(now_ + j));
+        return count_at(size_.within_block(now_ + j));
     }
     /// Blocks that the next `count` iterations take.
     [[nodiscard]] Taken taken(std::int64_t count) const {
         if (count == 1) return {due(), 0, 0};
-        const std::int64_t cycles = whole_blocks(count);
-        const std::int64_t rest = count - cycles * block_size_;
+        const std::int64_t cycles = size_.whole_blocks(count);
+        const std::int64_t rest = count - cycles * size_.tokens();
         // A phase whose first block comes at j takes blocks at j + k * block_size for all
         // k < cycles, and one more if j lies within the rest.
         const FirstBlocks first = narrow_ ? narrow_first_blocks(rest) : first_blocks(rest);
@@ -110,9 +93,9 @@ class BlockPhases {
         const Taken& early = first.early;
         // The sums of k * block_size and of its square over k < cycles.
         const std::int64_t pairs = cycles * (cycles - 1) / 2;
-        const std::int64_t sum = block_size_ * pairs;
-        const std::int64_t sum2 = block_size_ * block_size_ * (pairs * (2 * cycles - 1) / 3);
-        const std::int64_t past = cycles * block_size_;
+        const std::int64_t sum = size_.tokens() * pairs;
+        const std::int64_t sum2 = size_.tokens() * size_.tokens() * (pairs * (2 * cycles - 1) / 3);
+        const std::int64_t past = cycles * size_.tokens();
         return {cycles * all.count + early.count,
                 cycles * all.sum_j + sum * all.count + early.sum_j + past * early.count,
                 cycles * all.sum_j2 + 2 * sum * all.sum_j + sum2 * all.count + early.sum_j2 +
@@ -122,12 +105,12 @@ class BlockPhases {
     /// `sequences` have joined.
     [[nodiscard]] std::int64_t iterations_within(std::int64_t room, std::int64_t sequences,
                                                  std::int64_t at_most) const {
-        if ((whole_blocks(at_most) + 1) * sequences <= room) return at_most;
+        if ((size_.whole_blocks(at_most) + 1) * sequences <= room) return at_most;
         if (room < 0) return 0;
         // A whole cycle of phases takes one block of each sequence.
         const std::int64_t cycles = room / sequences;
         room -= cycles * sequences;
-        std::int64_t count = cycles * block_size_;
+        std::int64_t count = cycles * size_.tokens();
         for (std::int64_t place = now_; count < at_most; ++place) {
             room -= count_at(place);
             if (room < 0) break;
@@ -147,7 +130,7 @@ class BlockPhases {
     };
     [[nodiscard]] FirstBlocks first_blocks(std::int64_t rest) const {
         FirstBlocks first;
-        for (std::int64_t j = 0; j < block_size_; ++j) {
+        for (std::int64_t j = 0; j < size_.tokens(); ++j) {
             const std::int64_t n = count_at(now_ + j);
             const Taken here{n, n * j, n * j * j};
             first.all += here;
@@ -181,7 +164,7 @@ class BlockPhases {
         Sums all;
         Sums early;
         const std::int16_t* first = &counts_[static_cast<std::size_t>(now_)];
-        const std::int16_t* const past = first + block_size_;
+        const std::int16_t* const past = first + size_.tokens();
         do {
             const __m128i n = _mm_loadu_si128(reinterpret_cast<const __m128i*>(first));
             const __m128i square = _mm_mullo_epi16(place, place);
@@ -213,7 +196,7 @@ class BlockPhases {
             narrow_ = false;
         }
         const auto at = static_cast<std::size_t>(phase);
-        const std::size_t again = at + static_cast<std::size_t>(block_size_);
+        const std::size_t again = at + static_cast<std::size_t>(size_.tokens());
         if (narrow_) {
             counts_[at] = counts_[again] = static_cast<std::int16_t>(count);
         } else {
@@ -221,9 +204,8 @@ class BlockPhases {
         }
     }
 
-    std::int64_t block_size_;
+    BlockSize size_;
     std::int64_t now_ = 0;  ///< phase of the next iteration
-    int shift_ = -1;        ///< log2 of it, -1 when it is no power of two
     bool narrow_;           ///< a size for narrow_first_blocks(), and no count was ever too large
     // Sequences by phase, twice over: no wrapping around.
     std::vector<std::int16_t> counts_;  ///< while narrow_

@@ -82,8 +82,8 @@ InstanceLoad LeapingLlmInstance::load(const EventKey& position) const {
 }
 
 Time LeapingLlmInstance::time_of_boundary(std::int64_t boundary) const {
-    if (boundary <= depth()) return leap_.first_ends[static_cast<std::size_t>(boundary - 1)];
-    const Time line = leap_.first_ends[most_in_flight_ - 1];
+    if (boundary <= depth()) return in_flight_[static_cast<std::size_t>(boundary - 1)].ends;
+    const Time line = in_flight_.back().ends;
     return line.later_by(Duration::picoseconds(leap_.step.offset(boundary - depth())));
 }
 
@@ -94,7 +94,7 @@ LeapingLlmInstance::Progress LeapingLlmInstance::progress_at(const EventKey& pos
         ++progress.ended;
     }
     if (progress.ended == depth()) {
-        const Duration along = position.time - leap_.first_ends[most_in_flight_ - 1];
+        const Duration along = position.time - in_flight_.back().ends;
         progress.ended +=
             leap_.step.iterations_within(along.ps() - 1, leap_.length - progress.ended);
     }
@@ -166,7 +166,7 @@ void LeapingLlmInstance::begin_leap() {
 
     const std::int64_t free = cache_.free_blocks() - plan_.spare_blocks;
     const auto fits = [&](std::int64_t boundaries) { return blocks_taken(boundaries) <= free; };
-    if (length > 0 && count * (length / spec_.block_size + 1) > free && !fits(length)) {
+    if (length > 0 && count * (block_size_.whole_blocks(length) + 1) > free && !fits(length)) {
         std::int64_t too_many = length;
         length = 0;
         while (too_many - length > 1) {
@@ -176,7 +176,6 @@ void LeapingLlmInstance::begin_leap() {
     }
     if (length < 2) return;  // it would cost more than it saves
     leap_.length = length;
-    for (std::size_t i = 0; i < most_in_flight_; ++i) leap_.first_ends[i] = in_flight_[i].ends;
     await(time_of_boundary(length + 1), kStepEnd);
 }
 
@@ -187,41 +186,28 @@ void LeapingLlmInstance::end_leap(const EventKey& position) {
     leap_.length = 0;
     if (progress.ended > progress.formed) {
         // Right between the end of a batch and the forming of the next one. None is completed.
-        (void)end_oldest(position.time);
+        end_oldest(position.time);
     }
 }
 
 /// The first boundaries of the leap, all that happens at them.
 void LeapingLlmInstance::pass(std::int64_t boundaries) {
-    const auto count = static_cast<std::int64_t>(running_.size());
-    sort_by_block(boundaries);
-    Time before;
-    for (std::int64_t i = 1; i <= boundaries; ++i) {
-        const Time now = time_of_boundary(i);
-        account(now);
-        if (now > recorder_.measure_from) {
-            metrics::Histogram& gaps = recorder_.stats->itl;
-            if (i > 1) {
-                gaps.record((now - before).ps(), static_cast<std::uint64_t>(count));
-            } else {
-                for (const std::uint32_t slot : running_) {
-                    gaps.record((now - sequences_[slot].last_token).ps());
-                }
-            }
-        }
-        take_blocks(i);
-        before = now;
-    }
     if (boundaries > 0) {
+        record_gaps_of(boundaries);
+        sort_by_block(boundaries);
+        for (std::int64_t i = 1; i <= boundaries; ++i) take_blocks(i);
+        const Time last = time_of_boundary(boundaries);
+        account(last);
         for (const std::uint32_t slot : running_) {
             Sequence& s = sequences_[slot];
             s.computed += boundaries;
             s.generated += boundaries;
-            s.last_token = before;
+            s.last_token = last;
             s.prompt_done = true;
         }
-        output_tokens_ += boundaries * count;
+        output_tokens_ += boundaries * static_cast<std::int64_t>(running_.size());
     }
+    // From the oldest on: each time still follows from those that come after.
     for (std::size_t i = 0; i < most_in_flight_; ++i) {
         in_flight_[i].ends = time_of_boundary(boundaries + 1 + static_cast<std::int64_t>(i));
     }
@@ -229,14 +215,36 @@ void LeapingLlmInstance::pass(std::int64_t boundaries) {
     await(in_flight_.front().ends, kStepEnd);
 }
 
+void LeapingLlmInstance::record_gaps_of(std::int64_t boundaries) {
+    const std::uint64_t count = running_.size();
+    metrics::Histogram& gaps = recorder_.stats->itl;
+    const Time first = time_of_boundary(1);
+    if (first > recorder_.measure_from) {
+        for (const std::uint32_t slot : running_) {
+            gaps.record((first - sequences_[slot].last_token).ps());
+        }
+    }
+    // One by one where they are those of batches in flight before, or not all measured.
+    std::int64_t i = 2;
+    const auto measured = [&] { return time_of_boundary(i - 1) >= recorder_.measure_from; };
+    for (; i <= boundaries && (i <= depth() || !measured()); ++i) {
+        const Time now = time_of_boundary(i);
+        if (now <= recorder_.measure_from) continue;
+        gaps.record((now - time_of_boundary(i - 1)).ps(), count);
+    }
+    const MacroStep& step = leap_.step;
+    gaps.record_progression(step.duration_of(i - depth() - 1), step.slope * step.growth,
+                            boundaries - i + 1, count);
+}
+
 /// By how many tokens their last block has room for, so by the boundary at which they need one, as
 /// far as that comes within so many boundaries and one more.
 void LeapingLlmInstance::sort_by_block(std::int64_t boundaries) {
-    const std::int64_t size = spec_.block_size;
+    const std::int64_t size = block_size_.tokens();
     const auto places = static_cast<std::size_t>(std::min(size, boundaries + 1));
     block_begins_.assign(places + 1, 0);
     const auto place_of = [&](std::uint32_t slot) {
-        const std::int64_t into = sequences_[slot].computed % size;
+        const std::int64_t into = block_size_.within_block(sequences_[slot].computed);
         return static_cast<std::size_t>(into == 0 ? 0 : size - into);
     };
     for (const std::uint32_t slot : running_) {
@@ -258,17 +266,26 @@ void LeapingLlmInstance::sort_by_block(std::int64_t boundaries) {
 /// tokens that are known. The order between the two does not matter: one empties places of the free
 /// list, the other names blocks in use.
 void LeapingLlmInstance::take_blocks(std::int64_t boundary) {
-    const auto at = [&](std::int64_t iteration, auto&& act) {
-        const auto place = static_cast<std::size_t>(iteration % spec_.block_size);
-        for (std::uint32_t i = block_begins_[place]; i < block_begins_[place + 1]; ++i) {
-            act(sequences_[by_block_[i]]);
-        }
-    };
-    at(boundary - 1, [&](Sequence& s) { cache_.hold(s.kv, s.computed + boundary); });
+    const auto [begin, end] = in_place(boundary - 1);
+    if (begin != end) account(time_of_boundary(boundary));
+    for (std::uint32_t i = begin; i < end; ++i) {
+        Sequence& s = sequences_[by_block_[i]];
+        cache_.hold(s.kv, s.computed + boundary);
+    }
     if (!spec_.prefix_caching) return;
     // Tokens known then: all computed, but for those of the other batches in flight.
-    const std::int64_t ahead = depth() - 1;
-    at(boundary - ahead, [&](Sequence& s) { cache_.enter(s.kv, s.computed + boundary - ahead); });
+    const std::int64_t known = boundary - (depth() - 1);
+    const auto [first, last] = in_place(known);
+    for (std::uint32_t i = first; i < last; ++i) {
+        Sequence& s = sequences_[by_block_[i]];
+        cache_.enter(s.kv, s.computed + known);
+    }
+}
+
+/// Which of `by_block_` have a full last block after so many more tokens.
+std::pair<std::uint32_t, std::uint32_t> LeapingLlmInstance::in_place(std::int64_t tokens) const {
+    const auto place = static_cast<std::size_t>(block_size_.within_block(tokens));
+    return {block_begins_[place], block_begins_[place + 1]};
 }
 
 }  // namespace headroom::serving

@@ -17,9 +17,9 @@
 /// tests/property/serving/leaps_test.cpp.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "sim/serving/step_math.hpp"
@@ -47,14 +47,11 @@ class LeapingLlmInstance final : public SteppedLlmInstance {
     void finish(const EventKey& position) override;
 
   private:
-    static constexpr std::int64_t kMostInFlight = 2;
-
-    /// Boundaries 1 to `length` are alike. The first ones end the batches that were in flight when
-    /// it was begun, the others those formed since, one at each boundary.
+    /// Boundaries 1 to `length` are alike. The first ones end the batches in flight when it began,
+    /// which stay as they were until it is passed; the others end those formed since, one at each.
     struct Leap {
         std::int64_t length = 0;  ///< 0: there is none
-        std::array<Time, kMostInFlight> first_ends;
-        MacroStep step;  ///< of the batches formed, from the end of those in flight on
+        MacroStep step;           ///< of the batches formed, from the end of those in flight on
     };
     /// What came before a position.
     struct Progress {
@@ -67,8 +64,10 @@ class LeapingLlmInstance final : public SteppedLlmInstance {
     void begin_leap();
     void end_leap(const EventKey& position);
     void pass(std::int64_t boundaries);
+    void record_gaps_of(std::int64_t boundaries);
     void sort_by_block(std::int64_t boundaries);
     void take_blocks(std::int64_t boundary);
+    [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> in_place(std::int64_t tokens) const;
     [[nodiscard]] Time time_of_boundary(std::int64_t boundary) const;
     [[nodiscard]] Progress progress_at(const EventKey& position) const;
     [[nodiscard]] std::int64_t depth() const { return static_cast<std::int64_t>(most_in_flight_); }

@@ -11,7 +11,8 @@ namespace headroom::serving {
 LlmInstance::LlmInstance(const LlmEngineSpec& spec, LlmWorkspace& workspace,
                          std::unique_ptr<BatchingPolicy> policy, std::uint64_t entity,
                          SpeedPpm speed, InstanceRecorder recorder)
-    : spec_(spec),
+    : BatchView(spec.block_size),
+      spec_(spec),
       workspace_(workspace),
       policy_(std::move(policy)),
       recorder_(recorder),
@@ -20,7 +21,6 @@ LlmInstance::LlmInstance(const LlmEngineSpec& spec, LlmWorkspace& workspace,
       phases_(spec.block_size),
       entity_(entity) {
     HEADROOM_CHECK(spec.kv_blocks >= 1, "an engine needs KV blocks");
-    set_block_size(spec.block_size);
     numbers_.total_blocks = spec.kv_blocks;
     numbers_.free_blocks = spec.kv_blocks;
 }
@@ -49,7 +49,7 @@ SequenceView LlmInstance::view_of(const Sequence& s) const {
     if (view.in_decode) {
         view.computed = computed_at(s, iteration_);
         view.known = view.computed + 1;
-        view.blocks = s.phase == kReserved ? s.blocks : phases_.blocks_for(view.computed);
+        view.blocks = s.phase == kReserved ? s.blocks : block_size_.blocks_for(view.computed);
     } else {
         view.computed = s.computed;
         view.known = s.known;
@@ -263,7 +263,8 @@ void LlmInstance::apply_plan(Time now) {
                            s.computed + chunk.tokens <= s.known,
                        "a chunk goes past the known tokens");
         s.chunk = chunk.tokens;
-        const std::int64_t blocks = std::max(s.blocks, phases_.blocks_for(chunk.reserve_tokens));
+        const std::int64_t blocks =
+            std::max(s.blocks, block_size_.blocks_for(chunk.reserve_tokens));
         numbers_.free_blocks -= blocks - s.blocks;
         s.blocks = blocks;
     }
@@ -290,7 +291,7 @@ IterationShape LlmInstance::shape_of(const StepPlan& plan) {
             const std::int64_t computed = computed_at(s, iteration_);
             ++shape.decode_sequences;
             shape.context_tokens += computed;
-            if (s.phase != kReserved && phases_.within_block(computed) == 0) {
+            if (s.phase != kReserved && block_size_.within_block(computed) == 0) {
                 --numbers_.free_blocks;
             }
         }
@@ -455,7 +456,7 @@ void LlmInstance::record_first_token(Sequence& s, Time now) {
 void LlmInstance::add_decoding(Sequence& s) {
     s.stage = Stage::decoding;
     s.joined = iteration_;
-    if (s.blocks > phases_.blocks_for(s.computed)) {
+    if (s.blocks > block_size_.blocks_for(s.computed)) {
         s.phase = kReserved;
         ++reserved_;
         next_used_up_ = std::min(next_used_up_, used_up_at(s));
@@ -491,7 +492,7 @@ void LlmInstance::remove_decoding(Sequence& s) {
         numbers_.free_blocks += s.blocks;
     } else {
         phases_.leave(s.phase);
-        numbers_.free_blocks += phases_.blocks_for(computed);
+        numbers_.free_blocks += block_size_.blocks_for(computed);
     }
     s.known = computed + 1;
     if (!s.fresh) s.last_token = last_decode_;

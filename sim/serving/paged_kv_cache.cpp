@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "sim/core/check.hpp"
+#include "sim/core/prefetch.hpp"
 
 namespace headroom::serving {
 
@@ -42,11 +43,16 @@ std::uint32_t PagedKvCache::take() {
         --never_used_;
         --free_;
         blocks_.emplace_back();
+        if (prefix_caching_) names_.emplace_back();
     } else {
         index = head_;
         unlink(index);
+        // The list leads all over the table, and many are taken in a row: the next but one.
+        if (head_ != kNone && blocks_[head_].next != kNone) {
+            core::prefetch(&blocks_[blocks_[head_].next]);
+        }
         if (blocks_[index].entered) {
-            if (host_) host_->touch(blocks_[index].key);
+            if (host_) host_->touch(names_[index].key);
             forget(index);
         }
     }
@@ -59,8 +65,8 @@ std::uint32_t PagedKvCache::take() {
 std::uint64_t PagedKvCache::content_key(const KvSequence& s, std::int64_t block,
                                         std::uint64_t parent) const {
     constexpr std::uint64_t kOwn = 0x6f776e2d746f6b65ULL;
-    const std::int64_t begin = block * block_size_;
-    const std::int64_t end = begin + block_size_;
+    const std::int64_t begin = block * block_size_.tokens();
+    const std::int64_t end = begin + block_size_.tokens();
     if (s.contents == nullptr || end > s.contents->covered_tokens()) {
         return prefix_key(prefix_key(parent, kOwn), s.identity);
     }
@@ -89,40 +95,36 @@ std::uint32_t PagedKvCache::find(std::uint64_t key) const {
 }
 
 void PagedKvCache::forget(std::uint32_t index) {
-    Block& block = blocks_[index];
-    Entered& ends = *entered_.find(block.key);
-    (block.entered_before == kNone ? ends.first : blocks_[block.entered_before].entered_after) =
-        block.entered_after;
-    (block.entered_after == kNone ? ends.last : blocks_[block.entered_after].entered_before) =
-        block.entered_before;
-    if (ends.first == kNone) entered_.erase(block.key);
-    block.entered_before = kNone;
-    block.entered_after = kNone;
-    block.entered = false;
+    const Name name = names_[index];
+    Entered& ends = *entered_.find(name.key);
+    (name.before == kNone ? ends.first : names_[name.before].after) = name.after;
+    (name.after == kNone ? ends.last : names_[name.after].before) = name.before;
+    if (ends.first == kNone) entered_.erase(name.key);
+    blocks_[index].entered = false;
 }
 
 // ---------------------------------------------------------------- sequences
 
 std::int64_t PagedKvCache::cached_tokens(KvSequence& s, std::int64_t known) const {
     if (!prefix_caching_) return 0;
-    const std::int64_t most = (known - 1) / block_size_;
+    const std::int64_t most = block_size_.whole_blocks(known - 1);
     std::int64_t found = 0;
     while (found < most && find(key_of(s, found)) != kNone) ++found;
-    return found * block_size_;
+    return found * block_size_.tokens();
 }
 
 std::int64_t PagedKvCache::host_tokens(KvSequence& s, std::int64_t cached,
                                        std::int64_t known) const {
     if (!host_) return 0;
-    const std::int64_t most = (known - 1) / block_size_;
-    const std::int64_t from = cached / block_size_;
+    const std::int64_t most = block_size_.whole_blocks(known - 1);
+    const std::int64_t from = block_size_.whole_blocks(cached);
     std::int64_t at = from;
     while (at < most && host_->contains(key_of(s, at))) ++at;
-    return (at - from) * block_size_;
+    return (at - from) * block_size_.tokens();
 }
 
 bool PagedKvCache::fits(KvSequence& s, std::int64_t cached, std::int64_t tokens) const {
-    const std::int64_t hits = cached / block_size_;
+    const std::int64_t hits = block_size_.whole_blocks(cached);
     std::int64_t need = blocks_for(tokens) - hits;
     if (need > free_) return false;
     // A hit that nobody uses leaves the free list too.
@@ -134,7 +136,7 @@ bool PagedKvCache::fits(KvSequence& s, std::int64_t cached, std::int64_t tokens)
 
 void PagedKvCache::share(KvSequence& s, std::int64_t cached) {
     HEADROOM_CHECK(s.blocks.empty(), "a cached prefix is taken by a sequence without blocks");
-    const std::int64_t hits = cached / block_size_;
+    const std::int64_t hits = block_size_.whole_blocks(cached);
     for (std::int64_t i = 0; i < hits; ++i) {
         const std::uint32_t index = find(key_of(s, i));
         HEADROOM_CHECK(index != kNone, "a prefix that is not cached was taken");
@@ -146,7 +148,8 @@ void PagedKvCache::share(KvSequence& s, std::int64_t cached) {
 }
 
 void PagedKvCache::enter_full(KvSequence& s, std::int64_t tokens) {
-    s.entered = std::min(tokens / block_size_, static_cast<std::int64_t>(s.blocks.size()));
+    s.entered =
+        std::min(block_size_.whole_blocks(tokens), static_cast<std::int64_t>(s.blocks.size()));
     name(s, std::min(s.entered, shareable(s)));
 }
 
@@ -154,23 +157,23 @@ void PagedKvCache::enter_full(KvSequence& s, std::int64_t tokens) {
 std::int64_t PagedKvCache::shareable(const KvSequence& s) const {
     // The second tier holds blocks of both kinds by their keys.
     if (host_) return std::numeric_limits<std::int64_t>::max();
-    return s.contents == nullptr ? 0 : s.contents->covered_tokens() / block_size_;
+    return s.contents == nullptr ? 0 : block_size_.whole_blocks(s.contents->covered_tokens());
 }
 
 /// Puts the leading blocks, as far as they are not yet, where find() looks.
 void PagedKvCache::name(KvSequence& s, std::int64_t blocks) {
     for (; s.named < blocks; ++s.named) {
         const std::uint32_t index = s.blocks[static_cast<std::size_t>(s.named)];
-        Block& block = blocks_[index];
-        block.key = key_of(s, s.named);
-        block.entered = true;
-        Entered* ends = entered_.find(block.key);
+        const std::uint64_t key = key_of(s, s.named);
+        blocks_[index].entered = true;
+        Entered* ends = entered_.find(key);
         if (ends == nullptr) {
-            entered_.insert(block.key, {index, index});
+            names_[index] = {key, kNone, kNone};
+            entered_.insert(key, {index, index});
             continue;
         }
-        block.entered_before = ends->last;
-        blocks_[ends->last].entered_after = index;
+        names_[index] = {key, ends->last, kNone};
+        names_[ends->last].after = index;
         ends->last = index;
     }
 }

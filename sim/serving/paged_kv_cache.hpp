@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "sim/core/key_map.hpp"
+#include "sim/serving/block_size.hpp"
 #include "sim/serving/prefix_lru.hpp"
 #include "sim/serving/token_contents.hpp"
 
@@ -45,7 +46,7 @@ class PagedKvCache {
 
     [[nodiscard]] std::int64_t free_blocks() const { return free_; }
     [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const {
-        return (tokens + block_size_ - 1) / block_size_;
+        return block_size_.blocks_for(tokens);
     }
 
     /// Tokens of the longest cached prefix of its first `known` tokens, in whole blocks; the last
@@ -60,13 +61,14 @@ class PagedKvCache {
     void share(KvSequence& s, std::int64_t cached);
     /// Makes it hold blocks for `tokens`; they must be free. Never takes any away.
     void hold(KvSequence& s, std::int64_t tokens) {
-        while (static_cast<std::int64_t>(s.blocks.size()) * block_size_ < tokens) {
+        while (static_cast<std::int64_t>(s.blocks.size()) * block_size_.tokens() < tokens) {
             s.blocks.push_back(take());
         }
     }
     /// Its full blocks among the first `tokens` can be found from now on. Nothing without caching.
     void enter(KvSequence& s, std::int64_t tokens) {
-        if (prefix_caching_ && (s.entered + 1) * block_size_ <= tokens) enter_full(s, tokens);
+        if (prefix_caching_ && (s.entered + 1) * block_size_.tokens() <= tokens)
+            enter_full(s, tokens);
     }
     /// It gives all its blocks back, and may look for them again.
     void release(KvSequence& s);
@@ -76,14 +78,18 @@ class PagedKvCache {
   private:
     static constexpr std::uint32_t kNone = 0xffffffffU;
 
+    /// Small, for the free list leads all over the table.
     struct Block {
-        std::uint64_t key = 0;
         std::uint32_t users = 0;
-        std::uint32_t previous = kNone;        ///< in the free list
-        std::uint32_t next = kNone;            ///< likewise
-        std::uint32_t entered_before = kNone;  ///< under the same key
-        std::uint32_t entered_after = kNone;   ///< likewise
+        std::uint32_t previous = kNone;  ///< in the free list
+        std::uint32_t next = kNone;      ///< likewise
         bool entered = false;
+    };
+    /// Of a block that is entered.
+    struct Name {
+        std::uint64_t key = 0;
+        std::uint32_t before = kNone;  ///< the block entered before it under the same key
+        std::uint32_t after = kNone;
     };
     struct Entered {
         std::uint32_t first = kNone;
@@ -102,10 +108,11 @@ class PagedKvCache {
     void unlink(std::uint32_t index);
     void append(std::uint32_t index);
 
-    std::int64_t block_size_;
+    BlockSize block_size_;
     bool prefix_caching_;
     std::int64_t never_used_;    ///< these stand before the head of the free list
     std::vector<Block> blocks_;  ///< the others
+    std::vector<Name> names_;    ///< theirs; only with caching
     std::uint32_t head_ = kNone;
     std::uint32_t tail_ = kNone;
     std::int64_t free_;

@@ -50,6 +50,8 @@ void SteppedLlmInstance::await_next(Time now) {
 SteppedLlmInstance::Batch SteppedLlmInstance::next_batch(Time now) {
     Batch batch;
     batch.ends = now;
+    batch.work.swap(spare_work_);
+    batch.work.clear();
     do {
         plan_.clear();
         looked_up_ = false;
@@ -66,6 +68,13 @@ SteppedLlmInstance::Batch SteppedLlmInstance::next_batch(Time now) {
 
 void SteppedLlmInstance::carry_out(Time now, Batch& batch) {
     // Positions are those that the policy saw: turn them into slots before anything moves.
+    if (!plan_.names_sequences()) {
+        if (plan_.decode != StepPlan::Decode::all) return;
+        for (const std::uint32_t slot : running_) {
+            if (decodes_next(sequences_[slot])) add_work(batch, slot, 1, true);
+        }
+        return;
+    }
     std::vector<std::uint32_t>& listed = listed_;
     std::vector<const StepPlan::Chunk*>& chunk_at = chunk_at_;
     listed = running_;
@@ -84,14 +93,17 @@ void SteppedLlmInstance::carry_out(Time now, Batch& batch) {
     }
     // Who preempts itself, and nothing else runs, lacks what fetched ones hold.
     if (!plan_.preempt.empty() && running_.empty()) (void)give_up_a_fetch();
+    auto next_decode = plan_.decode_positions.begin();
     for (std::size_t i = 0; i < listed.size(); ++i) {
+        bool decodes = plan_.decode == StepPlan::Decode::all;
+        if (next_decode != plan_.decode_positions.end() &&
+            *next_decode == static_cast<std::int64_t>(i)) {
+            ++next_decode;
+            decodes = true;
+        }
         Sequence& s = sequences_[listed[i]];
         if (!s.running) continue;
-        const bool decoding = view_of(s).decoding();
-        const bool decodes =
-            plan_.decode == StepPlan::Decode::all ||
-            std::binary_search(plan_.decode_positions.begin(), plan_.decode_positions.end(),
-                               static_cast<std::int64_t>(i));
+        const bool decoding = decodes_next(s);
         if (chunk_at[i] != nullptr) {
             cache_.hold(s.kv, chunk_at[i]->reserve_tokens);
             add_work(batch, listed[i], chunk_at[i]->tokens, decoding);
@@ -130,44 +142,43 @@ void SteppedLlmInstance::preempt_sequence(Time now, std::uint32_t slot) {
     queue(slot, true);
 }
 
+/// Of a sequence that is not in the batch yet.
 void SteppedLlmInstance::add_work(Batch& batch, std::uint32_t slot, std::int64_t tokens,
                                   bool decode) {
     Sequence& s = sequences_[slot];
-    const std::int64_t computed = s.computed + tokens;
-    HEADROOM_CHECK(tokens >= 1 && (decode || computed <= s.known() + s.foreseen),
+    IterationShape& shape = batch.shape;
+    std::int64_t context = s.computed;
+    std::int64_t prompt = tokens;
+    if (decode) {
+        ++shape.decode_sequences;
+        shape.context_tokens += context;
+        context = 0;  // drafts attend to it together with the decode
+        --prompt;
+    }
+    if (prompt > 0) {
+        shape.prefill_tokens += prompt;
+        shape.prefill_attention_doubled += prompt * (2 * context + prompt);
+        ++shape.prefill_chunks;
+    }
+    const std::int64_t known = s.known() + s.foreseen;
+    s.computed += tokens;
+    HEADROOM_CHECK(tokens >= 1 && (decode || s.computed <= known),
                    "a chunk goes past the known tokens");
-    cache_.hold(s.kv, computed);
-    cache_.enter(s.kv, std::min(computed, s.known()));
-    batch.work.push_back({slot, tokens, decode, computed >= s.known() + s.foreseen});
+    const bool yields = s.computed >= known;
+    if (yields) {
+        shape.sampled_tokens += decode ? tokens : 1;
+        if (spec_.async_scheduling) ++s.foreseen;
+    }
+    cache_.hold(s.kv, s.computed);
+    cache_.enter(s.kv, std::min(s.computed, s.known()));
+    batch.work.push_back({slot, tokens, decode, yields});
     ++s.batches;
 }
 
 // ---------------------------------------------------------------- its time
 
-IterationShape SteppedLlmInstance::shape_of(const Batch& batch) const {
-    IterationShape shape;
-    for (const Work& work : batch.work) {
-        const std::int64_t computed = sequences_[work.slot].computed;
-        std::int64_t context = computed;
-        std::int64_t prompt = work.tokens;
-        if (work.decode) {
-            ++shape.decode_sequences;
-            shape.context_tokens += computed;
-            context = 0;  // drafts attend to it together with the decode
-            --prompt;
-        }
-        if (prompt > 0) {
-            shape.prefill_tokens += prompt;
-            shape.prefill_attention_doubled += prompt * (2 * context + prompt);
-            ++shape.prefill_chunks;
-        }
-        if (work.yields) shape.sampled_tokens += work.decode ? work.tokens : 1;
-    }
-    return shape;
-}
-
 Duration SteppedLlmInstance::time_of(const Batch& batch) {
-    const IterationShape shape = shape_of(batch);
+    const IterationShape& shape = batch.shape;
     Duration time = scaled(spec_.latency->iteration_cost(shape), speed_).at(shape.context_tokens);
     if (spec_.speculation && shape.sampled_tokens > 0) {
         time += spec_.speculation->draft_time * spec_.speculation->num_speculative_tokens;
@@ -188,11 +199,6 @@ Duration SteppedLlmInstance::time_of(const Batch& batch) {
 void SteppedLlmInstance::start(Time now, Batch& batch) {
     const Int128 time = time_of(batch).ps();
     Time at = tokens_known_at(now, batch);
-    for (const Work& work : batch.work) {
-        Sequence& s = sequences_[work.slot];
-        s.computed += work.tokens;
-        if (work.yields && spec_.async_scheduling) ++s.foreseen;
-    }
     // Equal stages; what does not divide evenly falls to the later ones.
     const std::int64_t stages = spec_.pipeline_stages;
     for (std::int64_t i = 0; i < stages; ++i) {
@@ -211,7 +217,7 @@ Time SteppedLlmInstance::tokens_known_at(Time now, const Batch& batch) const {
     if (spec_.pipeline_stages == 1 || !spec_.async_scheduling) return at;
     for (const Work& work : batch.work) {
         const Sequence& s = sequences_[work.slot];
-        if (s.computed + work.tokens <= s.known()) continue;
+        if (s.computed <= s.known()) continue;
         for (const Batch& before : in_flight_) {
             for (const Work& other : before.work) {
                 if (other.slot == work.slot && other.yields) at = std::max(at, before.ends);
@@ -223,12 +229,12 @@ Time SteppedLlmInstance::tokens_known_at(Time now, const Batch& batch) const {
 
 // ---------------------------------------------------------------- its end
 
-std::vector<SteppedLlmInstance::Completion> SteppedLlmInstance::end_oldest(Time now) {
+void SteppedLlmInstance::end_oldest(Time now) {
     account(now);
-    const Batch batch = std::move(in_flight_.front());
+    Batch batch = std::move(in_flight_.front());
     in_flight_.pop_front();
     remove_aborted();
-    std::vector<std::uint32_t> finished;
+    finished_.clear();
     for (const Work& work : batch.work) {
         Sequence& s = sequences_[work.slot];
         --s.batches;
@@ -238,32 +244,34 @@ std::vector<SteppedLlmInstance::Completion> SteppedLlmInstance::end_oldest(Time 
         }
         if (!work.decode) prompt_tokens_ += work.tokens;
         if (!work.yields) continue;
-        take_tokens(now, s, work);
+        if (work.decode && work.tokens > 1) take_drafts(s, work);
+        take_token(now, s);
         if (s.generated == s.output) {
-            finished.push_back(work.slot);
+            finished_.push_back(work.slot);
             s.over = true;
         }
     }
-    std::vector<Completion> completed;
-    for (const std::uint32_t slot : finished) {
+    record_gaps();
+    spare_work_.swap(batch.work);
+    completed_now_.clear();
+    for (const std::uint32_t slot : finished_) {
         const Sequence& s = sequences_[slot];
-        completed.push_back(
+        completed_now_.push_back(
             {s.attempt, {s.first_scheduled, s.first_token, s.generated, s.preemptions}});
         leave(slot);
     }
-    completed_ += static_cast<std::int64_t>(finished.size());
+    completed_ += static_cast<std::int64_t>(finished_.size());
     forming_ = !running_.empty() || !waiting_.empty();
     if (forming_) {
         await(now, kBatchForms);
     } else {
         await_next(now);
     }
-    return completed;
 }
 
-/// A token, and those of its drafts that are accepted.
-void SteppedLlmInstance::take_tokens(Time now, Sequence& s, const Work& work) {
-    const std::int64_t drafts = work.decode ? work.tokens - 1 : 0;
+/// Those of its drafts that are accepted.
+void SteppedLlmInstance::take_drafts(Sequence& s, const Work& work) {
+    const std::int64_t drafts = work.tokens - 1;
     std::int64_t accepted = 0;
     while (accepted < drafts &&
            draws_.uniform(s.request, mix64(s.draw ^ mix64(static_cast<std::uint64_t>(s.generated +
@@ -276,7 +284,6 @@ void SteppedLlmInstance::take_tokens(Time now, Sequence& s, const Work& work) {
     s.computed -= drafts - accepted;
     s.generated += accepted;
     output_tokens_ += accepted;
-    take_token(now, s);
 }
 
 void SteppedLlmInstance::take_token(Time now, Sequence& s) {
@@ -288,12 +295,21 @@ void SteppedLlmInstance::take_token(Time now, Sequence& s) {
         ttft_sum_ += now - s.submitted;
         ++ttft_count_;
     } else if (now > recorder_.measure_from) {
-        recorder_.stats->itl.record((now - s.last_token).ps());
+        const Duration gap = now - s.last_token;
+        if (gap != gap_) record_gaps();
+        gap_ = gap;
+        ++gaps_;
     }
     s.last_token = now;
     if (!spec_.async_scheduling) return;
     --s.foreseen;
     if (s.running) cache_.enter(s.kv, s.computed - s.foreseen);
+}
+
+/// Most tokens of a batch come after one gap, so they are recorded together.
+void SteppedLlmInstance::record_gaps() {
+    if (gaps_ > 0) recorder_.stats->itl.record(gap_.ps(), gaps_);
+    gaps_ = 0;
 }
 
 }  // namespace headroom::serving

@@ -7,7 +7,8 @@ namespace headroom::serving {
 SteppedLlmInstance::SteppedLlmInstance(const LlmEngineSpec& spec,
                                        std::unique_ptr<BatchingPolicy> policy, SpeedPpm speed,
                                        InstanceRecorder recorder, RandomStream draws)
-    : spec_(spec),
+    : BatchView(spec.block_size),
+      spec_(spec),
       policy_(std::move(policy)),
       speed_(speed),
       recorder_(recorder),
@@ -150,8 +151,9 @@ void SteppedLlmInstance::run(Time now, InstanceHost& host) {
     if (forming_) {
         form_batches(now);
     } else {
+        end_oldest(now);
         // Last, for a completion may bring the next request to this very instance.
-        for (const auto& [attempt, report] : end_oldest(now)) {
+        for (const auto& [attempt, report] : completed_now_) {
             host.attempt_completed(now, attempt, report);
         }
     }

@@ -18,6 +18,7 @@
 /// In three files: requests and recording, batches, and what a policy sees (stepped_llm_*.cpp).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -33,7 +34,7 @@
 
 namespace headroom::serving {
 
-class SteppedLlmInstance : public Instance, private BatchView, private BlockLedger {
+class SteppedLlmInstance : public Instance, protected BatchView, private BlockLedger {
   public:
     /// `draws`: by (request, token), which drafts are accepted.
     SteppedLlmInstance(const LlmEngineSpec& spec, std::unique_ptr<BatchingPolicy> policy,
@@ -56,37 +57,43 @@ class SteppedLlmInstance : public Instance, private BatchView, private BlockLedg
   protected:  // what LeapingLlmInstance carries on
     enum class Fetch : std::uint8_t { none, going, there };
 
-    struct Sequence {
-        AttemptId attempt;
-        KvSequence kv;
-        std::int64_t prompt = 0;
-        std::int64_t output = 0;
+    /// What each iteration looks at comes first.
+    struct alignas(64) Sequence {
+        std::int64_t computed = 0;  ///< batches in flight included
         std::int64_t generated = 0;
         std::int64_t foreseen = 0;  ///< tokens that batches in flight will give (asynchronous)
-        std::int64_t computed = 0;  ///< batches in flight included
-        std::int64_t remote = 0;    ///< leading tokens that another instance has
-        std::int64_t swapped = 0;   ///< leading tokens that were swapped to the host
-        std::int64_t fetched = 0;   ///< leading tokens that are there once `fetch` says so
+        std::int64_t prompt = 0;
+        std::int64_t output = 0;
+        Time last_token;
+        Time first_token = Time::max();
+        std::int32_t batches = 0;  ///< in flight that it is part of
+        bool running = false;
+        bool over = false;         ///< finished or aborted
+        bool prompt_done = false;  ///< has given a token since it was admitted (again)
+        Fetch fetch = Fetch::none;
+        KvSequence kv;
+        AttemptId attempt;
+        std::int64_t remote = 0;   ///< leading tokens that another instance has
+        std::int64_t swapped = 0;  ///< leading tokens that were swapped to the host
+        std::int64_t fetched = 0;  ///< leading tokens that are there once `fetch` says so
         std::int64_t rank = 0;
         std::uint64_t request = 0;
         std::uint64_t draw = 0;
         std::uint64_t fetch_number = 0;
         Time submitted;
         Time first_scheduled = Time::max();
-        Time first_token = Time::max();
-        Time last_token;
         Time swapped_out;  ///< when the host has all of `swapped`
         std::uint32_t preemptions = 0;
         std::int32_t priority = 0;
-        std::int32_t batches = 0;  ///< in flight that it is part of
         std::uint16_t adapter = 0;
-        Fetch fetch = Fetch::none;
-        bool running = false;
-        bool over = false;         ///< finished or aborted
-        bool prompt_done = false;  ///< has given a token since it was admitted (again)
         bool keep_kv = false;
 
         [[nodiscard]] std::int64_t known() const { return prompt + generated; }
+        /// Known, or foreseen: but the last token is never computed from, so nothing is left to do
+        /// once it is in flight.
+        [[nodiscard]] std::int64_t known_to_batches() const {
+            return running ? std::min(known() + foreseen, prompt + output - 1) : known();
+        }
     };
     struct Work {
         std::uint32_t slot = 0;
@@ -96,7 +103,12 @@ class SteppedLlmInstance : public Instance, private BatchView, private BlockLedg
     };
     struct Batch {
         std::vector<Work> work;  ///< in the order of the running list, then of admission
+        IterationShape shape;
         Time ends;
+    };
+    struct Completion {
+        AttemptId attempt;
+        AttemptReport report;
     };
     struct HostFetch {
         Time ready;
@@ -115,6 +127,7 @@ class SteppedLlmInstance : public Instance, private BatchView, private BlockLedg
     void preempt(std::int64_t running_position) override;
     void count_view();
     [[nodiscard]] SequenceView view_of(const Sequence& s) const;
+    [[nodiscard]] bool decodes_next(const Sequence& s) const;
     [[nodiscard]] std::int64_t drafts_of(const Sequence& s) const;
 
     // Keys and values from elsewhere.
@@ -134,17 +147,13 @@ class SteppedLlmInstance : public Instance, private BatchView, private BlockLedg
     void carry_out(Time now, Batch& batch);
     void preempt_sequence(Time now, std::uint32_t slot);
     void add_work(Batch& batch, std::uint32_t slot, std::int64_t tokens, bool decode);
-    [[nodiscard]] IterationShape shape_of(const Batch& batch) const;
     [[nodiscard]] Duration time_of(const Batch& batch);
     void start(Time now, Batch& batch);
     [[nodiscard]] Time tokens_known_at(Time now, const Batch& batch) const;
-    struct Completion {
-        AttemptId attempt;
-        AttemptReport report;
-    };
-    [[nodiscard]] std::vector<Completion> end_oldest(Time now);
-    void take_tokens(Time now, Sequence& s, const Work& work);
+    void end_oldest(Time now);
+    void take_drafts(Sequence& s, const Work& work);
     void take_token(Time now, Sequence& s);
+    void record_gaps();
     void wake(Time now);
     void queue(std::uint32_t slot, bool at_front);
     void leave(std::uint32_t slot);
@@ -173,6 +182,11 @@ class SteppedLlmInstance : public Instance, private BatchView, private BlockLedg
     Time accounted_;
     StepPlan plan_;           ///< of the batch formed last
     bool looked_up_ = false;  ///< while making it, the policy asked what is cached of some sequence
+    Duration gap_;            ///< between tokens, of the last one taken
+    std::uint64_t gaps_ = 0;  ///< such ones that are not recorded yet
+    std::vector<Completion> completed_now_;         ///< by the batch that ended last
+    std::vector<Work> spare_work_;                  ///< memory for the next batch
+    std::vector<std::uint32_t> finished_;           ///< scratch of end_oldest()
     std::vector<std::uint32_t> listed_;             ///< scratch: the running list of a plan
     std::vector<const StepPlan::Chunk*> chunk_at_;  ///< scratch: by running position
     InstanceHost* host_ = nullptr;                  ///< while an event runs

@@ -10,20 +10,22 @@ SequenceView SteppedLlmInstance::view_of(const Sequence& s) const {
     SequenceView view;
     view.prompt = s.prompt;
     view.last_token = s.prompt + s.output;
-    view.known = s.known();
-    // The last token is never computed from: nothing is left to do once it is in flight.
-    if (s.running) view.known = std::min(view.known + s.foreseen, view.last_token - 1);
+    view.known = s.known_to_batches();
     view.computed = s.computed;
     view.blocks = static_cast<std::int64_t>(s.kv.blocks.size());
     view.arrival_rank = s.rank;
     view.submitted = s.submitted;
     view.priority = s.priority;
-    view.in_decode = view.computed + 1 == view.known && view.computed >= view.prompt &&
-                     (s.prompt_done || policy_->cut_recomputation_decodes());
+    view.in_decode = decodes_next(s);
     view.in_flight = s.batches > 0;
     view.drafts = view.in_decode ? drafts_of(s) : 0;
     view.adapter = s.adapter;
     return view;
+}
+
+bool SteppedLlmInstance::decodes_next(const Sequence& s) const {
+    return s.computed + 1 == s.known_to_batches() && s.computed >= s.prompt &&
+           (s.prompt_done || policy_->cut_recomputation_decodes());
 }
 
 /// A sequence that has given a token since it was admitted has drafts of the next ones.
@@ -34,7 +36,6 @@ std::int64_t SteppedLlmInstance::drafts_of(const Sequence& s) const {
 
 void SteppedLlmInstance::count_view() {
     numbers_ = {};
-    set_block_size(spec_.block_size);
     numbers_.total_blocks = spec_.kv_blocks;
     numbers_.free_blocks = cache_.free_blocks();
     numbers_.running = static_cast<std::int64_t>(running_.size());
@@ -43,10 +44,12 @@ void SteppedLlmInstance::count_view() {
     if (spec_.adapters) numbers_.max_adapters = spec_.adapters->max_loras;
     if (spec_.speculation) numbers_.lookahead = spec_.speculation->num_speculative_tokens;
     for (const std::uint32_t slot : running_) {
-        const SequenceView view = view_of(sequences_[slot]);
-        if (!view.decoding()) continue;
+        const Sequence& s = sequences_[slot];
+        if (s.computed == s.known_to_batches()) ++numbers_.nothing_to_compute;
+        if (!decodes_next(s)) continue;
         ++numbers_.decoding;
-        if (view.computed == view.blocks * spec_.block_size) ++numbers_.blocks_due;
+        const auto blocks = static_cast<std::int64_t>(s.kv.blocks.size());
+        if (s.computed == blocks * spec_.block_size) ++numbers_.blocks_due;
     }
 }
 

@@ -63,16 +63,34 @@ double requests_per_cpu_second(const SimulationSpec& spec, bool exact_steps = fa
     return static_cast<double>(result.total.requests.arrived) / (cpu_seconds() - start);
 }
 
-void one_instance(benchmark::State& state) {
-    Speeds macro;
+/// The one as it runs by itself, the other, which is shorter, with exact steps.
+void against_the_twin(benchmark::State& state, const SimulationSpec& spec,
+                      const SimulationSpec& shorter) {
+    Speeds fast;
     Speeds exact;
     for (auto _ : state) {
-        macro.add(requests_per_cpu_second(llm_spec(1, 2.0, 2'000'000, "round-robin")));
-        exact.add(requests_per_cpu_second(llm_spec(1, 2.0, 60'000, "round-robin"), true));
+        fast.add(requests_per_cpu_second(spec));
+        exact.add(requests_per_cpu_second(shorter, true));
     }
-    macro.report(state, "requests/CPU-s");
+    fast.report(state, "requests/CPU-s");
     state.counters["twin requests/CPU-s"] = exact.best();
-    state.counters["times the twin"] = macro.best() / exact.best();
+    state.counters["times the twin"] = fast.best() / exact.best();
+}
+
+void one_instance(benchmark::State& state) {
+    against_the_twin(state, llm_spec(1, 2.0, 2'000'000, "round-robin"),
+                     llm_spec(1, 2.0, 60'000, "round-robin"));
+}
+
+/// As vLLM serves by default: asynchronous scheduling and prefix caching.
+void one_instance_with_leaps(benchmark::State& state) {
+    const auto spec = [](std::int64_t requests) {
+        SimulationSpec made = llm_spec(1, 2.0, requests, "round-robin");
+        made.services[0].versions[0].engine.llm->async_scheduling = true;
+        made.services[0].versions[0].engine.llm->prefix_caching = true;
+        return made;
+    };
+    against_the_twin(state, spec(300'000), spec(60'000));
 }
 
 void thousand_instances(benchmark::State& state) {
@@ -155,6 +173,7 @@ void memory(benchmark::State& state) {
 
 BENCHMARK(memory)->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK(one_instance)->Iterations(5)->Unit(benchmark::kMillisecond);
+BENCHMARK(one_instance_with_leaps)->Iterations(5)->Unit(benchmark::kMillisecond);
 BENCHMARK(thousand_instances)->Iterations(5)->Unit(benchmark::kMillisecond);
 BENCHMARK(ten_thousand_instances)->Iterations(3)->Unit(benchmark::kMillisecond);
 BENCHMARK(mm10)->Iterations(5)->Unit(benchmark::kMillisecond);

@@ -99,16 +99,6 @@ TEST_CASE("BlockPhases: counts stay exact however many sequences share a phase")
     }
 }
 
-TEST_CASE("BlockPhases: blocks for a number of tokens, for any block size") {
-    for (const std::int64_t size : {1, 7, 16, 64, 100}) {
-        const BlockPhases phases(size);
-        for (std::int64_t tokens = 0; tokens < 300; ++tokens) {
-            CHECK(phases.blocks_for(tokens) == (tokens + size - 1) / size);
-            CHECK(phases.within_block(tokens) == tokens % size);
-        }
-    }
-}
-
 TEST_CASE("BlockPhases: without room no iteration fits, with enough all do") {
     BlockPhases phases(16);
     CHECK(phases.join(13) == 3);
