@@ -128,8 +128,8 @@ bool LeapingLlmInstance::all_alike() const {
         !plan_.preempt.empty() || looked_up_) {
         return false;
     }
-    if (spec_.pipeline_stages > 1 || spec_.speculation || !host_fetches_.empty() ||
-        !aborted_.empty() || forming_ || in_flight_.size() != most_in_flight_) {
+    if (spec_.pipeline_stages > 1 || spec_.speculation || !aborted_.empty() || forming_ ||
+        in_flight_.size() != most_in_flight_) {
         return false;
     }
     for (const Batch& batch : in_flight_) {
