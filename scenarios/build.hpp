@@ -66,13 +66,22 @@ struct BuildContext {
 /// The Parameters inside a list or map entry.
 [[nodiscard]] const Parameters& object_of(const ParameterValue& value);
 
+/// How much of each of its GPUs a pod asks for.
+struct GpuPart {
+    std::string name;   ///< "a share of 0.5", "the slice 1g.10gb"; empty: all of it
+    double memory = 1;  ///< share of the GPU's
+};
+[[nodiscard]] GpuPart gpu_part(const Parameters& pod, const GpuEntry& gpu);
+
 /// A service's data-plane part.
 [[nodiscard]] serving::ServiceSpec build_service(BuildContext& context, const std::string& name,
                                                  const Parameters& service);
-/// `front_end`: what its API server adds to a first token, where the profile knows.
+/// `pod`: of the service, which may have a part of a GPU only. `front_end`: what its API server
+/// adds to a first token, where the profile knows.
 [[nodiscard]] serving::LlmEngineSpec build_engine(BuildContext& context, const std::string& pointer,
                                                   const Parameters& parameters,
-                                                  serving::EngineRole role, Duration& front_end);
+                                                  const Parameters& pod, serving::EngineRole role,
+                                                  Duration& front_end);
 [[nodiscard]] serving::DynamicEngineSpec build_dynamic_batching(BuildContext& context,
                                                                 const std::string& pointer,
                                                                 const Parameters& parameters);

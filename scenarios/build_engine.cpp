@@ -77,8 +77,8 @@ ProfileKind kind_of(const std::string& name) {
 }
 
 void set_from_catalogue(BuildContext& context, const std::string& pointer,
-                        const Parameters& parameters, serving::LlmEngineSpec& engine,
-                        Duration& front_end) {
+                        const Parameters& parameters, const Parameters& pod,
+                        serving::LlmEngineSpec& engine, Duration& front_end) {
     const Parameters& profile = parameters.object("profile");
     const GpuEntry& gpu = *context.catalogue.find_gpu(profile.text("gpu"));
     const auto dtype_of = [&](const char* field) {
@@ -94,8 +94,9 @@ void set_from_catalogue(BuildContext& context, const std::string& pointer,
     request.kv_dtype = dtype_of("kv_cache_dtype");
     request.limits = limits_of(context, pointer, gpu, engine.batching.parameters);
     request.block_size = engine.block_size;
+    const GpuPart part = gpu_part(pod, gpu);
     request.gpu_memory_utilization_ppm =
-        std::llround(parameters.number("gpu_memory_utilization") * 1e6);
+        std::llround(parameters.number("gpu_memory_utilization") * part.memory * 1e6);
     request.host_per_iteration = profile.duration("host_per_iteration");
     request.host_per_sequence = profile.duration("host_per_sequence");
     const bool own_blocks = parameters.given("num_gpu_blocks");
@@ -103,7 +104,10 @@ void set_from_catalogue(BuildContext& context, const std::string& pointer,
         request.max_model_len = parameters.integer("max_model_len");
     }
     const ProfileResult made = make_profile(context.catalogue, request);
-    if (!made.profile) return context.complain(pointer + "/profile", made.error);
+    if (!made.profile) {
+        const std::string why = part.name.empty() ? "" : " (its pods have " + part.name + " of it)";
+        return context.complain(pointer + "/profile", made.error + why);
+    }
     engine.latency = made.profile->latency;
     engine.profile = made.profile->info;
     if (!own_blocks) engine.kv_blocks = made.profile->kv_blocks;
@@ -209,8 +213,8 @@ void size_host_tier(BuildContext& context, const std::string& pointer, const Par
 }  // namespace
 
 serving::LlmEngineSpec build_engine(BuildContext& context, const std::string& pointer,
-                                    const Parameters& parameters, serving::EngineRole role,
-                                    Duration& front_end) {
+                                    const Parameters& parameters, const Parameters& pod,
+                                    serving::EngineRole role, Duration& front_end) {
     serving::LlmEngineSpec engine;
     engine.role = role;
     const auto* profile = parameters.find("profile");
@@ -233,7 +237,7 @@ serving::LlmEngineSpec build_engine(BuildContext& context, const std::string& po
     const bool known = !of_catalogue || model_and_gpu_known(context, pointer, object_of(*profile));
     if (!known || !context.clean(pointer)) return engine;
     if (of_catalogue) {
-        set_from_catalogue(context, pointer, parameters, engine, front_end);
+        set_from_catalogue(context, pointer, parameters, pod, engine, front_end);
         size_host_tier(context, pointer, parameters, engine);
         return engine;
     }

@@ -140,7 +140,7 @@ serving::EngineRole role_of(const Parameters& version) {
 }
 
 serving::VersionSpec build_version(BuildContext& context, const VersionParameters& version,
-                                   Duration& front_end) {
+                                   const Parameters& pod, Duration& front_end) {
     serving::VersionSpec out;
     out.name = version.name;
     const Parameters& parameters = *version.parameters;
@@ -157,7 +157,7 @@ serving::VersionSpec build_version(BuildContext& context, const VersionParameter
     if (llm && parameters.given("engine")) {
         const auto role = version.alone ? serving::EngineRole::both : role_of(parameters);
         out.engine.llm = build_engine(context, version.pointer + "/engine",
-                                      parameters.object("engine"), role, front_end);
+                                      parameters.object("engine"), pod, role, front_end);
     }
     if (simple && parameters.given("simple")) {
         out.engine.simple = build_simple(parameters.object("simple"));
@@ -182,7 +182,7 @@ void build_versions(BuildContext& context, const std::string& name, const Parame
     std::int64_t weights = 0;
     for (const VersionParameters& version : versions_of(name, service)) {
         Duration front_end;
-        out.versions.push_back(build_version(context, version, front_end));
+        out.versions.push_back(build_version(context, version, service.object("pod"), front_end));
         out.front_end_delay = std::max(out.front_end_delay, front_end);
         weights += out.versions.back().weight;
     }

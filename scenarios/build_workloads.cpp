@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "scenarios/build.hpp"
+#include "sim/cluster/slice_table.hpp"
 #include "sim/control/out_of_memory.hpp"
 
 namespace headroom::scenarios {
@@ -28,20 +29,26 @@ bool ends_with(std::string_view text, std::string_view end) {
     return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
+/// "1g.10gb" of "nvidia.com/mig-1g.10gb"; nothing of another resource.
+std::string slice_profile_of(const std::string& resource) {
+    constexpr std::string_view kSlice = "nvidia.com/mig-";
+    const bool slice = resource.compare(0, kSlice.size(), kSlice) == 0;
+    return slice ? resource.substr(kSlice.size()) : std::string();
+}
+
 /// cpu, memory, "<vendor>/gpu", "nvidia.com/mig-<profile>".
 void set_requests(BuildContext& context, const std::string& pointer, const Parameters& requests,
                   PodSpec& pod) {
-    constexpr std::string_view kSlice = "nvidia.com/mig-";
     std::string device_resource;
     for (const auto& [resource, value] : requests.values()) {
         const std::string at = join_pointer(pointer, resource);
         const std::int64_t milli = std::get<std::int64_t>(value.data);
-        const bool slice = resource.compare(0, kSlice.size(), kSlice) == 0;
+        const std::string slice = slice_profile_of(resource);
         if (resource == "cpu") {
             pod.requests.cpu = MilliCpu{milli};
         } else if (resource == "memory") {
             pod.requests.memory = Bytes{whole_units(milli)};
-        } else if (slice || ends_with(resource, "/gpu")) {
+        } else if (!slice.empty() || ends_with(resource, "/gpu")) {
             if (milli % 1000 != 0 || milli > 1'000'000) {
                 context.complain(at,
                                  "expected a whole number of devices up to 1000 (a part of one "
@@ -54,7 +61,7 @@ void set_requests(BuildContext& context, const std::string& pointer, const Param
             device_resource = resource;
             pod.devices.count =
                 static_cast<std::int32_t>(std::min<std::int64_t>(milli / 1000, 1000));
-            if (slice) pod.devices.slice_profile = resource.substr(kSlice.size());
+            pod.devices.slice_profile = slice;
         } else {
             context.unknown_name(at, "cpu, memory, nvidia.com/gpu or nvidia.com/mig-<profile>",
                                  resource, {"cpu", "memory", "nvidia.com/gpu"});
@@ -188,6 +195,18 @@ void warn_of_memory(BuildContext& context, const control::WorkloadSpec& workload
         workload.pod.memory_limit->count()));
 }
 
+/// The catalogue times whole GPUs, and how fast a part of one is depends on what the rest does.
+void warn_of_gpu_part(BuildContext& context, const std::string& service, const Parameters& pod,
+                      const EngineNeeds& needs) {
+    const GpuPart part = gpu_part(pod, *context.catalogue.find_gpu(needs.gpu));
+    if (part.name.empty()) return;
+    context.warnings.push_back(
+        fmt::format("service {}: its pods have {} of a GPU ({}), its profile is that of a whole "
+                    "one: they run as "
+                    "fast as on all of it, which is too good; \"speed_by_rank\" makes them slower",
+                    service, part.name, needs.gpu));
+}
+
 PodSpec build_pod(BuildContext& context, const std::string& pointer, const Parameters& parameters,
                   const EngineNeeds& needs) {
     PodSpec pod;
@@ -317,6 +336,26 @@ std::int64_t largest(const control::WorkloadSpec& workload) {
 
 }  // namespace
 
+GpuPart gpu_part(const Parameters& pod, const GpuEntry& gpu) {
+    for (const auto& [resource, value] : pod.object("requests").values()) {
+        const std::string slice = slice_profile_of(resource);
+        if (slice.empty()) continue;
+        const auto table = cluster::builtin_slice_table(gpu.id, gpu.spec.memory);
+        const std::int32_t found = table == nullptr ? -1 : table->find(slice);
+        if (found < 0) return {};  // no node has such a device, which is said elsewhere
+        const cluster::SliceProfile& profile = table->profiles[static_cast<std::size_t>(found)];
+        const double memory = profile.memory.count() > 0
+                                  ? static_cast<double>(profile.memory.count()) /
+                                        static_cast<double>(gpu.spec.memory.count())
+                                  : static_cast<double>(profile.memory_slices) /
+                                        static_cast<double>(table->memory_slices);
+        return {"the slice " + slice, std::min(memory, 1.0)};
+    }
+    const double share = pod.number("gpu_share");
+    if (share == 1) return {};
+    return {fmt::format("a share of {:g}", share), share};
+}
+
 std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::uint32_t index,
                                                    const Parameters& service) {
     const std::string& name = context.services[index];
@@ -327,6 +366,7 @@ std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::u
     const control::DeploymentStrategy strategy =
         build_strategy(context, pointer + "/strategy", service.object("strategy"));
     std::vector<control::WorkloadSpec> out;
+    bool warned_of_part = context.written(pointer + "/speed_by_rank");
     for (const VersionParameters& version : versions_of(name, service)) {
         control::WorkloadSpec workload;
         workload.name = version.alone ? name : name + "-" + version.name;
@@ -335,9 +375,13 @@ std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::u
         workload.replicas = replicas_of(service, *version.parameters, version.alone);
         // The pod is the service's: what is wrong with it is said once.
         const std::size_t before = context.diagnostics.size();
-        workload.pod =
-            build_pod(context, pointer + "/pod", pod, engine_needs(context, *version.parameters));
+        const EngineNeeds needs = engine_needs(context, *version.parameters);
+        workload.pod = build_pod(context, pointer + "/pod", pod, needs);
         if (!out.empty()) context.diagnostics.resize(before);
+        if (!needs.gpu.empty() && !warned_of_part) {
+            warn_of_gpu_part(context, name, pod, needs);
+            warned_of_part = true;
+        }
         workload.pod.name = workload.name;
         workload.common_container_name = name;
         workload.pod.labels.emplace("app", name);

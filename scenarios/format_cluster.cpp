@@ -158,7 +158,8 @@ ParameterSpec pod_format() {
                   .above(0)},
              "what a container may use: usage.memory_idle, and usage.memory_per_in_flight for each "
              "request, against `memory`"),
-         ParameterSpec::number("gpu_share", 1, "share of each GPU, where nodes share their GPUs")
+         ParameterSpec::number("gpu_share", 1,
+                               "share of each GPU and of its memory, where nodes share their GPUs")
              .above(0)
              .at_most(1),
          artifact_format("image",
