@@ -197,7 +197,8 @@ ParameterSpec node_pool_format() {
          node_format(),
          ParameterSpec::integer("count", 1, "nodes").required().at_least(0).at_most(1e6),
          ParameterSpec::list("zones", ParameterSpec::text("zone", "", "").required(),
-                             "zones that the nodes are dealt to in turn"),
+                             "zones that the nodes are dealt to in turn; default: all in "
+                             "\"zone-a\""),
          ParameterSpec::choice("gpu_sharing", {"exclusive", "shared", "sliced"}, "exclusive",
                                "whole GPUs, shares of a GPU, MIG slices"),
          labels_format("labels", "further labels of the nodes"), taints_format(),

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "scenarios/build.hpp"
 #include "scenarios/check.hpp"
@@ -15,6 +16,7 @@
 #include "scenarios/quantities.hpp"
 #include "scenarios/trace_override.hpp"
 #include "sim/control/control_plane.hpp"
+#include "sim/control/node_pool.hpp"
 #include "sim/core/hash.hpp"
 #include "sim/core/printable_text.hpp"
 
@@ -193,6 +195,37 @@ void warn_about_topology(BuildContext& context, const control::ControlSpec& cont
     }
 }
 
+/// A pool without zones lies in one that no file names: to a spread over the zones of the other
+/// pools it is one more domain, and the emptiest for good where no pod can run.
+void warn_about_unnamed_zone(BuildContext& context, const control::ControlSpec& control) {
+    const std::string key(cluster::kZoneLabel);
+    std::set<std::string> named;
+    for (const control::NodePoolSpec& pool : control.pools) {
+        named.insert(pool.zones.begin(), pool.zones.end());
+    }
+    const auto spreads_over_zones = [&key](const control::WorkloadSpec& workload) {
+        const std::vector<cluster::TopologySpread>& all = workload.pod.topology_spread;
+        return std::any_of(all.begin(), all.end(), [&key](const cluster::TopologySpread& spread) {
+            return spread.topology_key == key &&
+                   spread.when_unsatisfiable == cluster::WhenUnsatisfiable::do_not_schedule;
+        });
+    };
+    for (const control::NodePoolSpec& pool : control.pools) {
+        if (!pool.zones.empty() || pool.node.labels.count(key) > 0 || pool.count == 0) continue;
+        const cluster::Labels labels = control::NodePools::node_spec(pool, 0).labels;
+        const std::string& zone = labels.at(key);
+        if (named.empty() || named.count(zone) > 0) continue;
+        for (const control::WorkloadSpec& workload : control.workloads) {
+            if (workload.version != 0 || !spreads_over_zones(workload)) continue;
+            if (!cluster::matches_all(workload.pod.node_selector, labels)) continue;
+            context.warnings.push_back(fmt::format(
+                "service {}: node pool {} has no \"zones\": to the service's topology_spread it is "
+                "one more zone (\"{}\"), whether its pods can run there or not",
+                context.services[workload.service], pool.name, zone));
+        }
+    }
+}
+
 void build_expectations(BuildContext& context, const Parameters& top, Scenario& scenario) {
     // Of what cannot be read nothing else is said.
     std::vector<std::string> services = context.unreadable_services();
@@ -279,6 +312,7 @@ LoadResult load_scenario(const std::string& path, const LoadOptions& options) {
 
     warn_about_idle_services(context, scenario.spec);
     warn_about_topology(context, scenario.spec.control);
+    warn_about_unnamed_zone(context, scenario.spec.control);
     for (const BrokenProfile& broken : catalogue->broken_profiles()) {
         scenario.warnings.push_back(broken.text() + "; it is left out");
     }

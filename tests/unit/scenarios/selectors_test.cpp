@@ -87,6 +87,38 @@ TEST_CASE("Selectors: a topology key that no node has is warned of") {
     CHECK(kCluster.good({empty, "/node_pools/empty/count=1", spread}).warnings.empty());
 }
 
+TEST_CASE("Selectors: a pool without zones beside pools with zones is one more, and warned of") {
+    const std::string zone = R"(topology_spread=[{"topology_key": "topology.kubernetes.io/zone")";
+    const std::string spread = "/services/web/pod/" + zone + "}]";
+    const std::string zones = R"(/node_pools/own/zones=["b", "c"])";
+    // Too small for any pod of the service, and yet the emptiest zone.
+    const std::string small =
+        R"(/node_pools/small={"count": 1, "node": {"cpu": "500m", "memory": "4Gi"}})";
+    const std::vector<std::string> four = {zones, small, spread, "/services/web/replicas=4",
+                                           "/duration=1h"};
+    CHECK(run_cluster(four).control.workloads[0].pods_pending == 2);
+    CHECK(kCluster.good(four).warnings ==
+          std::vector<std::string>{
+              "service web: node pool small has no \"zones\": to the service's topology_spread it "
+              "is one more zone (\"zone-a\"), whether its pods can run there or not"});
+
+    const auto warnings = [&](const std::vector<std::string>& sets) {
+        return kCluster.good(sets).warnings;
+    };
+    CHECK(warnings({small, spread}).empty());
+    CHECK(warnings({zones, small}).empty());
+    CHECK(warnings({zones, small, spread, R"(/node_pools/small/zones=["b"])"}).empty());
+    CHECK(warnings({R"(/node_pools/own/zones=["zone-a", "c"])", small, spread}).empty());
+    CHECK(warnings({zones, small, spread,
+                    R"(/node_pools/small/labels={"topology.kubernetes.io/zone": "b"})"})
+              .empty());
+    CHECK(warnings({zones, small, spread, R"(/services/web/pod/node_selector={"tier": "gold"})"})
+              .empty());
+    CHECK(warnings({zones, small,
+                    "/services/web/pod/" + zone + R"(, "when_unsatisfiable": "ScheduleAnyway"}])"})
+              .empty());
+}
+
 TEST_CASE("Selectors: a run that drains ends at the horizon when no pod ever serves") {
     const SimulationResult result =
         run_cluster({R"(/services/web/pod/topology_spread=[{"topology_key": "rack"}])"});
