@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <set>
+#include <string_view>
 #include <tuple>
 
 namespace headroom::analysis {
@@ -12,17 +14,32 @@ using control::Decision;
 
 bool same(const Decision& a, const Decision& b) {
     const auto key = [](const Decision& d) {
-        return std::tie(d.time, d.actor, d.subject, d.outcome, d.before, d.wanted, d.after);
+        return std::tie(d.time, d.actor, d.subject, d.outcome);
     };
-    return key(a) == key(b);
+    if (key(a) != key(b)) return false;
+    if (a.actor == "scheduler" && a.outcome == Decision::Outcome::changed) {
+        return a.reason == b.reason;
+    }
+    return std::tie(a.before, a.wanted, a.after) == std::tie(b.before, b.wanted, b.after);
 }
 
-/// The next decision from `at` on of the same actor about the same subject.
+std::set<std::string_view> actors_of(const std::vector<Decision>& list) {
+    std::set<std::string_view> actors;
+    for (const Decision& d : list) actors.insert(d.actor);
+    return actors;
+}
+
+/// The next decision of `list` from `at` on about the same subject: of the same actor, or of one
+/// that took its place.
 std::optional<Decision> next_like(const std::vector<Decision>& list, std::size_t at,
-                                  const Decision& like) {
+                                  const Decision& like, const std::vector<Decision>& other) {
+    const std::set<std::string_view> others = actors_of(other);
+    const bool replaced = actors_of(list).count(like.actor) == 0;
     const auto found = std::find_if(
-        list.begin() + static_cast<std::ptrdiff_t>(at), list.end(),
-        [&](const Decision& d) { return d.actor == like.actor && d.subject == like.subject; });
+        list.begin() + static_cast<std::ptrdiff_t>(at), list.end(), [&](const Decision& d) {
+            if (d.subject != like.subject) return false;
+            return d.actor == like.actor || (replaced && others.count(d.actor) == 0);
+        });
     if (found == list.end()) return std::nullopt;
     return *found;
 }
@@ -40,8 +57,8 @@ std::optional<DecisionDifference> first_difference(const std::vector<Decision>& 
     out.time = first.time;
     out.actor = first.actor;
     out.subject = first.subject;
-    out.a = next_like(a, at, first);
-    out.b = next_like(b, at, first);
+    out.a = next_like(a, at, first, b);
+    out.b = next_like(b, at, first, a);
     return out;
 }
 

@@ -5,7 +5,8 @@
 ///     apart->b->reason;        // "in flight 160 over target 40"
 ///
 /// Two decisions are the same when time, actor, subject, outcome and numbers are; words and inputs
-/// alone make no difference. Both lists are in the order of time. O(decisions).
+/// alone make no difference, but of a pod that gets a node they do: its number counts the nodes of
+/// that run, its words name it. Both lists are in the order of time. O(decisions log decisions).
 #pragma once
 
 #include <optional>
@@ -21,6 +22,8 @@ struct DecisionDifference {
     std::string actor;
     std::string subject;
     /// What each decided of this subject then, or next (look at its time); nullopt: nothing more.
+    /// Where a run has no such actor, what one decided that the other run has not: the policy was
+    /// replaced.
     std::optional<control::Decision> a;
     std::optional<control::Decision> b;
 };

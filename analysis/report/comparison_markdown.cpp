@@ -63,8 +63,8 @@ std::string comparison_markdown(const ComparisonReport& report) {
         out += fmt::format("First decision that differs (replication 0): {}, {}\n\n",
                            clock_text(apart.time.to_seconds()), escaped(decision_actor(named)));
         out += fmt::format("- {}: {}\n- {}: {}\n\n", escaped(report.comparison.base),
-                           escaped(decision_text(apart.a, apart.time)), escaped(alternative.name),
-                           escaped(decision_text(apart.b, apart.time)));
+                           escaped(decision_text(apart, apart.a)), escaped(alternative.name),
+                           escaped(decision_text(apart, apart.b)));
     }
     return out + escaped(method_text(report)) + "\n";
 }

@@ -48,9 +48,10 @@ struct ComparisonReport {
 [[nodiscard]] bool nothing_happened(const ComparedMetric& metric);
 /// What the intervals and verdicts below mean, in a sentence.
 [[nodiscard]] std::string method_text(const ComparisonReport& report);
-/// What one side decided, "at 16m: 2 -> 4, in flight 160 over target 40".
-[[nodiscard]] std::string decision_text(const std::optional<control::Decision>& decision,
-                                        Time since);
+/// What one side of `apart` decided, "at 16m, 2 -> 4, in flight 160 over target 40"; with its
+/// actor where that is another one than of `apart`.
+[[nodiscard]] std::string decision_text(const DecisionDifference& apart,
+                                        const std::optional<control::Decision>& decision);
 
 [[nodiscard]] std::string render_comparison(const ComparisonReport& report, const TextStyle& style);
 [[nodiscard]] std::string comparison_markdown(const ComparisonReport& report);

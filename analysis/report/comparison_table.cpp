@@ -131,10 +131,9 @@ class ComparisonTable {
         const std::size_t width = std::max(columns_of(base), columns_of(alternative.name));
         const auto side = [&](const std::string& name,
                               const std::optional<control::Decision>& decision) {
-            out_ +=
-                wrap("  " + pad_right(name, width) + "  " + decision_text(decision, apart->time),
-                     style_.width, std::min<std::size_t>(width + 4, 30)) +
-                "\n";
+            out_ += wrap("  " + pad_right(name, width) + "  " + decision_text(*apart, decision),
+                         style_.width, std::min<std::size_t>(width + 4, 30)) +
+                    "\n";
         };
         side(base, apart->a);
         side(alternative.name, apart->b);

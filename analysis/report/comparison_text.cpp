@@ -168,13 +168,15 @@ std::string method_text(const ComparisonReport& report) {
            " better, worse, changed: significant among all metrics compared, by Holm's procedure.";
 }
 
-std::string decision_text(const std::optional<control::Decision>& decision, Time since) {
+std::string decision_text(const DecisionDifference& apart,
+                          const std::optional<control::Decision>& decision) {
     if (!decision) return "nothing more";
     std::string text;
-    if (decision->time > since) text = "at " + clock_text(decision->time.to_seconds());
+    if (decision->time > apart.time) text = "at " + clock_text(decision->time.to_seconds());
     const auto add = [&text](const std::string& part) {
         if (!part.empty()) text += (text.empty() ? "" : ", ") + part;
     };
+    if (decision->actor != apart.actor) add(decision_actor(*decision));
     add(decision_change(*decision));
     add(decision->reason);
     add(decision->inputs);

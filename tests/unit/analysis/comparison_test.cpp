@@ -4,6 +4,7 @@
 #include <cmath>
 #include <random>
 
+#include "analysis/report/comparison_report.hpp"
 #include "tests/catch.hpp"
 #include "tests/unit/analysis/made_studies.hpp"
 
@@ -223,6 +224,37 @@ TEST_CASE("DecisionDifference: the first decision that only one took, with the o
     CHECK(ended->actor == "hpa web");
     CHECK(ended->a);
     CHECK(!ended->b);
+}
+
+TEST_CASE("DecisionDifference: a pod's node is known by its name, as pools may count otherwise") {
+    using control::Decision;
+    const std::vector<Decision> a = {made_decision(0, "scheduler", -1, 9, "bound to cpu-0"),
+                                     made_decision(5, "scheduler", -1, 1, "bound to gpu-1")};
+    std::vector<Decision> b = {made_decision(0, "scheduler", -1, 1, "bound to cpu-0"), a[1]};
+    CHECK(!first_difference(a, b));
+    b[1].reason = "bound to other-0";
+    const auto apart = first_difference(a, b);
+    REQUIRE(apart);
+    CHECK(apart->time == Time::zero() + Duration::seconds(5));
+    CHECK(apart->a->reason == "bound to gpu-1");
+    CHECK(apart->b->reason == "bound to other-0");
+}
+
+TEST_CASE("DecisionDifference: a policy is held against the one that took its place") {
+    using control::Decision;
+    const std::vector<Decision> hpa = {made_decision(15, "hpa chat", 1, 4, "load"),
+                                       made_decision(20, "workload chat", 1, 4, "revision")};
+    const std::vector<Decision> slo = {made_decision(20, "workload chat", 1, 4, "revision"),
+                                       made_decision(45, "slo-aware chat", 1, 2, "queue")};
+    const auto apart = first_difference(hpa, slo);
+    REQUIRE(apart);
+    CHECK(apart->actor == "hpa chat");
+    REQUIRE(apart->b);
+    CHECK(apart->b->actor == "slo-aware chat");
+    CHECK(decision_text(*apart, apart->a) == "1 -> 4, load");
+    CHECK(decision_text(*apart, apart->b) == "at 45.0s, slo-aware chat, 1 -> 2, queue");
+    // An actor that both have is nobody's place taker.
+    CHECK(!first_difference(hpa, {hpa[1]})->b);
 }
 
 }  // namespace headroom::analysis
