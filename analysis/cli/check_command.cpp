@@ -119,15 +119,19 @@ SuiteOptions suite_options(const Arguments& given) {
     return options;
 }
 
-void check_junit_path(const Arguments& given) {
+/// A folder of reports is seldom in a repository: it is made. What cannot be is told before any
+/// run.
+void prepare_junit_path(const Arguments& given) {
     const auto file = given.value("junit");
     if (!file) return;
     const fs::path folder = fs::path(*file).parent_path();
     std::error_code error;
+    if (!folder.empty()) fs::create_directories(folder, error);
     if (file->empty() || fs::is_directory(*file, error) ||
         (!folder.empty() && !fs::is_directory(folder, error))) {
-        throw UsageError("--junit: expected a file in a folder that is there, found \"" + *file +
-                         "\"");
+        throw UsageError(
+            "--junit: expected a file in a folder that is there or can be made, found \"" + *file +
+            "\"");
     }
 }
 
@@ -184,7 +188,7 @@ SuiteResult run_with_progress(const Arguments& given, SuiteOptions options) {
 int check(const Arguments& given) {
     const StopSignal stop;
     SuiteOptions options = suite_options(given);
-    check_junit_path(given);
+    prepare_junit_path(given);
     scenarios::Diagnostics diagnostics;
     auto catalogue =
         scenarios::Catalogue::load(scenarios::Catalogue::default_directory(), diagnostics);

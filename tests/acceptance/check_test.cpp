@@ -53,17 +53,31 @@ TEST_CASE("check: a halved stabilization window is caught, in words that name it
     CHECK(run({"check", scratch / "rule-tests"}, outside_ci()).exit_code == 0);
     replace(scratch / "stabilization.json", "\"stabilization_window\": \"5m\"",
             "\"stabilization_window\": \"2m30s\"");
+    // The folder of the report is made.
+    const std::string junit = scratch / "made/for/junit.xml";
     const RunResult r =
-        run({"check", scratch / "rule-tests", "-o", "json", "--junit", scratch / "junit.xml"},
-            outside_ci());
+        run({"check", scratch / "rule-tests", "-o", "json", "--junit", junit}, outside_ci());
     INFO(r.out);
     CHECK(r.exit_code == 1);
-    for (const std::string& text : {r.out, read_text(scratch / "junit.xml")}) {
+    for (const std::string& text : {r.out, read_text(junit)}) {
         CHECK(contains(text, "a lull of four minutes keeps every pod"));
         CHECK(contains(text,
                        "desired_replicas during 0s..9m == 8: found 2 at 4m15s; at 4m15s hpa "
                        "went from 8 to 2"));
         CHECK(contains(text, "8 held: scale-down stabilization 150 s"));
+    }
+}
+
+TEST_CASE("check: a report that cannot be written is refused before anything runs") {
+    const TemporaryDirectory scratch;
+    write_text(scratch / "a-file", "");
+    write_text(scratch / "c/good.json", named("good", R"("expect": {"replicas.max": "== 1"})"));
+    for (const std::string& path : {scratch / "c", scratch / "a-file/junit.xml"}) {
+        const RunResult r = run({"check", scratch / "c", "--junit", path}, outside_ci());
+        INFO(r.err);
+        CHECK(r.exit_code == 2);
+        CHECK(contains(r.err, "--junit: expected a file in a folder that is there or can be made"));
+        CHECK(r.out == "");
     }
 }
 
