@@ -110,6 +110,20 @@ bool parse_number(std::string_view text, double& out) {
     return parsed.ec == std::errc{} && parsed.ptr == end && std::isfinite(out);
 }
 
+/// Who writes "< 90" of a fraction or "< 90ms" of a number of requests means something else, and
+/// the condition would hold, or fail, whatever happens.
+bool fits_unit(MetricUnit unit, bool percentage, bool duration, double bound) {
+    if (unit == MetricUnit::seconds) return !percentage;
+    if (unit == MetricUnit::fraction) return !duration && bound >= 0 && bound <= 1;
+    return !percentage && !duration;
+}
+
+std::string value_of_unit(MetricUnit unit) {
+    if (unit == MetricUnit::seconds) return "a number of seconds or a duration such as \"250ms\"";
+    if (unit == MetricUnit::fraction) return "a share from 0 to 1, or such as \"95%\"";
+    return "a number without a unit";
+}
+
 bool parse_condition(std::string_view condition, Expectation& out, std::string& error) {
     const std::string example = "expected a condition such as \"< 2\", \">= 95%\" or \"<= 1m30s\"";
     const std::size_t first = condition.find_first_not_of(" \t");
@@ -119,24 +133,32 @@ bool parse_condition(std::string_view condition, Expectation& out, std::string& 
     });
     if (op == kOperators.end()) {
         error = example + ", found " + quote(condition);
-        if (rest.substr(0, 1) == "=") error += did_you_mean("=" + std::string(rest));
+        if (rest.substr(0, 2) == "=<" || rest.substr(0, 2) == "=>") {
+            error +=
+                did_you_mean(std::string(rest.substr(1, 1)) + "=" + std::string(rest.substr(2)));
+        } else if (rest.substr(0, 1) == "=") {
+            error += did_you_mean("=" + std::string(rest));
+        }
         return false;
     }
     out.comparison = op->comparison;
     const std::vector<std::string_view> words = words_of(rest.substr(op->text.size()));
     const std::string_view value = words.size() == 1 ? words[0] : std::string_view{};
-    if (!value.empty() && value.back() == '%') {
-        if (parse_number(value.substr(0, value.size() - 1), out.bound)) {
-            out.bound /= 100;
-            return true;
+    const bool percentage = !value.empty() && value.back() == '%';
+    bool is_duration = false;
+    if (!parse_number(value.substr(0, value.size() - (percentage ? 1 : 0)), out.bound)) {
+        const Parsed<Duration> duration = parse_duration(value);
+        if (!duration) {
+            error = example + ", found " + quote(condition);
+            return false;
         }
-    } else if (parse_number(value, out.bound)) {
-        return true;
-    } else if (const Parsed<Duration> duration = parse_duration(value)) {
+        is_duration = true;
         out.bound = duration.value->to_seconds();
-        return true;
     }
-    error = example + ", found " + quote(condition);
+    if (percentage) out.bound /= 100;
+    const MetricUnit unit = unit_of(out.metric);
+    if (fits_unit(unit, percentage, is_duration, out.bound)) return true;
+    error = "expected " + value_of_unit(unit) + ", found " + quote(condition);
     return false;
 }
 

@@ -1,11 +1,18 @@
 #include "scenarios/metric_paths.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <initializer_list>
 
 namespace headroom::scenarios {
 
 namespace {
+
+constexpr std::string_view kServices = "services.";
+
+bool starts_with(std::string_view text, std::string_view beginning) {
+    return text.substr(0, beginning.size()) == beginning;
+}
 
 std::vector<std::string> build_service_paths() {
     std::vector<std::string> paths = {"preemptions",    "saturated",
@@ -41,7 +48,7 @@ void add_for_services(const std::vector<std::string>& services,
                       const std::vector<std::string>& below, std::vector<std::string>& paths) {
     for (const std::string& service : services) {
         for (const std::string& path : below) {
-            paths.push_back("services." + service + "." + path);
+            paths.push_back(std::string(kServices) + service + "." + path);
         }
     }
     std::sort(paths.begin(), paths.end());
@@ -64,6 +71,32 @@ std::vector<std::string> summary_metric_paths(const std::vector<std::string>& se
     paths.insert(paths.end(), run_metric_paths().begin(), run_metric_paths().end());
     add_for_services(services, service_metric_paths(), paths);
     return paths;
+}
+
+std::string_view path_within_service(std::string_view metric) {
+    if (!starts_with(metric, kServices)) return metric;
+    const std::vector<std::string>& paths = service_metric_paths();
+    for (std::size_t dot = metric.find('.', kServices.size()); dot != std::string_view::npos;
+         dot = metric.find('.', dot + 1)) {
+        const std::string_view path = metric.substr(dot + 1);
+        if (std::binary_search(paths.begin(), paths.end(), path, std::less<>())) return path;
+    }
+    return metric;
+}
+
+MetricUnit unit_of(std::string_view metric) {
+    const std::string_view path = path_within_service(metric);
+    if (starts_with(path, "latency.") || starts_with(path, "scale_events.capacity_lag_s.") ||
+        starts_with(path, "pods.start_s.") || path == "simulated_s") {
+        return MetricUnit::seconds;
+    }
+    if (starts_with(path, "cost.")) return MetricUnit::money;
+    if (starts_with(path, "throughput.")) return MetricUnit::rate;
+    if (path == "slo.attainment" || path == "gpu.busy_fraction" || path == "gpu.kv_fraction" ||
+        path == "kv_cache.prefix_hit_rate") {
+        return MetricUnit::fraction;
+    }
+    return MetricUnit::number;
 }
 
 std::vector<std::string> series_metric_paths(const std::vector<std::string>& services) {

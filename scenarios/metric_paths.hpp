@@ -8,6 +8,7 @@
 /// (`services.<name>.replicas`). Units stand in the names; counts and fractions have none.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,12 @@ namespace headroom::scenarios {
 [[nodiscard]] const std::vector<std::string>& service_metric_paths();
 /// The paths that stand at the top level only.
 [[nodiscard]] const std::vector<std::string>& run_metric_paths();
+
+/// The part behind `services.<name>.`; the name itself may have dots.
+[[nodiscard]] std::string_view path_within_service(std::string_view metric);
+/// What a metric's number counts. A fraction is from 0 to 1; of a series it is `number`.
+enum class MetricUnit : std::uint8_t { seconds, fraction, money, rate, number };
+[[nodiscard]] MetricUnit unit_of(std::string_view metric);
 
 /// Series for `at` and `during`, sorted.
 [[nodiscard]] std::vector<std::string> series_metric_paths(

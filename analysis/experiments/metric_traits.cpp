@@ -1,7 +1,6 @@
 #include "analysis/experiments/metric_traits.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <initializer_list>
 
 #include "scenarios/diagnostic.hpp"
@@ -12,7 +11,6 @@ namespace headroom::analysis {
 
 namespace {
 
-constexpr std::string_view kServices = "services.";
 constexpr std::string_view kSaturated = "saturated";
 
 bool starts_with(std::string_view text, std::string_view beginning) {
@@ -65,17 +63,6 @@ bool matches(std::string_view metric, std::string_view pattern) {
 
 }  // namespace
 
-std::string_view path_within_service(std::string_view metric) {
-    if (!starts_with(metric, kServices)) return metric;
-    const std::vector<std::string>& paths = scenarios::service_metric_paths();
-    for (std::size_t dot = metric.find('.', kServices.size()); dot != std::string_view::npos;
-         dot = metric.find('.', dot + 1)) {
-        const std::string_view path = metric.substr(dot + 1);
-        if (std::binary_search(paths.begin(), paths.end(), path, std::less<>())) return path;
-    }
-    return metric;
-}
-
 Better better_when(std::string_view metric) {
     const std::string_view path = path_within_service(metric);
     if (is_latency(path) || starts_with(path, "cost.") ||
@@ -87,21 +74,6 @@ Better better_when(std::string_view metric) {
     }
     if (starts_with(path, "throughput.") || path == "slo.attainment") return Better::higher;
     return Better::neither;
-}
-
-MetricUnit unit_of(std::string_view metric) {
-    const std::string_view path = path_within_service(metric);
-    if (is_latency(path) || starts_with(path, "scale_events.capacity_lag_s.") ||
-        starts_with(path, "pods.start_s.") || path == "simulated_s") {
-        return MetricUnit::seconds;
-    }
-    if (starts_with(path, "cost.")) return MetricUnit::money;
-    if (starts_with(path, "throughput.")) return MetricUnit::rate;
-    if (one_of(path, {"slo.attainment", "gpu.busy_fraction", "gpu.kv_fraction",
-                      "kv_cache.prefix_hit_rate"})) {
-        return MetricUnit::fraction;
-    }
-    return MetricUnit::number;
 }
 
 std::vector<bool> saturated_by_run(const Replicated& study, std::string_view metric) {

@@ -16,16 +16,16 @@
 #include <vector>
 
 #include "analysis/experiments/replications.hpp"
+#include "scenarios/metric_paths.hpp"
 
 namespace headroom::analysis {
 
 enum class Better : std::uint8_t { lower, higher, neither };
-enum class MetricUnit : std::uint8_t { seconds, fraction, money, rate, number };
+using scenarios::MetricUnit;
+using scenarios::path_within_service;
+using scenarios::unit_of;
 
-/// The part behind `services.<name>.`; the name itself may have dots.
-[[nodiscard]] std::string_view path_within_service(std::string_view metric);
 [[nodiscard]] Better better_when(std::string_view metric);
-[[nodiscard]] MetricUnit unit_of(std::string_view metric);
 
 /// Whether the metric is a latency of what was saturated in a replication: its backlog grew over
 /// the run, so the number says how long the run was.

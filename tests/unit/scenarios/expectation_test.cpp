@@ -94,6 +94,33 @@ TEST_CASE("Expectation: mistakes name what was expected and the nearest metric")
     }
 }
 
+TEST_CASE("Expectation: a bound that is not of the metric's unit is refused") {
+    const auto refused = [](const char* metric, const char* condition, const std::string& value) {
+        INFO(metric << " " << condition);
+        CHECK(refusal(metric, condition) == "expected " + value + ", found \"" + condition + "\"");
+    };
+    const std::string share = "a share from 0 to 1, or such as \"95%\"";
+    for (const char* metric : {"slo.attainment", "services.chat.gpu.busy_fraction",
+                               "gpu.kv_fraction", "kv_cache.prefix_hit_rate"}) {
+        for (const char* bad : {"> 95", "<= 101%", ">= -0.1", "< 90ms"}) {
+            refused(metric, bad, share);
+        }
+        CHECK(expectation(metric, "<= 100%").bound == 1);
+        CHECK(expectation(metric, ">= 0").bound == 0);
+    }
+    for (const char* metric : {"latency.ttft_s.p99", "scale_events.capacity_lag_s.max",
+                               "services.chat.pods.start_s.pending", "simulated_s"}) {
+        refused(metric, "< 5%", "a number of seconds or a duration such as \"250ms\"");
+        CHECK(expectation(metric, "< 250ms").bound == 0.25);
+    }
+    for (const char* metric : {"requests.failed", "cost.total", "replicas at 10m",
+                               "services.chat.throughput.requests_per_s"}) {
+        for (const char* bad : {"< 1%", "< 2s"}) refused(metric, bad, "a number without a unit");
+    }
+    CHECK(refusal("requests.failed", "=< 2").find("did you mean \"<= 2\"") != std::string::npos);
+    CHECK(refusal("requests.failed", "=>2").find("did you mean \">=2\"") != std::string::npos);
+}
+
 TEST_CASE("Expectation: holds or fails with the number that was found") {
     FakeMetrics source;
     source.values = {{"latency.ttft_s.p99", 2.3125}, {"slo.attainment", 0.95}};
