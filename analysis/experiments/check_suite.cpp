@@ -282,6 +282,10 @@ class Suite {
             if (work.baseline_path.empty()) continue;
             std::error_code error;
             fs::create_directories(*options_.baseline, error);
+            if (error) {
+                throw WriteError("cannot make the folder " + *options_.baseline + ": " +
+                                 error.message());
+            }
             files.add(work.baseline_path, work.baseline_text);
         }
         files.commit();

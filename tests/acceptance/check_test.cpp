@@ -68,7 +68,7 @@ TEST_CASE("check: a halved stabilization window is caught, in words that name it
     }
 }
 
-TEST_CASE("check: a report that cannot be written is refused before anything runs") {
+TEST_CASE("check: a report or a baseline that cannot be written is told with its place") {
     const TemporaryDirectory scratch;
     write_text(scratch / "a-file", "");
     write_text(scratch / "c/good.json", named("good", R"("expect": {"replicas.max": "== 1"})"));
@@ -79,6 +79,12 @@ TEST_CASE("check: a report that cannot be written is refused before anything run
         CHECK(contains(r.err, "--junit: expected a file in a folder that is there or can be made"));
         CHECK(r.out == "");
     }
+    const std::string baselines = scratch / "a-file/b";
+    const RunResult r =
+        run({"check", scratch / "c", "--baseline", baselines, "--update-baseline"}, outside_ci());
+    INFO(r.err);
+    CHECK(r.exit_code == 3);
+    CHECK(contains(r.err, "cannot make the folder " + baselines));
 }
 
 TEST_CASE("check: bad input is told for its check, the others run, and the exit code is 2") {
