@@ -200,11 +200,24 @@ void warn_of_gpu_part(BuildContext& context, const std::string& service, const P
                       const EngineNeeds& needs) {
     const GpuPart part = gpu_part(pod, *context.catalogue.find_gpu(needs.gpu));
     if (part.name.empty()) return;
+    context.warnings.push_back(fmt::format(
+        "service {}: its pods have {} of a GPU ({}), its profile is that of a whole one: they run "
+        "as fast as on all of it, which is too good; \"speed_by_rank\" makes them slower",
+        service, part.name, needs.gpu));
+}
+
+/// The same of execution instances that have no GPU each.
+void warn_of_instances(BuildContext& context, const std::string& service, const Parameters& version,
+                       std::int32_t devices, const EngineNeeds& needs) {
+    if (!version.given("dynamic_batching")) return;
+    const Parameters& batching = version.object("dynamic_batching");
+    const std::int64_t instances = batching.object("instance_group").integer("count");
+    if (instances <= std::max(devices, 1)) return;
     context.warnings.push_back(
-        fmt::format("service {}: its pods have {} of a GPU ({}), its profile is that of a whole "
-                    "one: they run as "
-                    "fast as on all of it, which is too good; \"speed_by_rank\" makes them slower",
-                    service, part.name, needs.gpu));
+        fmt::format("service {}: {} execution instances run on {} GPU{} ({}), each as fast as if "
+                    "it were alone, "
+                    "which is too good; \"speed_by_rank\" makes them slower",
+                    service, instances, std::max(devices, 1), devices > 1 ? "s" : "", needs.gpu));
 }
 
 PodSpec build_pod(BuildContext& context, const std::string& pointer, const Parameters& parameters,
@@ -380,6 +393,8 @@ std::vector<control::WorkloadSpec> build_workloads(BuildContext& context, std::u
         if (!out.empty()) context.diagnostics.resize(before);
         if (!needs.gpu.empty() && !warned_of_part) {
             warn_of_gpu_part(context, name, pod, needs);
+            warn_of_instances(context, name, *version.parameters, workload.pod.devices.count,
+                              needs);
             warned_of_part = true;
         }
         workload.pod.name = workload.name;

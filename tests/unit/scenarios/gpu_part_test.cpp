@@ -86,4 +86,24 @@ TEST_CASE("Scenario: a profile of a whole GPU for pods that have a part of one i
               .empty());
 }
 
+TEST_CASE("Scenario: execution instances that share a GPU are warned of") {
+    const VariedScenario batcher{R"({
+      "duration": "1h",
+      "services": {"images": {"dynamic_batching": {
+          "profile": {"model": "resnet-50", "gpu": "l4"}, "max_batch_size": 8}}},
+      "sources": {"users": {"service": "images",
+                            "arrivals": {"process": "poisson", "rate": 100}}},
+      "node_pools": {"gpu": {"instance_type": "g6.12xlarge", "count": 1}}
+    })"};
+    const std::string two = "/services/images/dynamic_batching/instance_group/count=2";
+    CHECK(batcher.good().warnings.empty());
+    CHECK(batcher.good({two}).warnings ==
+          std::vector<std::string>{
+              "service images: 2 execution instances run on 1 GPU (l4), each as fast as if it were "
+              "alone, which is too good; \"speed_by_rank\" makes them slower"});
+    CHECK(batcher.good({two, R"(/services/images/pod/requests={"nvidia.com/gpu": 2})"})
+              .warnings.empty());
+    CHECK(batcher.good({two, "/services/images/speed_by_rank=[0.5]"}).warnings.empty());
+}
+
 }  // namespace headroom::scenarios
