@@ -199,7 +199,9 @@ WorkloadState state_of(const StoredWorkload& workload, const DecisionsSoFar& so_
     }
     for (const auto& [name, actor] : so_far.actors) {
         if (actor.last == nullptr || actor.last->outcome != Outcome::blocked) continue;
-        state.blocked.push_back({*actor.last, actor.since, actor.ticks_kept});
+        // A repeat that was kept where repeats are not came after a tick that is missing.
+        const Time since = actor.ticks_kept ? actor.since : actor.last->time;
+        state.blocked.push_back({*actor.last, since, actor.ticks_kept});
     }
     add_starting(so_far, state);
     for (const DecisionsSoFar::Standby& pod : so_far.standby) {

@@ -45,7 +45,7 @@ struct RequestState {
 
 struct Blocked {
     control::Decision decision;  ///< the last one
-    Time since;                  ///< of the first of an unbroken row like it
+    Time since;                  ///< of the first of an unbroken row like it, if ticks are kept
     bool ticks_kept = false;     ///< every tick of its actor was
 };
 

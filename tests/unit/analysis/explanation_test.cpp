@@ -133,6 +133,18 @@ TEST_CASE("Explain: with every tick kept, a wish is held back as long as the tic
     CHECK(web_at(35).blocked[0].ticks_kept);
     CHECK(web_at(45).blocked.empty());
     CHECK(web_at(50).blocked[0].since == at_s(50));
+    CHECK(contains(render_explanation(told_at(run, 35), {}), "so at every tick since 10"));
+}
+
+TEST_CASE("Explain: without the ticks in between a wish was held back at its own time, no longer") {
+    StoredRun run = stored_run();
+    // Exact repeats are not kept: between these two the autoscaler was content.
+    run.decisions = {wish(10, 5, Outcome::blocked), wish(30, 5, Outcome::blocked)};
+    const WorkloadState web = told_at(run, 35).services.at(1).workloads.at(0);
+    REQUIRE(web.blocked.size() == 1);
+    CHECK(web.blocked[0].since == at_s(30));
+    CHECK_FALSE(web.blocked[0].ticks_kept);
+    CHECK_FALSE(contains(render_explanation(told_at(run, 35), {}), "every tick since"));
 }
 
 TEST_CASE("Explain: tells events of the span asked for, and at least the next one") {
