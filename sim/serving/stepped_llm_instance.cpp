@@ -98,6 +98,8 @@ void SteppedLlmInstance::abort(const EventKey& position, std::uint32_t slot) {
     } else {
         leave(slot);
     }
+    // An idle engine with a queue waits for what others of it have fetched: that may be free now.
+    if (in_flight_.empty() && !waiting_.empty()) wake(position.time);
 }
 
 void SteppedLlmInstance::release_kv(const EventKey& position, std::uint32_t slot) {

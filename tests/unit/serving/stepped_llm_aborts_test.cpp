@@ -106,6 +106,22 @@ TEST_CASE("SteppedLlmInstance: aborting what waits, runs or was preempted leaves
     }
 }
 
+TEST_CASE("SteppedLlmInstance: what a fetching sequence held is for the next at its abort") {
+    serving::LlmEngineSpec spec = engine({.caching = true}, 4);
+    spec.host_kv = serving::HostKvSpec{8, ticks(10'000)};
+    EngineRig rig(spec);
+    rig.submit(at_tick(0), 12, 1, ids({1, 2, 3}));
+    rig.submit(at_tick(20'000), 16, 1, ids({5, 6, 7, 8}));  // drives the first one's to the host
+    // Three of four blocks wait until 70000 for what comes from there; the next one needs two.
+    rig.submit(at_tick(40'000), 13, 1, ids({1, 2, 3}));
+    rig.submit(at_tick(41'000), 8, 1);
+    CHECK(rig.load(at_tick(41'001)).waiting == 2);
+    rig.abort(at_tick(42'000), 2);
+    rig.run_to_the_end();
+    CHECK(scheduled(rig, 3) == 42'000);
+    check_empty(rig);
+}
+
 TEST_CASE("SteppedLlmInstance: aborting everything in flight leaves an engine that still works") {
     for (const EngineModes& modes : kModes) {
         INFO(name_of(modes));
