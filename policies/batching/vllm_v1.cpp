@@ -138,7 +138,8 @@ class VllmV1 final : public serving::BatchingPolicy {
         if (all_decode && view.waiting() == 0) {  // mostly
             plan.decode = StepPlan::Decode::all;
             plan.repeatable = true;
-            plan.arrivals_matter = running < max_num_seqs_ && running < max_num_batched_tokens_;
+            plan.arrivals_matter =
+                running < max_num_seqs_ && view.decoding() < max_num_batched_tokens_;
         } else if (serving::BlockLedger* ledger = view.ledger()) {
             plan_with_prompts(view, plan, EngineLedger(*ledger), all_decode);
         } else {
@@ -250,7 +251,7 @@ class VllmV1 final : public serving::BatchingPolicy {
             if (tokens > 0) {
                 note_adapter(s);
                 plan.chunks.push_back({i, tokens, tokens_held(view, s, tokens), false});
-            } else if (s.decoding() && s.drafts == 0) {
+            } else if (s.decoding()) {
                 all = false;
             }
         }

@@ -386,4 +386,18 @@ TEST_CASE("SteppedLlmInstance: a hit that nobody uses needs a free block like an
     check_empty(rig);
 }
 
+TEST_CASE("SteppedLlmInstance: drafts use up the budget, and who got none of it waits") {
+    serving::LlmEngineSpec spec = engine({}, 1000, {{"max_num_batched_tokens", whole(4)}});
+    spec.speculation = serving::SpeculationSpec{2, 0.0, Duration::zero()};
+    EngineRig rig(spec);
+    rig.submit(at_tick(0), 1, 2);  // one token left: no drafts
+    rig.submit(at_tick(0), 1, 9);
+    rig.submit(at_tick(0), 1, 9);
+    rig.run_to_the_end();
+    // The second batch: a token of the first one, and one with two drafts of the second.
+    const std::int64_t prompts = t(3, 0, 0, 3);
+    CHECK(came(rig, 0) == Came{prompts, prompts + t(2, 2, 2, 4)});
+    check_empty(rig);
+}
+
 }  // namespace headroom::tests
