@@ -101,7 +101,8 @@ class BatchView {
     /// Length of the running list, and how many of it are decoding.
     [[nodiscard]] std::int64_t running() const { return numbers_.running; }
     [[nodiscard]] std::int64_t decoding() const { return numbers_.decoding; }
-    /// How many of it have nothing to compute until a batch in flight gives them a token.
+    /// How many of it have nothing to compute now: the token to go on from is in flight, or their
+    /// last one is.
     [[nodiscard]] std::int64_t nothing_to_compute() const { return numbers_.nothing_to_compute; }
     /// New blocks that one decode iteration of all decoding sequences takes.
     [[nodiscard]] std::int64_t blocks_due() const { return numbers_.blocks_due; }

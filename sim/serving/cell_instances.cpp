@@ -177,7 +177,7 @@ void Cell::set_speed(Time now, InstanceKey key, SpeedPpm speed) {
     stand_at(now);
     const std::uint32_t index = index_of(key);
     InstanceRecord& record = *instances_[index];
-    record.instance->set_speed(now, speed);
+    record.instance->set_speed(position_, speed);
     reschedule(index, record);
 }
 

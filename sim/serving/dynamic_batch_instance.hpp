@@ -44,7 +44,7 @@ class DynamicBatchInstance final : public Instance {
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
     void run(Time now, InstanceHost& host) override;
     void kill(const EventKey& position, std::vector<AttemptId>& lost) override;
-    void set_speed(Time, SpeedPpm speed) override { speed_ = speed; }
+    void set_speed(const EventKey&, SpeedPpm speed) override { speed_ = speed; }
     [[nodiscard]] InstanceLoad load(const EventKey& position) const override;
     void finish(const EventKey& position) override;
 

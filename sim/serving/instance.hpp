@@ -122,7 +122,7 @@ class Instance {
     virtual void run(Time now, InstanceHost& host) = 0;
     /// Everything in it is lost now; appends the attempts in the order queue last, running first.
     virtual void kill(const EventKey& position, std::vector<AttemptId>& lost) = 0;
-    virtual void set_speed(Time now, SpeedPpm speed) = 0;
+    virtual void set_speed(const EventKey& position, SpeedPpm speed) = 0;
     /// The remote tokens that this attempt wanted are there.
     virtual void kv_arrived(const EventKey& /*position*/, std::uint32_t /*slot*/) {
         HEADROOM_CHECK(false, "KV blocks were sent to an instance that asked for none");

@@ -30,6 +30,7 @@ void LeapingLlmInstance::run(Time now, InstanceHost& host) {
     if (leap_.length > 0) {
         pass(leap_.length);
         leap_.length = 0;
+        HEADROOM_DCHECK(in_flight_.front().ends == now, "a leap ends where its last batch does");
     }
     const bool forms = forming_;
     SteppedLlmInstance::run(now, host);
@@ -41,9 +42,9 @@ void LeapingLlmInstance::kill(const EventKey& position, std::vector<AttemptId>& 
     SteppedLlmInstance::kill(position, lost);
 }
 
-void LeapingLlmInstance::set_speed(Time now, SpeedPpm speed) {
-    end_leap({now, 0});
-    SteppedLlmInstance::set_speed(now, speed);
+void LeapingLlmInstance::set_speed(const EventKey& position, SpeedPpm speed) {
+    end_leap(position);
+    SteppedLlmInstance::set_speed(position, speed);
 }
 
 void LeapingLlmInstance::kv_arrived(const EventKey& position, std::uint32_t slot) {
@@ -187,6 +188,7 @@ void LeapingLlmInstance::end_leap(const EventKey& position) {
     if (progress.ended > progress.formed) {
         // Right between the end of a batch and the forming of the next one. None is completed.
         end_oldest(position.time);
+        HEADROOM_DCHECK(completed_now_.empty(), "a request ends within a leap");
     }
 }
 
@@ -198,6 +200,7 @@ void LeapingLlmInstance::pass(std::int64_t boundaries) {
         for (std::int64_t i = 1; i <= boundaries; ++i) take_blocks(i);
         const Time last = time_of_boundary(boundaries);
         account(last);
+        end_host_fetches(last);
         for (const std::uint32_t slot : running_) {
             Sequence& s = sequences_[slot];
             s.computed += boundaries;

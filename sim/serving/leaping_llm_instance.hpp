@@ -12,9 +12,10 @@
 ///     looked at boundary by boundary, in the twin's order.
 ///
 /// So what is left after a leap is what the twin has there, and everything else is the twin's own
-/// code. O(running + boundaries + blocks taken) a leap, instead of O(running * boundaries).
-/// report() and load() count boundaries and pass none. Held equal bit for bit in
-/// tests/property/serving/leaps_test.cpp.
+/// code. O(running + boundaries + blocks taken) a leap instead of O(running * boundaries); where
+/// the free blocks may not last, O(running log boundaries) to find out how far they do. report()
+/// and load() count boundaries and pass none, load() in O(running). Held equal bit for bit in
+/// tests/property/serving/ (leaps_test, twin_test, disaggregation_test).
 #pragma once
 
 #include <cstdint>
@@ -40,7 +41,7 @@ class LeapingLlmInstance final : public SteppedLlmInstance {
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
     void run(Time now, InstanceHost& host) override;
     void kill(const EventKey& position, std::vector<AttemptId>& lost) override;
-    void set_speed(Time now, SpeedPpm speed) override;
+    void set_speed(const EventKey& position, SpeedPpm speed) override;
     void kv_arrived(const EventKey& position, std::uint32_t slot) override;
     void release_kv(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] InstanceLoad load(const EventKey& position) const override;

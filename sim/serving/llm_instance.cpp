@@ -132,9 +132,9 @@ bool LlmInstance::decodes_in_step(std::uint32_t slot) const {
     return std::find(listed_.begin(), listed_.end(), slot) != listed_.end();
 }
 
-void LlmInstance::set_speed(Time now, SpeedPpm speed) {
+void LlmInstance::set_speed(const EventKey& position, SpeedPpm speed) {
     speed_ = speed;
-    if (stepping_) truncate(now);
+    if (stepping_) truncate(position.time);
 }
 
 void LlmInstance::kill(const EventKey& position, std::vector<AttemptId>& lost) {

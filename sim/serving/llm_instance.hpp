@@ -46,7 +46,7 @@ class LlmInstance final : public Instance, private BatchView {
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
     void run(Time now, InstanceHost& host) override;
     void kill(const EventKey& position, std::vector<AttemptId>& lost) override;
-    void set_speed(Time now, SpeedPpm speed) override;
+    void set_speed(const EventKey& position, SpeedPpm speed) override;
     [[nodiscard]] InstanceLoad load(const EventKey& position) const override;
     void finish(const EventKey& position) override;
     void prefetch(const InstanceHost& host) const override;

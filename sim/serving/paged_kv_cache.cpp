@@ -51,7 +51,7 @@ std::uint32_t PagedKvCache::take() {
         if (head_ != kNone && blocks_[head_].next != kNone) {
             core::prefetch(&blocks_[blocks_[head_].next]);
         }
-        if (blocks_[index].entered) {
+        if (blocks_[index].named) {
             if (host_) host_->touch(names_[index].key);
             forget(index);
         }
@@ -100,7 +100,7 @@ void PagedKvCache::forget(std::uint32_t index) {
     (name.before == kNone ? ends.first : names_[name.before].after) = name.after;
     (name.after == kNone ? ends.last : names_[name.after].before) = name.before;
     if (ends.first == kNone) entered_.erase(name.key);
-    blocks_[index].entered = false;
+    blocks_[index].named = false;
 }
 
 // ---------------------------------------------------------------- sequences
@@ -165,7 +165,7 @@ void PagedKvCache::name(KvSequence& s, std::int64_t blocks) {
     for (; s.named < blocks; ++s.named) {
         const std::uint32_t index = s.blocks[static_cast<std::size_t>(s.named)];
         const std::uint64_t key = key_of(s, s.named);
-        blocks_[index].entered = true;
+        blocks_[index].named = true;
         Entered* ends = entered_.find(key);
         if (ends == nullptr) {
             names_[index] = {key, kNone, kNone};
@@ -180,10 +180,10 @@ void PagedKvCache::name(KvSequence& s, std::int64_t blocks) {
 
 void PagedKvCache::release(KvSequence& s) {
     name(s, s.entered);
-    retire(s);
+    give_back(s);
 }
 
-void PagedKvCache::retire(KvSequence& s) {
+void PagedKvCache::give_back(KvSequence& s) {
     while (!s.blocks.empty()) {
         const std::uint32_t index = s.blocks.back();
         s.blocks.pop_back();

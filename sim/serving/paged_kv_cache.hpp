@@ -34,8 +34,8 @@ struct KvSequence {
     std::uint64_t salt = 0;      ///< sequences of different salts share nothing
     std::vector<std::uint32_t> blocks{};
     std::vector<std::uint64_t> keys{};  ///< of its blocks from the first on, as far as needed yet
-    std::int64_t entered = 0;           ///< leading blocks that can be found
-    std::int64_t named = 0;             ///< and of these, those that have their key
+    std::int64_t entered = 0;           ///< leading blocks that can be found by who has use for it
+    std::int64_t named = 0;             ///< and of these, those that have their key already
 };
 
 class PagedKvCache {
@@ -73,7 +73,7 @@ class PagedKvCache {
     /// It gives all its blocks back, and may look for them again.
     void release(KvSequence& s);
     /// It gives all its blocks back and is over.
-    void retire(KvSequence& s);
+    void retire(KvSequence& s) { give_back(s); }
 
   private:
     static constexpr std::uint32_t kNone = 0xffffffffU;
@@ -83,9 +83,9 @@ class PagedKvCache {
         std::uint32_t users = 0;
         std::uint32_t previous = kNone;  ///< in the free list
         std::uint32_t next = kNone;      ///< likewise
-        bool entered = false;
+        bool named = false;
     };
-    /// Of a block that is entered.
+    /// Of a block that has a key.
     struct Name {
         std::uint64_t key = 0;
         std::uint32_t before = kNone;  ///< the block entered before it under the same key
@@ -99,6 +99,7 @@ class PagedKvCache {
     [[nodiscard]] std::int64_t shareable(const KvSequence& s) const;
     void enter_full(KvSequence& s, std::int64_t tokens);
     void name(KvSequence& s, std::int64_t blocks);
+    void give_back(KvSequence& s);
     [[nodiscard]] std::uint64_t key_of(KvSequence& s, std::int64_t block) const;
     [[nodiscard]] std::uint64_t content_key(const KvSequence& s, std::int64_t block,
                                             std::uint64_t parent) const;

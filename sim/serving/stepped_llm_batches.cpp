@@ -111,6 +111,8 @@ void SteppedLlmInstance::carry_out(Time now, Batch& batch) {
             add_work(batch, listed[i], 1, true);
         }
     }
+    HEADROOM_DCHECK(next_decode == plan_.decode_positions.end(),
+                    "a plan lists what decodes in the order of the running list, each once");
     auto next_admitted = admitted.begin();
     for (const StepPlan::Chunk& chunk : plan_.chunks) {
         if (!chunk.admit) continue;

@@ -109,7 +109,7 @@ void SteppedLlmInstance::release_kv(const EventKey& position, std::uint32_t slot
     if (!waiting_.empty()) wake(position.time);
 }
 
-void SteppedLlmInstance::set_speed(Time, SpeedPpm speed) {
+void SteppedLlmInstance::set_speed(const EventKey&, SpeedPpm speed) {
     speed_ = speed;
 }
 

@@ -48,7 +48,7 @@ class SteppedLlmInstance : public Instance, protected BatchView, private BlockLe
     [[nodiscard]] AttemptReport report(const EventKey& position, std::uint32_t slot) const override;
     void run(Time now, InstanceHost& host) override;
     void kill(const EventKey& position, std::vector<AttemptId>& lost) override;
-    void set_speed(Time now, SpeedPpm speed) override;
+    void set_speed(const EventKey& position, SpeedPpm speed) override;
     void kv_arrived(const EventKey& position, std::uint32_t slot) override;
     void release_kv(const EventKey& position, std::uint32_t slot) override;
     [[nodiscard]] InstanceLoad load(const EventKey& position) const override;

@@ -19,6 +19,7 @@ struct EngineCommand {
     std::int64_t prompt = 1;
     std::int64_t output = 1;
     std::int32_t priority = 0;
+    std::uint16_t adapter = 0;
     serving::ContentsRef contents{};
     std::size_t request = 0;  ///< to abort
     serving::SpeedPpm speed = serving::kNominalSpeed;
@@ -127,7 +128,7 @@ inline void carry_out(EngineRig& rig, const std::vector<EngineCommand>& commands
         switch (command.kind) {
             case EngineCommand::Kind::submit:
                 rig.submit(command.time, command.prompt, command.output, command.contents,
-                           command.priority);
+                           command.priority, command.adapter);
                 break;
             case EngineCommand::Kind::abort:
                 rig.abort(command.time, command.request);
@@ -149,6 +150,7 @@ inline void carry_out_to_the_end(EngineRig& rig, const std::vector<EngineCommand
 }
 
 inline std::string difference_of(const EngineRig& a, const EngineRig& b) {
+    if (a.lost_in_order != b.lost_in_order) return "the order of what a kill lost";
     for (std::size_t i = 0; i < a.outcomes.size(); ++i) {
         const EngineRig::Outcome& x = a.outcomes[i];
         const EngineRig::Outcome& y = b.outcomes[i];

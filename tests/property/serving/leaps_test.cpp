@@ -1,5 +1,6 @@
 // LeapingLlmInstance against its slow twin: one engine alone, looked at at any time, over random
-// loads in all modes, must agree bit for bit. Whole simulations: twin_test, disaggregation_test.
+// loads in all modes, with adapters and a host tier, must agree bit for bit. Whole simulations, and
+// pools for prefill and decode: twin_test, disaggregation_test.
 #include "tests/catch.hpp"
 #include "tests/property/serving/engine_cases.hpp"
 #include "tests/scale.hpp"
@@ -49,7 +50,8 @@ std::string different_when_looked_at(EngineRig& leaping, EngineRig& stepped, Tim
     return different_readings(leaping, stepped, EventKey::make(now, serving::kKvArrival, 0));
 }
 
-/// Longer outputs than random_engine_case() has, so that there is something to leap over.
+/// Longer outputs than random_engine_case() has, so that there is something to leap over, and what
+/// else an engine can have.
 EngineCase random_leaping_case(std::uint64_t seed) {
     EngineCase c = random_engine_case(seed);
     Draws draws{RandomStream(seed, "leaps"), 0};
@@ -58,6 +60,16 @@ EngineCase random_leaping_case(std::uint64_t seed) {
     for (EngineCommand& command : c.commands) command.output += draws.below(more);
     c.spec.kv_blocks += more / c.spec.block_size + 1;
     if (draws.one_in(3)) c.spec.kv_blocks *= draws.between(1, 8);
+    if (draws.one_in(3)) {
+        c.spec.host_kv = serving::HostKvSpec{draws.between(1, 200), ticks(draws.below(2000)),
+                                             !c.spec.prefix_caching || draws.one_in(2)};
+    }
+    if (draws.one_in(3)) {
+        c.spec.adapters = serving::AdapterSpec{draws.between(1, 3), 3, ticks(50), ticks(500)};
+        for (EngineCommand& command : c.commands) {
+            command.adapter = static_cast<std::uint16_t>(draws.below(5));
+        }
+    }
     return c;
 }
 
@@ -110,6 +122,24 @@ TEST_CASE("LeapingLlmInstance: an engine alone does what its twin does, looked a
     CHECK(leaping_events < stepped_events / 2);
     CHECK(preemptions > cases);
     CHECK(hits > 5 * cases);
+}
+
+TEST_CASE(
+    "LeapingLlmInstance: what the host sends within a leap is in the queue's order at a kill") {
+    serving::LlmEngineSpec spec = engine({.caching = true}, 24, {{"max_num_seqs", whole(2)}});
+    spec.host_kv = serving::HostKvSpec{30, ticks(4000)};
+    spec.adapters = serving::AdapterSpec{1, 2, ticks(10), ticks(10)};
+    for (const Kind kind : {Kind::stepped, Kind::leaping}) {
+        EngineRig rig(spec, Time::zero(), kind);
+        rig.submit(at_tick(0), 12, 1, ids({1, 2, 3}), 0, 1);
+        rig.submit(at_tick(20'000), 96, 1, {}, 0, 1);  // drives that to the host
+        rig.submit(at_tick(50'000), 1, 60, {}, 0, 1);
+        rig.submit(at_tick(51'000), 1, 60, {}, 0, 2);              // passed over: no slot
+        rig.submit(at_tick(51'000), 13, 1, ids({1, 2, 3}), 0, 1);  // fetched until some 64000
+        rig.submit(at_tick(51'000), 1, 60, {}, 0, 1);              // runs: there is no more room
+        CHECK(rig.load(at_tick(55'000)).running == 2);
+        CHECK(rig.kill(at_tick(70'000)) == std::vector<std::size_t>{2, 5, 4, 3});
+    }
 }
 
 }  // namespace headroom::tests

@@ -92,7 +92,7 @@ class BatcherRig final : private serving::InstanceHost {
             switch (command.kind) {
                 case BatcherCommand::Kind::speed:
                     run(command.time);
-                    instance.set_speed(command.time, command.speed);
+                    instance.set_speed({command.time, 0}, command.speed);
                     break;
                 case BatcherCommand::Kind::submit:
                     (void)submit(command.time, command.attempt, command.priority);

@@ -249,7 +249,7 @@ TEST_CASE("DynamicBatchInstance: a new speed holds for executions that start lat
     BatcherRig rig(batcher(4));
     (void)rig.submit(at_ms(0), 0);
     rig.run(at_ms(1));
-    rig.instance.set_speed(at_ms(1), serving::kNominalSpeed / 2);
+    rig.instance.set_speed({at_ms(1), 0}, serving::kNominalSpeed / 2);
     (void)rig.submit(at_ms(2), 1);
     rig.run(Time::max());
     CHECK(rig.outcomes == std::vector<BatcherOutcome>{served(0, 0, 12), served(1, 12, 36)});

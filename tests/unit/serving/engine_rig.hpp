@@ -44,13 +44,15 @@ class EngineRig final : private serving::InstanceHost {
 
     /// Its number: they count from 0.
     std::size_t submit(Time now, std::int64_t prompt, std::int64_t output,
-                       const serving::ContentsRef& contents = {}, std::int32_t priority = 0) {
+                       const serving::ContentsRef& contents = {}, std::int32_t priority = 0,
+                       std::uint16_t adapter = 0) {
         run(now);
         serving::Submission submission;
         submission.attempt = serving::AttemptId{static_cast<std::uint32_t>(outcomes.size()), 0};
         submission.prompt = prompt;
         submission.output = output;
         submission.priority = priority;
+        submission.adapter = adapter;
         submission.request = outcomes.size();
         submission.contents = contents.get();
         Outcome outcome;
@@ -75,7 +77,7 @@ class EngineRig final : private serving::InstanceHost {
     }
     void set_speed(Time now, serving::SpeedPpm speed) {
         run(now);
-        instance.set_speed(now, speed);
+        instance.set_speed(first_of(now), speed);
     }
     /// The requests it lost, in its order. Nothing may follow.
     std::vector<std::size_t> kill(Time now) {
@@ -88,6 +90,7 @@ class EngineRig final : private serving::InstanceHost {
             outcomes[attempt.index].lost = true;
             requests.push_back(attempt.index);
         }
+        lost_in_order = requests;
         return requests;
     }
     /// All events before `limit`.
@@ -116,6 +119,7 @@ class EngineRig final : private serving::InstanceHost {
   public:
     serving::Instance& instance;
     std::vector<Outcome> outcomes;
+    std::vector<std::size_t> lost_in_order;  ///< requests, at a kill
 
   private:
     std::unique_ptr<serving::Instance> make(Kind kind, Time measure_from) {

@@ -136,16 +136,16 @@ TEST_CASE("SimpleInstance: a new speed holds for services that start later") {
     Rig rig({1, Distribution::fixed(2.0), -1});
     for (std::uint32_t i = 0; i < 3; ++i) CHECK_FALSE(rig.submit(0, i));
     rig.run(1.0);
-    rig.instance.set_speed(at(1.0), 500'000);
+    rig.instance.set_speed({at(1.0), 0}, 500'000);
     rig.run(5.0);
-    rig.instance.set_speed(at(5.0), 4'000'000);
+    rig.instance.set_speed({at(5.0), 0}, 4'000'000);
     rig.run(kEver);
     CHECK(rig.completed == std::vector<Completed>{{0, 2, 0}, {1, 6, 2}, {2, 6.5, 6}});
 }
 
 TEST_CASE("SimpleInstance: a service slowed beyond all time never ends") {
     Rig rig({1, Distribution::fixed(1e6), -1});
-    rig.instance.set_speed(at(0), 1);
+    rig.instance.set_speed({at(0), 0}, 1);
     CHECK_FALSE(rig.submit(0, 0));
     CHECK(rig.instance.next_event().time == Time::max());
     CHECK(rig.instance.load(EventKey{at(5), 0}).running == 1);
