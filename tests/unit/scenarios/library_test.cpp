@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 #include "scenarios/scenario.hpp"
 #include "sim/simulation.hpp"
 #include "tests/catch.hpp"
+#include "tests/scale.hpp"
 #include "tests/unit/scenarios/json_pointers.hpp"
 #include "tests/unit/scenarios/varied_scenario.hpp"
 
@@ -103,13 +105,19 @@ TEST_CASE("Library: no wrong value in any place brings the loader down") {
     auto loaded = Catalogue::load(Catalogue::default_directory(), none);
     REQUIRE(loaded.has_value());
     const auto catalogue = std::make_shared<const Catalogue>(std::move(*loaded));
+    constexpr std::array values{"null", "0", "{}", "[]", "x"};
+    // Each place gets at least one of them, the next place the next one.
+    const auto count = static_cast<std::int64_t>(values.size());
+    const std::int64_t each = std::min(count, tests::scaled(count));
+    std::size_t next = 0;
     for (const std::string& path : library_files()) {
         Diagnostics diagnostics;
         const auto document = read_json_file(path, diagnostics);
         REQUIRE(document.has_value());
         for (const std::string& pointer : pointers_of(document->value())) {
             if (pointer.empty()) continue;
-            for (const char* value : {"null", "0", "{}", "[]", "x"}) {
+            for (std::int64_t i = 0; i < each; ++i) {
+                const char* value = values[next++ % values.size()];
                 INFO(path << ": " << pointer << " = " << value);
                 const LoadResult result =
                     load_scenario(path, {.sets = {pointer + "=" + value}, .catalogue = catalogue});
