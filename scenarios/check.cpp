@@ -40,6 +40,7 @@ std::string bound(const ParameterSpec& spec, double value) {
         const bool days = value > kDay && std::fmod(value, kDay) == 0;
         return days ? fmt::format("{} ({:g} days)", text, value / kDay) : text;
     }
+    if (spec.type == ParameterType::integer) return fmt::format("{:.0f}", value);
     return fmt::format("{}{}", value, spec.type == ParameterType::quantity ? spec.unit : "");
 }
 

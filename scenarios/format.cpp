@@ -153,7 +153,9 @@ std::vector<ParameterSpec> run_fields() {
         ParameterSpec::text("extends", "",
                             "a scenario that this one is a merge patch on (RFC 7396)")
             .optional_without_default(),
-        ParameterSpec::integer("seed", 1, "of all random streams").at_least(0),
+        ParameterSpec::integer("seed", 1, "of all random streams")
+            .at_least(0)
+            .at_most(static_cast<double>(std::uint64_t{1} << 62)),
         ParameterSpec::duration("duration", Duration::hours(1),
                                 "simulated time; with `drain` the "
                                 "time after which no request comes")

@@ -131,8 +131,6 @@ void require_other_file(const std::string& option, const std::optional<std::stri
 }
 
 void save_profile(const scenarios::ProfileFile& profile, const fs::path& path) {
-    std::error_code error;
-    if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
     const std::string text = scenarios::profile_text(profile);
     scenarios::Diagnostics problems;
     if (!scenarios::parse_profile(text, path.string(), problems)) {

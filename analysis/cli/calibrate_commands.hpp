@@ -57,7 +57,7 @@ void require_model(const scenarios::Catalogue& catalogue, const std::string& opt
 void require_other_file(const std::string& option, const std::optional<std::string>& given,
                         const std::string& input);
 
-/// Checks that it reads back, then replaces the file (text_file.hpp); makes the folder. WriteError.
+/// Checks that it reads back, then replaces the file (text_file.hpp). WriteError.
 void save_profile(const scenarios::ProfileFile& profile, const std::filesystem::path& path);
 
 [[nodiscard]] std::string render_fit(const FitResult& fit, const TextStyle& style);

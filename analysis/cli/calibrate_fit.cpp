@@ -7,6 +7,7 @@
 #include "analysis/cli/calibrate_commands.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/output_file.hpp"
 #include "analysis/cli/scenario_options.hpp"
 #include "analysis/report/units.hpp"
 
@@ -49,6 +50,7 @@ int fit(const Arguments& given) {
         print_diagnostics(problems);
         return kExitBadInput;
     }
+    prepare_output_file("--out", given.value("out"));
     const std::string gpu =
         choose_gpu(load_catalogue(), given.value("gpu"), measurement->device.name);
     const FitResult result = fit_profile(*measurement, gpu);

@@ -9,6 +9,7 @@
 #include "analysis/cli/child_program.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/output_file.hpp"
 #include "analysis/cli/stop_signal.hpp"
 #include "analysis/results/text_file.hpp"
 
@@ -160,10 +161,8 @@ int measure(const Arguments& given) {
     if (const auto gpu = given.value("gpu")) require_gpu(catalogue, "--gpu", *gpu);
     const fs::path benchmark = find_benchmark(given);
     if (benchmark.empty()) return kExitUnfinished;
-    std::error_code error;
-    const fs::path folder = fs::path(out).parent_path();
-    if (!folder.empty()) fs::create_directories(folder, error);
-    if (error) throw WriteError("cannot make " + folder.string() + ": " + error.message());
+    prepare_output_file("--out", out);
+    prepare_output_file("--profile", given.value("profile"));
 
     const StopSignal stop;
     const ChildResult child = run_child(benchmark, words, stop);

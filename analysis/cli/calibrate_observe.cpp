@@ -10,6 +10,7 @@
 #include "analysis/cli/calibrate_commands.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/output_file.hpp"
 #include "analysis/cli/scenario_options.hpp"
 #include "analysis/cli/stop_signal.hpp"
 #include "analysis/report/profile_table.hpp"
@@ -196,6 +197,7 @@ int observe_log(const Arguments& given) {
         print_diagnostics(problems);
         return kExitBadInput;
     }
+    prepare_output_file("--out", given.value("out"));
     if (log->sorted) print_note("the requests were not in the order of their arrivals; sorted");
     if (log->left_out > 0) {
         print_note(plural(static_cast<std::int64_t>(log->left_out), "request") +

@@ -14,6 +14,7 @@
 #include "analysis/cli/commands.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/output_file.hpp"
 #include "analysis/cli/scenario_options.hpp"
 #include "analysis/cli/stop_signal.hpp"
 #include "analysis/cli/study_progress.hpp"
@@ -119,22 +120,6 @@ SuiteOptions suite_options(const Arguments& given) {
     return options;
 }
 
-/// A folder of reports is seldom in a repository: it is made. What cannot be is told before any
-/// run.
-void prepare_junit_path(const Arguments& given) {
-    const auto file = given.value("junit");
-    if (!file) return;
-    const fs::path folder = fs::path(*file).parent_path();
-    std::error_code error;
-    if (!folder.empty()) fs::create_directories(folder, error);
-    if (file->empty() || fs::is_directory(*file, error) ||
-        (!folder.empty() && !fs::is_directory(folder, error))) {
-        throw UsageError(
-            "--junit: expected a file in a folder that is there or can be made, found \"" + *file +
-            "\"");
-    }
-}
-
 /// A step's summary is a file that earlier commands of the step may have written into.
 void append_step_summary(const SuiteResult& result) {
     const std::string file = environment("GITHUB_STEP_SUMMARY");
@@ -188,7 +173,7 @@ SuiteResult run_with_progress(const Arguments& given, SuiteOptions options) {
 int check(const Arguments& given) {
     const StopSignal stop;
     SuiteOptions options = suite_options(given);
-    prepare_junit_path(given);
+    prepare_output_file("--junit", given.value("junit"));
     scenarios::Diagnostics diagnostics;
     auto catalogue =
         scenarios::Catalogue::load(scenarios::Catalogue::default_directory(), diagnostics);

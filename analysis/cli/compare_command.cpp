@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "analysis/cli/compare_inputs.hpp"
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
+#include "analysis/cli/output_file.hpp"
 #include "analysis/cli/scenario_options.hpp"
 #include "analysis/cli/stop_signal.hpp"
 #include "analysis/cli/study_options.hpp"
@@ -114,10 +114,6 @@ class Comparing {
                 "--fail-on-regression: expected at least 2 replications, for one says nothing for "
                 "sure");
         }
-        if (const auto problem = out_problem()) {
-            print_note("--out: " + *problem);
-            return kExitBadInput;
-        }
         inputs_ =
             load_compare_inputs(given_.positional, given_.values("what-if"), load_options(given_));
         if (inputs_.scenarios.empty()) {
@@ -126,6 +122,7 @@ class Comparing {
             return kExitBadInput;
         }
         choose();
+        prepare_output_file("--out", given_.value("out"));
         for (const std::string& note : inputs_.notes) say(note);
         const PreciseStudy study = replicate();
         if (const Replicated* failed = study.failed()) return refuse(*failed);
@@ -133,21 +130,6 @@ class Comparing {
     }
 
   private:
-    /// What would only be found out when all is done.
-    [[nodiscard]] std::optional<std::string> out_problem() const {
-        if (!given_.has("out")) return std::nullopt;
-        const std::filesystem::path file = *given_.value("out");
-        if (file.empty()) return "expected a file, found nothing";
-        const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-        std::error_code error;
-        if (!std::filesystem::is_directory(folder, error)) {
-            return "expected a file in a folder that exists; there is no folder " + folder.string();
-        }
-        if (std::filesystem::is_directory(file, error)) {
-            return "expected a file, found the folder " + file.string();
-        }
-        return std::nullopt;
-    }
     void say(const std::string& note) const {
         if (!given_.has("quiet")) print_note(note);
     }

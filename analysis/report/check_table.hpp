@@ -5,7 +5,7 @@
 ///            scenarios/library/stabilization.json:70: services.steady.scale_events.reversals <= 4:
 ///            found 22
 ///     ERROR  broken.json
-///            broken.json:3: /seed: expected a whole number >= 0, found "x"
+///            broken.json:3: /drain: expected true or false, found "x"
 ///
 /// As a table for a terminal, as Markdown (also the step summary of GitHub Actions), as JSON. No
 /// times: equal results give equal text. O(messages); of one case kMostMessages are told, except in

@@ -115,7 +115,7 @@ TEST_CASE("Scenario: all mistakes of a file are reported at once, each with its 
 })");
     const std::vector<std::pair<std::string, std::string>> expected = {
         {"s.json:2: /duration: ", "expected a duration such as \"30s\""},
-        {"s.json:3: /seed: ", "expected a whole number >= 0, found -1"},
+        {"s.json:3: /seed: ", "expected a whole number from 0 to 4611686018427387904, found -1"},
         {"s.json:4: /service: ", "found \"service\" (did you mean \"services\"?)"},
         {"s.json:5: /measure_from: ", "found 5 (did you mean \"5s\"?)"},
         {"s.json:9: /services/chat/engine/profile/model: ", "(did you mean \"llama-3.1-8b\"?)"},

@@ -4,7 +4,7 @@
 ///
 ///     const VariedScenario kQueue{R"({"duration": "1h", ...})"};
 ///     CHECK(kQueue.good({"/seed=7"}).spec.seed == 7);
-///     CHECK(kQueue.mistake({"/seed=x"}) == "/seed: expected a whole number >= 0, found \"x\"");
+///     CHECK(kQueue.mistake({"/drain=x"}) == "/drain: expected true or false, found \"x\"");
 ///
 /// good, mistakes and mistake fail the test that asks for what there is not.
 #pragma once
