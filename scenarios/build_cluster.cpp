@@ -130,8 +130,18 @@ control::NodePoolSpec build_node_pool(BuildContext& context, const std::string& 
     for (const ParameterValue& value : parameters.list("taints")) {
         const Parameters& taint = object_of(value);
         if (!taint.given("key")) continue;
-        pool.node.taints.push_back(
-            {taint.text("key"), taint.text("value"), taint_effect(taint.text("effect"))});
+        cluster::Taint built{taint.text("key"), taint.text("value"),
+                             taint_effect(taint.text("effect"))};
+        const auto same = [&](const cluster::Taint& other) {
+            return other.key == built.key && other.effect == built.effect;
+        };
+        if (std::any_of(pool.node.taints.begin(), pool.node.taints.end(), same)) {
+            context.complain(pointer + "/taints",
+                             fmt::format("expected each key once with an effect, as in Kubernetes, "
+                                         "found \"{}\" twice with {}",
+                                         built.key, taint.text("effect")));
+        }
+        pool.node.taints.push_back(std::move(built));
     }
     return pool;
 }

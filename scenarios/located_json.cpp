@@ -355,10 +355,15 @@ std::optional<LocatedJson> read_json_file(const std::string& path, Diagnostics& 
     // To open a pipe would wait for somebody who writes.
     if (is_file) in.open(path, std::ios::binary);
     if (!is_file || !in) {
-        const char* what = std::filesystem::exists(path, error)
-                               ? (is_file ? "one that may not be read" : "something else")
-                               : "none of that name";
-        diagnostics.push_back({{path, 0, 0}, "", std::string("expected a file, found ") + what});
+        std::string message = "expected a file, found ";
+        if (std::filesystem::exists(path, error)) {
+            message += is_file ? "one that may not be read" : "something else";
+        } else if (error) {
+            message = "expected a file that may be read: " + error.message();
+        } else {
+            message += "none of that name";
+        }
+        diagnostics.push_back({{path, 0, 0}, "", std::move(message)});
         return std::nullopt;
     }
     const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};

@@ -1,8 +1,10 @@
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "scenarios/located_json.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/scenarios/temporary_folder.hpp"
 
 namespace headroom::scenarios {
 namespace {
@@ -95,6 +97,17 @@ TEST_CASE("LocatedJson: a file that is not there is a diagnostic") {
     CHECK_FALSE(read_json_file("no-such-file.json", diagnostics));
     REQUIRE(diagnostics.size() == 1);
     CHECK(diagnostics[0].text() == "no-such-file.json: expected a file, found none of that name");
+}
+
+TEST_CASE("LocatedJson: a link that leads to itself is not called a file that is not there") {
+    const TemporaryFolder folder;
+    const std::string link = folder.path("loop.json");
+    std::filesystem::create_symlink("loop.json", link);
+    Diagnostics diagnostics;
+    CHECK_FALSE(read_json_file(link, diagnostics));
+    REQUIRE(diagnostics.size() == 1);
+    CHECK(diagnostics[0].text() ==
+          link + ": expected a file that may be read: Too many levels of symbolic links");
 }
 
 }  // namespace headroom::scenarios

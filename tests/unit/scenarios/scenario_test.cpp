@@ -327,6 +327,19 @@ TEST_CASE("Scenario: node pools of one's own, with zones, labels, taints and sha
     CHECK(pod.devices.milli_each == MilliGpu{250});
 }
 
+TEST_CASE("Scenario: taints are unique by key and effect") {
+    const auto refused = messages(R"({"duration": "1h",
+        "services": {"web": {"simple": {}}},
+        "sources": {"x": {"service": "web", "arrivals": {"process": "poisson", "rate": 1}}},
+        "node_pools": {"gpu": {"instance_type": "p5.4xlarge", "count": 1, "taints": [
+            {"key": "a", "value": "1"}, {"key": "a", "effect": "NoExecute"},
+            {"key": "a", "value": "2"}]}}})");
+    REQUIRE(refused.size() == 1);
+    CHECK(has(refused[0],
+              "/node_pools/gpu/taints: expected each key once with an effect, as in "
+              "Kubernetes, found \"a\" twice with NoSchedule"));
+}
+
 TEST_CASE("Scenario: --trace replaces the only source, unscaled, and drains") {
     const std::string trace = std::string(HEADROOM_SOURCE_DIR) + "/traces/samples/azure-like.csv";
     const Scenario scenario = good(kQueue, {.traces = {trace}});
