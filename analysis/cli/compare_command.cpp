@@ -168,7 +168,7 @@ class Comparing {
         return names;
     }
 
-    /// As chosen_metrics(), but of one that is known and only not on both sides it says that.
+    /// As chosen_metrics(), but of one that is known and cannot be compared it says why.
     [[nodiscard]] std::vector<std::string> chosen(const std::string& option,
                                                   const std::vector<std::string>& patterns,
                                                   const std::vector<std::string>& common) const {
@@ -176,7 +176,13 @@ class Comparing {
             std::vector<std::string> ignored;
             if (!choose_metrics({pattern}, common, ignored).empty()) continue;
             const std::vector<std::string> names = who_has(pattern);
-            if (names.empty() || names.size() == inputs_.scenarios.size()) continue;
+            if (names.empty()) continue;
+            if (names.size() == inputs_.scenarios.size()) {
+                throw UsageError(fmt::format(
+                    "{}: expected a metric that can be compared, found \"{}\": {}", option, pattern,
+                    pattern == "seed" ? "a seed is no result"
+                                      : "the scenarios have different currencies"));
+            }
             throw UsageError(fmt::format(
                 "{}: expected a metric that {} and another one have, found \"{}\": only {} {} it",
                 option, inputs_.scenarios.front().name, pattern, fmt::join(names, " and "),

@@ -24,6 +24,7 @@ namespace {
 }
 
 [[nodiscard]] std::string whole_expectation(std::int64_t low, std::int64_t high) {
+    if (low == high) return "expected " + std::to_string(low);
     return "expected a whole number from " + std::to_string(low) +
            (high == Fields::kLargest ? "" : " to " + std::to_string(high));
 }

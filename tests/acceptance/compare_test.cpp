@@ -133,6 +133,10 @@ TEST_CASE("compare: bad input is exit 2, each mistake where it stands") {
     refused({"--what-if", files / "typo.json"},
             "typo.json:2: /services/web/simpel: expected a key of the format");
     refused({files.base(), "--metric", "latency.e2e_s.p9"}, "did you mean \"latency.e2e_s.p90\"?");
+    refused({files.base(), "--metric", "seed"}, "found \"seed\": a seed is no result");
+    write_text(files / "euros.json", "{\"currency\": \"EUR\"}");
+    refused({"--what-if", files / "euros.json", "--metric", "cost.total"},
+            "found \"cost.total\": the scenarios have different currencies");
     write_text(files / "below/small.json", small_scenario());
     refused({files / "below/small.json"}, "are both called small");
     refused({files.base(), "--out", files.base() + "/x.md"}, "can be made");

@@ -242,7 +242,7 @@ TEST_CASE("ProfileFile: fp8 products need a ceiling of their own") {
 }
 
 TEST_CASE("ProfileFile: another schema or kind, unknown fields and bad bands are refused") {
-    check_one([](json& file) { file["schema"] = 2; }, "/schema", "found 2");
+    check_one([](json& file) { file["schema"] = 2; }, "/schema", "expected 1, found 2");
     check_one([](json& file) { file["kind"] = "measurement"; }, "/kind",
               "expected one of measured, observed, found \"measurement\"");
     check_one([](json& file) { file["errorband"] = 0.1; }, "/errorband",
