@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
@@ -385,62 +384,12 @@ class Fit {
     std::string error_;
 };
 
-/// To a hundredth of a per cent: more would be noise.
-double rounded(double value) {
-    return std::round(value * 1e4) / 1e4;
-}
-
-nlohmann::json to_json(const MetricErrors& errors) {
-    return {{"mean", rounded(errors.mean)},
-            {"p50", rounded(errors.p50)},
-            {"p99", rounded(errors.p99)},
-            {"per_request", rounded(errors.per_request)}};
-}
-
 }  // namespace
 
 ObserveResult observe(const EngineLog& log, const ObserveOptions& options) {
     HEADROOM_CHECK(options.fit_part > 0 && options.fit_part < 1, "a part is held out");
     HEADROOM_CHECK(options.simulations >= kLeastSimulations, "a search takes some simulations");
     return Fit(log, options).search();
-}
-
-nlohmann::json write_observed_profile(const ObservedIdentity& identity,
-                                      const ObserveOptions& options, const ObservedFit& fit) {
-    nlohmann::json engine = {{"async_scheduling", options.async_scheduling},
-                             {"enable_prefix_caching", options.prefix_caching},
-                             {"replicas", options.replicas}};
-    if (!options.batching) {
-        engine["max_num_seqs"] = options.max_num_seqs;
-        engine["max_num_batched_tokens"] = options.max_num_batched_tokens;
-    }
-    if (options.kv_blocks) engine["kv_blocks"] = *options.kv_blocks;
-    const LinearCoefficients& c = fit.coefficients;
-    return {{"schema", 1},
-            {"kind", "observed"},
-            {"model", identity.model},
-            {"gpu", identity.gpu},
-            {"tensor_parallel", identity.tensor_parallel},
-            {"dtype", identity.dtype},
-            {"kv_cache_dtype", identity.kv_cache_dtype},
-            {"error_band", fit.error_band},
-            {"source", identity.source},
-            {"linear",
-             {{"c0_s", c.per_iteration.to_seconds()},
-              {"c1_s", c.per_prefill_token.to_seconds()},
-              {"c2_s", c.per_decode_sequence.to_seconds()},
-              {"c3_s", c.per_context_token.to_seconds()},
-              {"c4_s", c.per_prefill_attention.to_seconds()}}},
-            {"front_end_s", fit.front_end.to_seconds()},
-            {"fit",
-             {{"requests", fit.fitted.requests},
-              {"held_out", fit.held_out.requests},
-              {"simulations", fit.simulations},
-              {"engine", std::move(engine)},
-              {"held_out_error",
-               {{"ttft", to_json(fit.held_out.ttft)},
-                {"tpot", to_json(fit.held_out.tpot)},
-                {"e2e", to_json(fit.held_out.e2e)}}}}}};
 }
 
 }  // namespace headroom::analysis

@@ -35,7 +35,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -117,20 +116,5 @@ struct ObserveResult {
 };
 
 [[nodiscard]] ObserveResult observe(const EngineLog& log, const ObserveOptions& options);
-
-/// What the log does not say of itself.
-struct ObservedIdentity {
-    std::string model;  ///< ids of the catalogue
-    std::string gpu;
-    std::int64_t tensor_parallel = 1;
-    std::string dtype = "bf16";
-    std::string kv_cache_dtype = "bf16";
-    std::string source;  ///< where the log comes from, in words
-};
-
-/// The profile file of README.md, with the engine's settings that the fit went through.
-[[nodiscard]] nlohmann::json write_observed_profile(const ObservedIdentity& identity,
-                                                    const ObserveOptions& options,
-                                                    const ObservedFit& fit);
 
 }  // namespace headroom::analysis

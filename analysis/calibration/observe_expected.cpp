@@ -91,9 +91,8 @@ ExpectedCoefficients expected_coefficients(const scenarios::Catalogue& catalogue
     request.model = identity.model;
     request.gpu = identity.gpu;
     request.tp = identity.tensor_parallel;
-    request.dtype = identity.dtype == "fp8" ? serving::DType::fp8 : serving::DType::bf16;
-    request.kv_dtype =
-        identity.kv_cache_dtype == "fp8" ? serving::DType::fp8 : serving::DType::bf16;
+    request.dtype = identity.dtype;
+    request.kv_dtype = identity.kv_cache_dtype;
     request.limits = {options.max_num_batched_tokens, options.max_num_seqs};
     request.kv_blocks = 1;  // only times are asked for
     scenarios::ProfileResult made;

@@ -21,7 +21,7 @@
 #include <optional>
 #include <string>
 
-#include "analysis/calibration/observe.hpp"
+#include "analysis/calibration/observed_profile.hpp"
 #include "scenarios/catalogue/catalogue.hpp"
 #include "sim/serving/latency/latency_model.hpp"
 

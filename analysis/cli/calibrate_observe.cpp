@@ -146,25 +146,6 @@ ObserveOptions observe_options(const Arguments& given, const StopSignal& stop) {
     return options;
 }
 
-scenarios::ProfileFile profile_of(const ObservedIdentity& identity, const ObserveOptions& options,
-                                  const ObservedFit& fit) {
-    scenarios::ProfileFile profile;
-    profile.kind = "observed";
-    profile.gpu = identity.gpu;
-    profile.source = identity.source;
-    profile.error_band = fit.error_band;
-    scenarios::ObservedProfile& observed = profile.observed.emplace();
-    observed.model = identity.model;
-    observed.tensor_parallel = identity.tensor_parallel;
-    observed.dtype = dtype_of(identity.dtype);
-    observed.kv_cache_dtype = dtype_of(identity.kv_cache_dtype);
-    observed.linear = fit.coefficients;
-    observed.front_end = fit.front_end;
-    const nlohmann::json file = write_observed_profile(identity, options, fit);
-    observed.fit = std::make_shared<const nlohmann::json>(file.at("fit"));
-    return profile;
-}
-
 /// A profile of a degree that no engine has could never be asked for.
 void require_split(const scenarios::Catalogue& catalogue, const ObservedIdentity& identity) {
     const scenarios::ModelEntry& model = *catalogue.find_model(identity.model);
@@ -185,8 +166,8 @@ int observe_log(const Arguments& given) {
     require_gpu(catalogue, "--gpu", identity.gpu);
     take_number(given, "tp", kMostRanks, identity.tensor_parallel);
     require_split(catalogue, identity);
-    identity.dtype = given.value("dtype").value_or("bf16");
-    identity.kv_cache_dtype = given.value("kv-cache-dtype").value_or("bf16");
+    identity.dtype = dtype_of(given.value("dtype").value_or("bf16"));
+    identity.kv_cache_dtype = dtype_of(given.value("kv-cache-dtype").value_or("bf16"));
     identity.source =
         given.value("source").value_or("fitted by headroom calibrate observe to " +
                                        std::filesystem::path(path).filename().string());
@@ -221,7 +202,7 @@ int observe_log(const Arguments& given) {
                         path, percent_text(result.fit->error_band)));
         return kExitBadInput;
     }
-    const scenarios::ProfileFile profile = profile_of(identity, options, *result.fit);
+    const scenarios::ProfileFile profile = observed_profile(identity, options, *result.fit);
     if (const auto out = given.value("out")) {
         save_profile(profile, *out);
         print_note("profile in " + *out);
