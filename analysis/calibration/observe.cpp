@@ -238,38 +238,52 @@ std::string unserved(const std::vector<serving::RequestRow>& rows, const EngineL
         std::count_if(first + 1, rows.end(), failed));
 }
 
-/// The search's coordinates: the logarithms of the coefficients in seconds, then perhaps the front
-/// end's constant, in such parts of a second that it is of order one, and never below 0.
-constexpr std::size_t kLinear = 5;
-constexpr double kFrontEndUnit = 0.1;
 /// From the start, in logarithms: a factor of a thousand.
 constexpr double kFarthest = 7;
 /// How far off what is expected may well be, in logarithms. Weights and context are bytes over
 /// bandwidth; what a token, a sequence and a pair of attention cost depends on what else is in the
 /// batch.
-constexpr double kBands[kLinear] = {0.3, 1, 1, 0.3, 1};
+constexpr double kBands[] = {0.3, 1, 1, 0.3, 1, 0.3};
 /// So many independent things a log says of the coefficients: its requests ran side by side.
 constexpr double kStatements = 10;
 
-LinearCoefficients coefficients_of(const std::vector<double>& x) {
-    const auto at = [&](std::size_t i) {
-        return std::max(Duration::from_seconds(det_exp(x[i])), Duration::picoseconds(1));
-    };
-    return {at(0), at(1), at(2), at(3), at(4)};
-}
-Duration front_end_of(const std::vector<double>& x) {
-    if (x.size() <= kLinear) return Duration::zero();
-    return std::max(Duration::from_seconds(kFrontEndUnit * x[kLinear]), Duration::zero());
-}
+/// The search's coordinates: the logarithms of the coefficients in seconds, then perhaps the front
+/// end's constant, in such parts of a second that it is of order one, and never below 0.
+class Coordinates {
+  public:
+    explicit Coordinates(bool experts) : count_(experts ? 6 : 5) {}
 
-std::vector<double> coordinates_of(const LinearCoefficients& c) {
-    std::vector<double> x;
-    for (const Duration value : {c.per_iteration, c.per_prefill_token, c.per_decode_sequence,
-                                 c.per_context_token, c.per_prefill_attention}) {
-        x.push_back(det_log(std::max(value, Duration::picoseconds(1)).to_seconds()));
+    /// Of the coefficients.
+    [[nodiscard]] std::size_t count() const { return count_; }
+    [[nodiscard]] LinearCoefficients coefficients(const std::vector<double>& x) const {
+        LinearCoefficients c;
+        for (std::size_t i = 0; i < count_; ++i) {
+            c.*kMembers[i] =
+                std::max(Duration::from_seconds(det_exp(x[i])), Duration::picoseconds(1));
+        }
+        return c;
     }
-    return x;
-}
+    [[nodiscard]] Duration front_end(const std::vector<double>& x) const {
+        if (x.size() <= count_) return Duration::zero();
+        return std::max(Duration::from_seconds(kFrontEndUnit * x[count_]), Duration::zero());
+    }
+    [[nodiscard]] std::vector<double> of(const LinearCoefficients& c) const {
+        std::vector<double> x;
+        for (std::size_t i = 0; i < count_; ++i) {
+            x.push_back(det_log(std::max(c.*kMembers[i], Duration::picoseconds(1)).to_seconds()));
+        }
+        return x;
+    }
+
+  private:
+    static constexpr double kFrontEndUnit = 0.1;
+    static constexpr Duration LinearCoefficients::*kMembers[] = {
+        &LinearCoefficients::per_iteration,         &LinearCoefficients::per_prefill_token,
+        &LinearCoefficients::per_decode_sequence,   &LinearCoefficients::per_context_token,
+        &LinearCoefficients::per_prefill_attention, &LinearCoefficients::per_touched_expert};
+
+    std::size_t count_;
+};
 
 /// The search: simulations scored on the fitted part.
 class Fit {
@@ -278,6 +292,7 @@ class Fit {
         : log_(log),
           options_(options),
           fitted_(fitted_requests(log, options)),
+          coordinates_(options.moe.has_value()),
           replay_(log, options) {}
 
     ObserveResult search() {
@@ -286,21 +301,22 @@ class Fit {
         ObservedFit fit;
         fit.start = start();
         const int all = options_.simulations - 1;  // the last one is for the held-out part
-        start_ = coordinates_of(fit.start);
+        start_ = coordinates_.of(fit.start);
         if (options_.expected) {
-            belief_.centre = coordinates_of(*options_.expected);
-            belief_.bands.assign(std::begin(kBands), std::end(kBands));
+            belief_.centre = coordinates_.of(*options_.expected);
+            belief_.bands.assign(kBands, kBands + coordinates_.count());
             belief_.statements = kStatements;
         }
         start_ = best_start();
-        fit.start = coefficients_of(start_);
+        fit.start = coordinates_.coefficients(start_);
         std::vector<double> from = start_;
         if (options_.try_front_end) from.push_back(0.0);
         SearchResult best = search_until(options_.try_front_end ? all * 3 / 4 : all, from);
         // What is refused is refused whatever the coefficients.
         if (std::isinf(best.objective)) return {std::nullopt, error_};
         if (options_.try_front_end) {
-            from.assign(best.x.begin(), best.x.begin() + kLinear);
+            from = best.x;
+            from.resize(coordinates_.count());
             SearchResult without = search_until(all, from);
             if (best.objective >= (1 - kFrontEndGain) * without.objective) {
                 best = std::move(without);
@@ -313,9 +329,22 @@ class Fit {
     [[nodiscard]] LinearCoefficients start() const {
         if (options_.start) return *options_.start;
         const CoefficientArray c = start_from_log(log_, fitted_, options_.replicas);
-        return {Duration::from_seconds(c[0]), Duration::from_seconds(c[1]),
-                Duration::from_seconds(c[2]), Duration::from_seconds(c[3]),
-                Duration::from_seconds(c[4])};
+        // What an iteration takes anyway is there the reading of all experts too.
+        const double experts_s = options_.moe ? c[0] * share_of_experts() : 0;
+        const double all = options_.moe ? static_cast<double>(options_.moe->experts) : 1;
+        return {Duration::from_seconds(c[0] - experts_s),
+                Duration::from_seconds(c[1]),
+                Duration::from_seconds(c[2]),
+                Duration::from_seconds(c[3]),
+                Duration::from_seconds(c[4]),
+                Duration::from_seconds(experts_s / all)};
+    }
+    /// Of an iteration's constant, if it reads all of them.
+    [[nodiscard]] double share_of_experts() const {
+        if (!options_.expected) return 0.5;
+        const double each = options_.expected->per_touched_expert.to_seconds();
+        const double reads = each * static_cast<double>(options_.moe->experts);
+        return reads / (reads + options_.expected->per_iteration.to_seconds());
     }
 
     /// Where the log alone leads or what is expected, whichever explains the log better.
@@ -344,7 +373,7 @@ class Fit {
     std::vector<serving::RequestRow> run(const std::vector<double>& x) {
         error_ = "stopped before the fit was done";
         if (stopped()) return {};
-        auto rows = replay_.run(coefficients_of(x), front_end_of(x));
+        auto rows = replay_.run(coordinates_.coefficients(x), coordinates_.front_end(x));
         if (options_.progress) options_.progress(replay_.runs());
         if (stopped() || rows.empty()) return {};
         error_ = unserved(rows, log_);
@@ -356,7 +385,7 @@ class Fit {
     }
     /// Whether a coefficient has left all bounds: a step of the search, nothing an engine does.
     [[nodiscard]] bool astray(const std::vector<double>& x) const {
-        for (std::size_t i = 0; i < kLinear; ++i) {
+        for (std::size_t i = 0; i < coordinates_.count(); ++i) {
             if (!(std::fabs(x[i] - start_[i]) < kFarthest)) return true;
         }
         return false;
@@ -365,8 +394,8 @@ class Fit {
     ObserveResult conclude(ObservedFit fit, const SearchResult& best) {
         const auto rows = run(best.x);
         if (rows.empty()) return {std::nullopt, error_};
-        fit.coefficients = coefficients_of(best.x);
-        fit.front_end = front_end_of(best.x);
+        fit.coefficients = coordinates_.coefficients(best.x);
+        fit.front_end = coordinates_.front_end(best.x);
         fit.simulations = replay_.runs();
         fit.objective = best.objective;
         fit.fitted = errors_of(compare(rows, log_, fitted_, true));
@@ -378,6 +407,7 @@ class Fit {
     const EngineLog& log_;
     const ObserveOptions& options_;
     std::vector<bool> fitted_;
+    Coordinates coordinates_;
     LogReplay replay_;
     std::vector<double> start_;
     Belief belief_;

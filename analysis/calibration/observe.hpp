@@ -1,6 +1,7 @@
-/// observe: fits the five coefficients of a linear iteration time to a serving engine's log.
+/// observe: fits the coefficients of an iteration's time to a serving engine's log.
 ///
-///     t = c0 + c1 P + c2 D + c3 K + c4 A      (serving/latency/linear_latency.hpp)
+///     t = c0 + c1 P + c2 D + c3 K + c4 A                (serving/latency/linear_latency.hpp)
+///         + c5 U(P + D)                                  of a mixture of experts
 ///
 /// Which batches formed depends on the coefficients themselves, so the fit goes through the
 /// simulator: one engine with the settings that the logged one had, all arrivals of the log. One
@@ -56,9 +57,10 @@ struct ObserveOptions {
     std::optional<std::int64_t> kv_blocks{};  ///< nothing: as many as the log could ever need
     std::int64_t block_size = 16;
     std::int64_t max_model_len = 131072;
-    bool async_scheduling = true;  ///< as vLLM does unless told otherwise
-    bool prefix_caching = true;    ///< likewise
-    std::int64_t replicas = 1;     ///< engines that got the requests in turn
+    bool async_scheduling = true;                    ///< as vLLM does unless told otherwise
+    bool prefix_caching = true;                      ///< likewise
+    std::optional<serving::MixtureOfExperts> moe{};  ///< of the model, if it is one: c5 is fitted
+    std::int64_t replicas = 1;                       ///< engines that got the requests in turn
     /// Nothing: vllm-v1 with max_num_seqs and max_num_batched_tokens.
     std::optional<PolicyChoice> batching{};
 
@@ -102,7 +104,7 @@ struct ObservedFit {
     double error_band = 0;
 };
 
-/// A lower objective by this share is worth a sixth coefficient.
+/// A lower objective by this share is worth one coefficient more.
 inline constexpr double kFrontEndGain = 0.1;
 /// Requests that each part needs, and of these with outputs of two tokens or more.
 inline constexpr std::size_t kLeastRequests = 8;

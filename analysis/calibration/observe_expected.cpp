@@ -75,13 +75,32 @@ serving::LinearCoefficients linear_around(const serving::LatencyModel& latency,
         return std::max(coefficient, kLeastShare * time / times);
     };
     const double c3 = at_least((longer - all) / (sequences * context), sequences * context, all);
-    const double c2 =
-        at_least((more - fewer) / static_cast<double>(many - few) - c3 * context, sequences, all);
+    double slope = (more - fewer) / static_cast<double>(many - few);  // c2 + c3 k
+    double c5 = 0;
+    const auto touched = [&](std::int64_t tokens) {
+        return options.moe
+                   ? serving::touched_experts(options.moe->experts, options.moe->active, tokens)
+                   : 0.0;
+    };
+    const double reads = touched(batch.sequences);
+    if (options.moe) {
+        const double one = seconds(latency, 1, batch.context);
+        // Two equations: time over the sequences and the experts that come in, from 1 to D and on.
+        const double n[] = {sequences - 1, static_cast<double>(many) - sequences};
+        const double u[] = {reads - touched(1), touched(many) - reads};
+        const double t[] = {all - one, more - all};
+        const double determinant = n[0] * u[1] - n[1] * u[0];  // below 0: U is concave
+        c5 = at_least((n[0] * t[1] - n[1] * t[0]) / determinant, reads, all);
+        slope = (t[0] + t[1] - c5 * (u[0] + u[1])) / (n[0] + n[1]);
+    }
+    const double c2 = at_least(slope - c3 * context, sequences, all);
     const double c4 = at_least((later - mixed) / (prompt * prompt), prompt * prompt / 2, mixed);
-    const double c1 = at_least((mixed - all) / prompt - c4 * prompt / 2, prompt, mixed);
-    const double c0 = at_least(all - (c2 + c3 * context) * sequences, 1, all);
+    const double more_reads = c5 * (touched(batch.sequences + batch.prompt) - reads);
+    const double c1 =
+        at_least((mixed - all - more_reads) / prompt - c4 * prompt / 2, prompt, mixed);
+    const double c0 = at_least(all - (c2 + c3 * context) * sequences - c5 * reads, 1, all);
     return {Duration::from_seconds(c0), Duration::from_seconds(c1), Duration::from_seconds(c2),
-            Duration::from_seconds(c3), Duration::from_seconds(c4)};
+            Duration::from_seconds(c3), Duration::from_seconds(c4), Duration::from_seconds(c5)};
 }
 
 ExpectedCoefficients expected_coefficients(const scenarios::Catalogue& catalogue,

@@ -7,7 +7,7 @@
 
 namespace headroom::analysis {
 
-LogReplay::LogReplay(const EngineLog& log, const ObserveOptions& options) {
+LogReplay::LogReplay(const EngineLog& log, const ObserveOptions& options) : moe_(options.moe) {
     auto arrivals = std::make_shared<std::vector<serving::Arrival>>();
     std::int64_t blocks = 0;
     for (const LoggedRequest& request : log.requests) {
@@ -36,7 +36,7 @@ std::vector<serving::RequestRow> LogReplay::run(const serving::LinearCoefficient
                                                 Duration front_end) {
     spec_.services[0].front_end_delay = front_end;
     spec_.services[0].versions[0].engine.llm->latency =
-        std::make_shared<serving::LinearLatency>(coefficients);
+        std::make_shared<serving::LinearLatency>(coefficients, moe_);
     SimulationResult result = Simulation(spec_).run(run_options_);
     ++runs_;
     if (result.status != RunStatus::finished) return {};

@@ -1,5 +1,5 @@
 /// LogReplay: the engine that wrote a log as a simulation: one service, one ready instance with the
-/// given settings, the log's arrivals and lengths, an iteration time that is linear.
+/// given settings, the log's arrivals and lengths, and LinearLatency.
 ///
 ///     LogReplay replay(log, options);
 ///     std::vector<serving::RequestRow> rows = replay.run(coefficients, Duration::zero());
@@ -8,6 +8,7 @@
 /// the run was stopped from outside. The log must outlive nothing: its arrivals are copied.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "analysis/calibration/observe.hpp"
@@ -25,6 +26,7 @@ class LogReplay {
     [[nodiscard]] int runs() const { return runs_; }
 
   private:
+    std::optional<serving::MixtureOfExperts> moe_;
     SimulationSpec spec_;
     RunOptions run_options_;
     int runs_ = 0;

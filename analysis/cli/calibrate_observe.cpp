@@ -166,6 +166,7 @@ int observe_log(const Arguments& given) {
     require_gpu(catalogue, "--gpu", identity.gpu);
     take_number(given, "tp", kMostRanks, identity.tensor_parallel);
     require_split(catalogue, identity);
+    options.moe = catalogue.find_model(identity.model)->shape.moe;
     identity.dtype = dtype_of(given.value("dtype").value_or("bf16"));
     identity.kv_cache_dtype = dtype_of(given.value("kv-cache-dtype").value_or("bf16"));
     identity.source =

@@ -152,16 +152,20 @@ std::string observed_text(const ProfileFile& profile, const TextStyle& style) {
                               name_of(observed.kv_cache_dtype)),
                   style);
     const serving::LinearCoefficients& c = observed.linear;
-    out += "\n" +
-           columns({{"Iteration time", ""},
-                    {"c0, each iteration", duration_text(c.per_iteration.to_seconds())},
-                    {"c1, a prefill token", duration_text(c.per_prefill_token.to_seconds())},
-                    {"c2, a decoding sequence", duration_text(c.per_decode_sequence.to_seconds())},
-                    {"c3, a token of context", duration_text(c.per_context_token.to_seconds())},
-                    {"c4, a pair of prefill attention",
-                     duration_text(c.per_prefill_attention.to_seconds())},
-                    {"front end, a request", duration_text(observed.front_end.to_seconds())}},
-                   0);
+    std::vector<std::vector<std::string>> rows{{"Iteration time", ""}};
+    const auto add = [&](const char* name, Duration value) {
+        rows.push_back({name, duration_text(value.to_seconds())});
+    };
+    add("c0, each iteration", c.per_iteration);
+    add("c1, a prefill token", c.per_prefill_token);
+    add("c2, a decoding sequence", c.per_decode_sequence);
+    add("c3, a token of context", c.per_context_token);
+    add("c4, a pair of prefill attention", c.per_prefill_attention);
+    if (c.per_touched_expert > Duration::zero()) {
+        add("c5, an expert that is touched", c.per_touched_expert);
+    }
+    add("front end, a request", observed.front_end);
+    out += "\n" + columns(rows, 0);
     return observed.fit ? out + "\n" + errors_text(*observed.fit) : out;
 }
 

@@ -44,7 +44,8 @@ template <class Map>
     return paths;
 }
 
-void check_names(const ProfileFile& profile, const Catalogue& catalogue, Diagnostics& diagnostics) {
+void check_against(const ProfileFile& profile, const Catalogue& catalogue,
+                   Diagnostics& diagnostics) {
     const auto check = [&](const char* kind, const char* pointer, const std::string& name,
                            const std::vector<std::string>& known) {
         if (std::find(known.begin(), known.end(), name) != known.end()) return;
@@ -54,8 +55,15 @@ void check_names(const ProfileFile& profile, const Catalogue& catalogue, Diagnos
                                    name + "\"" + did_you_mean(nearest_name(name, known))});
     };
     check("GPU", "/gpu", profile.gpu, catalogue.gpu_names());
-    if (profile.observed) {
-        check("model", "/model", profile.observed->model, catalogue.model_names());
+    if (!profile.observed) return;
+    const ObservedProfile& observed = *profile.observed;
+    check("model", "/model", observed.model, catalogue.model_names());
+    const ModelEntry* model = catalogue.find_model(observed.model);
+    if (model != nullptr && !model->shape.moe &&
+        observed.linear.per_touched_expert > Duration::zero()) {
+        diagnostics.push_back({{profile.path, 0},
+                               "/linear/c5_s",
+                               "expected none: " + observed.model + " has no experts"});
     }
 }
 
@@ -150,7 +158,7 @@ std::optional<Catalogue> Catalogue::load(const std::filesystem::path& directory,
         Diagnostics problems;
         std::optional<ProfileFile> profile = read_profile(path, problems);
         if (profile) {
-            check_names(*profile, catalogue, problems);
+            check_against(*profile, catalogue, problems);
             check_distinct(*profile, catalogue.profiles_, problems);
         }
         if (problems.empty()) {

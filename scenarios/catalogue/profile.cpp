@@ -194,7 +194,8 @@ struct Choice {
     profile.weights = weight_bytes(model.shape, engine.dtype);
     if (choice.kind == ProfileKind::observed) {
         const ObservedProfile& observed = *choice.file->observed;
-        profile.latency = std::make_shared<const serving::LinearLatency>(observed.linear);
+        profile.latency =
+            std::make_shared<const serving::LinearLatency>(observed.linear, model.shape.moe);
         profile.front_end = observed.front_end;
         return profile;
     }

@@ -237,6 +237,9 @@ void read_observed(Fields& top, ProfileFile& profile) {
         c.per_decode_sequence = read_seconds(fields, "c2_s", 0, kLongestTokenS);
         c.per_context_token = read_seconds(fields, "c3_s", 0, kLongestTokenS);
         c.per_prefill_attention = read_seconds(fields, "c4_s", 0, kLongestTokenS);
+        if (fields.has_optional("c5_s")) {
+            c.per_touched_expert = read_seconds(fields, "c5_s", 0, kLongestTokenS);
+        }
     });
     observed.front_end = read_seconds(top, "front_end_s", 0, kLongestIterationS);
     if (!top.has_optional("fit")) return;

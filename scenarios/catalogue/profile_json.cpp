@@ -64,6 +64,9 @@ void add_observed(const ObservedProfile& observed, Json& out) {
                      {"c2_s", c.per_decode_sequence.to_seconds()},
                      {"c3_s", c.per_context_token.to_seconds()},
                      {"c4_s", c.per_prefill_attention.to_seconds()}};
+    if (c.per_touched_expert > Duration::zero()) {
+        out["linear"]["c5_s"] = c.per_touched_expert.to_seconds();
+    }
     out["front_end_s"] = observed.front_end.to_seconds();
     if (observed.fit) out["fit"] = Json::parse(observed.fit->dump());
 }

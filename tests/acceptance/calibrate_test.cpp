@@ -282,8 +282,16 @@ TEST_CASE("calibrate show: an observed profile with its coefficients and errors"
         CAPTURE(part);
         CHECK(contains(r.out, part));
     }
+    CHECK_FALSE(contains(r.out, "c5"));
     CHECK(json::parse(run({"calibrate", "show", scratch / "o.json", "-o", "json"}).out) ==
           json::parse(read_text(scratch / "o.json")));
+
+    json experts = json::parse(read_text(scratch / "o.json"));
+    experts["model"] = "qwen3-30b-a3b";
+    experts["linear"]["c5_s"] = 3.46e-4;
+    write_text(scratch / "experts.json", experts.dump());
+    CHECK(contains(run({"calibrate", "show", scratch / "experts.json"}).out,
+                   "c5, an expert that is touched     346 us"));
 }
 
 TEST_CASE("calibrate show: a profile that is no profile exits 2") {

@@ -194,10 +194,13 @@ Gemm lm_head_gemm(const TransformerShape& shape, std::int64_t tp) {
     return {padded_vocabulary(shape, tp), shape.hidden, 1, 1, 0, false};
 }
 
+double touched_experts(std::int64_t experts, std::int64_t active, std::int64_t tokens) {
+    const double all = static_cast<double>(experts);
+    return all * (1.0 - power(1.0 - static_cast<double>(active) / all, tokens));
+}
+
 double touched_experts(const Gemm& gemm, std::int64_t tokens) {
-    const double experts = static_cast<double>(gemm.experts);
-    const double missed = 1.0 - static_cast<double>(gemm.rows_per_token) / experts;
-    return experts * (1.0 - power(missed, tokens));
+    return touched_experts(gemm.experts, gemm.rows_per_token, tokens);
 }
 
 GemmWork gemm_work(const Gemm& gemm, std::int64_t tokens, DType dtype) {

@@ -140,8 +140,13 @@ struct Gemm {
 /// The product over the sampled tokens.
 [[nodiscard]] Gemm lm_head_gemm(const TransformerShape& shape, std::int64_t tp);
 
+/// How many of E experts T tokens touch, each of which visits a, when the router is even:
+/// E (1 - (1 - a/E)^T).
+[[nodiscard]] double touched_experts(std::int64_t experts, std::int64_t active,
+                                     std::int64_t tokens);
+
 /// Flop and bytes of one launch over `tokens` tokens (count ignored): of a mixture of experts the
-/// weights of those experts that the tokens touch when the router is even, E (1 - (1 - a/E)^T).
+/// weights of those that the tokens touch.
 struct GemmWork {
     double flop = 0;
     double weight_bytes = 0;

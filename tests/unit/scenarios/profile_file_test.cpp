@@ -252,6 +252,18 @@ TEST_CASE("ProfileFile: another schema or kind, unknown fields and bad bands are
     check_one([](json& file) { file["error_band"] = 10; }, "/error_band", "0.1 says 10 %");
 }
 
+TEST_CASE("ProfileFile: the time to read an expert is there where there is one") {
+    const TemporaryFolder folder;
+    ProfileFile written = observed_profile();
+    CHECK_FALSE(has(profile_text(written), "c5_s"));
+    written.observed->linear.per_touched_expert = Duration::microseconds(346);
+    folder.write("p.json", profile_text(written));
+    Diagnostics diagnostics;
+    const auto read = read_profile(folder.path("p.json"), diagnostics);
+    REQUIRE(read);
+    CHECK(read->observed->linear.per_touched_expert == Duration::microseconds(346));
+}
+
 TEST_CASE("ProfileFile: all mistakes of a file are told at once") {
     const std::vector<std::string> problems = problems_after([](json& file) {
         file["schema"] = 3;
@@ -275,7 +287,8 @@ TEST_CASE("ProfileFile: an observed profile with wrong units or names is refused
     CHECK(has(problem("/linear/c0_s", 0), "/linear/c0_s: expected seconds"));
     CHECK(has(problem("/linear/c1_s", 38.1), "expected seconds from 0 to 1"));
     CHECK(has(problem("/linear/c4_s", -1e-12), "/linear/c4_s: expected seconds"));
-    CHECK(has(problem("/linear/c5_s", 0), "unknown field"));
+    CHECK(has(problem("/linear/c5_s", 1.5), "expected seconds from 0 to 1"));
+    CHECK(has(problem("/linear/c6_s", 0), "unknown field"));
     CHECK(has(problem("/dtype", "fp16"), "expected one of bf16, fp8"));
     CHECK(has(problem("/tensor_parallel", 0), "/tensor_parallel: expected a whole number"));
     CHECK(has(problem("/fit", 3), "expected an object"));

@@ -119,6 +119,35 @@ TEST_CASE("Profile: measured goes before observed, and observed before estimated
     CHECK(step(timed) != step(seen));
 }
 
+TEST_CASE("Profile: an observed mixture of experts reads what its batch touches") {
+    const CatalogueWithProfiles files;
+    ProfileFile seen = observed("qwen3-30b-a3b", "h200-sxm", 1);
+    const serving::LinearCoefficients dense = seen.observed->linear;
+    seen.observed->linear.per_touched_expert = Duration::microseconds(128);
+    files.add("seen.json", seen);
+    const Catalogue catalogue = files.load();
+    const ProfileResult result = make_profile(catalogue, request("qwen3-30b-a3b", "h200-sxm"));
+    REQUIRE(result.profile.has_value());
+    const auto time = [](const serving::LatencyModel& latency, std::int64_t sequences) {
+        return latency.iteration_cost(fixtures::decode(sequences, 1000)).fixed;
+    };
+    const auto reads = [&](std::int64_t sequences) {
+        return time(*result.profile->latency, sequences) -
+               time(serving::LinearLatency(dense), sequences);
+    };
+    // 8 of 128 experts a token: 8, then 8 + 8 * 15 / 16.
+    CHECK(reads(1) == Duration::microseconds(1024));
+    CHECK(reads(2) == Duration::microseconds(1984));
+
+    ProfileFile wrong = observed("llama-3.1-8b", "h200-sxm", 1);
+    wrong.observed->linear.per_touched_expert = Duration::microseconds(128);
+    files.add("wrong.json", wrong);
+    const Catalogue with_wrong = files.load();
+    REQUIRE(with_wrong.broken_profiles().size() == 1);
+    CHECK(with_wrong.broken_profiles()[0].text().find(
+              "/linear/c5_s: expected none: llama-3.1-8b has no experts") != std::string::npos);
+}
+
 TEST_CASE("Profile: a measured one is no surer than the estimate of what it lacks") {
     const CatalogueWithProfiles files;
     files.add("h200-sxm.json", measured("h200-sxm"));

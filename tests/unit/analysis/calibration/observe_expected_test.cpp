@@ -36,6 +36,42 @@ TEST_CASE("ObserveExpected: the line around a linear time is that time") {
           Approx(truth.per_prefill_attention.to_seconds()));
 }
 
+TEST_CASE("ObserveExpected: of a mixture of experts the line and the reading of experts") {
+    ObserveOptions options;
+    options.moe.emplace();
+    options.moe->experts = 128;
+    options.moe->active = 8;
+    const serving::LinearCoefficients truth{
+        Duration::microseconds(4000), Duration::microseconds(12), Duration::microseconds(40),
+        Duration::nanoseconds(80),    Duration::nanoseconds(4),   Duration::microseconds(300)};
+    const serving::LinearCoefficients found =
+        linear_around(serving::LinearLatency(truth, options.moe), ten_at_once(), options);
+    CHECK(found.per_iteration.to_seconds() == Approx(truth.per_iteration.to_seconds()));
+    CHECK(found.per_prefill_token.to_seconds() == Approx(truth.per_prefill_token.to_seconds()));
+    CHECK(found.per_decode_sequence.to_seconds() == Approx(truth.per_decode_sequence.to_seconds()));
+    CHECK(found.per_context_token.to_seconds() == Approx(truth.per_context_token.to_seconds()));
+    CHECK(found.per_prefill_attention.to_seconds() ==
+          Approx(truth.per_prefill_attention.to_seconds()));
+    CHECK(found.per_touched_expert.to_seconds() == Approx(truth.per_touched_expert.to_seconds()));
+}
+
+TEST_CASE("ObserveExpected: an expert takes its weights over the bandwidth") {
+    const scenarios::Catalogue& catalogue = scenarios::shipped();
+    ObservedIdentity identity;
+    identity.model = "qwen3-30b-a3b";
+    identity.gpu = "h100-sxm";
+    ObserveOptions options;
+    options.moe = catalogue.find_model(identity.model)->shape.moe;
+    const ExpectedCoefficients expected =
+        expected_coefficients(catalogue, identity, ten_at_once(), options);
+    REQUIRE(expected.coefficients);
+    // 48 layers x 3 x 2048 x 768 weights of 2 bytes: 453 MB at 3.35 TB/s.
+    CHECK(expected.coefficients->per_touched_expert > Duration::microseconds(135));
+    CHECK(expected.coefficients->per_touched_expert < Duration::microseconds(220));
+    // What is left is attention, routing, the LM head and the loop: 3.1 GB and some ms.
+    CHECK(expected.coefficients->per_iteration < Duration::milliseconds(6));
+}
+
 TEST_CASE("ObserveExpected: no coefficient is 0, whatever the times") {
     const serving::LinearCoefficients flat{Duration::milliseconds(10), Duration::zero(),
                                            Duration::zero(), Duration::zero(), Duration::zero()};
