@@ -136,9 +136,11 @@ ParameterSpec engine_format() {
                     .in("tokens"),
                 ParameterSpec::boolean("enable_prefix_caching", defaults.prefix_caching,
                                        "share KV blocks of equal contents, as far as the source "
-                                       "names contents (leaps)"),
-                ParameterSpec::boolean("async_scheduling", defaults.async_scheduling,
-                                       "plan a batch while the one before it runs (leaps)"),
+                                       "names contents; vLLM has it on today (leaps)"),
+                ParameterSpec::boolean(
+                    "async_scheduling", defaults.async_scheduling,
+                    "plan a batch while the one before it runs; vLLM has it on since "
+                    "December 2025 (leaps)"),
                 ParameterSpec::integer("pipeline_parallel_size", defaults.pipeline_stages,
                                        "stages that each hold an equal part of the layers (more "
                                        "than one: single steps)")
