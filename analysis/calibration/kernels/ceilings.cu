@@ -1,10 +1,12 @@
 #include "analysis/calibration/kernels/ceilings.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <limits>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "analysis/calibration/kernels/gemm_ops.hpp"
@@ -20,7 +22,11 @@ constexpr std::size_t kCheckedBytes = (std::size_t{16} << 20) + 16 * 5;  // not 
 constexpr int kThreads = 256;
 constexpr int kLoadsInFlight = 8;
 constexpr int kBlocksAMultiprocessor = 8;
-constexpr int kRounds = 3;
+constexpr int kRounds = 5;
+// Under a large product the power limit takes clocks away within tens of milliseconds. A point is
+// timed for about 40 ms after its buffers were allocated and filled: of a ceiling from the middle
+// of a longer load, it could be more than what is believed.
+constexpr std::chrono::milliseconds kRest{250};
 constexpr std::uint64_t kSeed = 20;
 
 __device__ unsigned sum_of(const uint4& words) {
@@ -89,6 +95,7 @@ class ReadCase final : public Case {
 double best_seconds(const Context& context, Case& prepared) {
     double best = std::numeric_limits<double>::infinity();
     for (int round = 0; round < kRounds; ++round) {
+        std::this_thread::sleep_for(kRest);
         best = std::min(best, time_case(context, prepared).median_s);
     }
     return best;

@@ -1,6 +1,7 @@
 /// What the device can do at best, measured in the same run as the points: reading 4 GiB once (own
-/// kernel, 16-byte loads, eight of a thread in flight), and an 8192^3 matrix product in bf16 and
-/// fp8 (the `gemm` op). Each is the best of three medians.
+/// kernel, 16-byte loads, eight of a thread that wait for none before), and an 8192^3 matrix
+/// product in bf16 and fp8 (the `gemm` op). Each is the best of five medians, before each of which
+/// the device rests a quarter of a second.
 ///
 ///     const CeilingFacts ceilings = measure_ceilings(context);
 ///     percent_of_ceiling(op.work(shape), op.ceiling(shape), timing.median_s, ceilings)
