@@ -10,8 +10,8 @@ namespace headroom::kernels {
 std::vector<std::unique_ptr<Op>> all_ops(const Context& context) {
     std::vector<std::unique_ptr<Op>> ops;
     add_gemm_ops(context, ops);
-    add_attention_ops(context, ops);
     add_elementwise_ops(context, ops);
+    add_attention_ops(context, ops);
     add_vision_ops(context, ops);
     return ops;
 }

@@ -1,5 +1,6 @@
-/// Every op of the benchmark, in the order in which they are measured. One more op: one more line
-/// in all_ops.cu.
+/// Every op of the benchmark, in the order in which they are measured: what a profile cannot be
+/// fitted without first, then cuDNN's, whose kernels are compiled for each point, so that a run
+/// that is cut short can be fitted. One more op: one more line in all_ops.cu.
 #pragma once
 
 #include <memory>
