@@ -20,6 +20,17 @@ EngineLog ten_at_once() {
     return log;
 }
 
+void check_found(const serving::LinearCoefficients& found,
+                 const serving::LinearCoefficients& truth) {
+    CHECK(found.per_iteration.to_seconds() == Approx(truth.per_iteration.to_seconds()));
+    CHECK(found.per_prefill_token.to_seconds() == Approx(truth.per_prefill_token.to_seconds()));
+    CHECK(found.per_decode_sequence.to_seconds() == Approx(truth.per_decode_sequence.to_seconds()));
+    CHECK(found.per_context_token.to_seconds() == Approx(truth.per_context_token.to_seconds()));
+    CHECK(found.per_prefill_attention.to_seconds() ==
+          Approx(truth.per_prefill_attention.to_seconds()));
+    CHECK(found.per_touched_expert.to_seconds() == Approx(truth.per_touched_expert.to_seconds()));
+}
+
 }  // namespace
 
 TEST_CASE("ObserveExpected: the line around a linear time is that time") {
@@ -28,12 +39,7 @@ TEST_CASE("ObserveExpected: the line around a linear time is that time") {
                                             Duration::nanoseconds(110), Duration::nanoseconds(12)};
     const serving::LinearCoefficients found =
         linear_around(serving::LinearLatency(truth), ten_at_once(), {});
-    CHECK(found.per_iteration.to_seconds() == Approx(truth.per_iteration.to_seconds()));
-    CHECK(found.per_prefill_token.to_seconds() == Approx(truth.per_prefill_token.to_seconds()));
-    CHECK(found.per_decode_sequence.to_seconds() == Approx(truth.per_decode_sequence.to_seconds()));
-    CHECK(found.per_context_token.to_seconds() == Approx(truth.per_context_token.to_seconds()));
-    CHECK(found.per_prefill_attention.to_seconds() ==
-          Approx(truth.per_prefill_attention.to_seconds()));
+    check_found(found, truth);
 }
 
 TEST_CASE("ObserveExpected: of a mixture of experts the line and the reading of experts") {
@@ -46,13 +52,7 @@ TEST_CASE("ObserveExpected: of a mixture of experts the line and the reading of 
         Duration::nanoseconds(80),    Duration::nanoseconds(4),   Duration::microseconds(300)};
     const serving::LinearCoefficients found =
         linear_around(serving::LinearLatency(truth, options.moe), ten_at_once(), options);
-    CHECK(found.per_iteration.to_seconds() == Approx(truth.per_iteration.to_seconds()));
-    CHECK(found.per_prefill_token.to_seconds() == Approx(truth.per_prefill_token.to_seconds()));
-    CHECK(found.per_decode_sequence.to_seconds() == Approx(truth.per_decode_sequence.to_seconds()));
-    CHECK(found.per_context_token.to_seconds() == Approx(truth.per_context_token.to_seconds()));
-    CHECK(found.per_prefill_attention.to_seconds() ==
-          Approx(truth.per_prefill_attention.to_seconds()));
-    CHECK(found.per_touched_expert.to_seconds() == Approx(truth.per_touched_expert.to_seconds()));
+    check_found(found, truth);
 }
 
 TEST_CASE("ObserveExpected: an expert takes its weights over the bandwidth") {
