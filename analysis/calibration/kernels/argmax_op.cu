@@ -13,7 +13,6 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kPacksInFlight = 4;
 constexpr int kBlocksAMultiprocessor = 8;
-constexpr int kJoinThreads = 128;
 
 /// A candidate as one number, the greatest of which wins: above the value, in an order in which
 /// floats compare as whole numbers do; below the column, reversed, so that the lowest wins a tie.
@@ -38,11 +37,17 @@ __device__ Key greatest_in_warp(Key key) {
     return key;
 }
 
-/// Block (part, row) reads `packs_a_part` packs of a row. With one part to a row its result is the
-/// column, else a key for join_kernel.
+/// What the parts of a row have in common. All 0 between launches.
+struct Join {
+    Key greatest;
+    unsigned arrived;  ///< parts
+};
+
+/// Block (part, row) reads `packs_a_part` packs of a row. Where a row has several parts, the one
+/// that comes last writes the column: a kernel of its own for that would cost a tenth of the time.
 __global__ void __launch_bounds__(kThreads)
-    argmax_kernel(const uint4* __restrict__ logits, int packs_a_row, int packs_a_part,
-                  Key* __restrict__ keys, int* __restrict__ columns) {
+    argmax_kernel(const uint4* __restrict__ logits, int packs_a_row, int packs_a_part, Join* joins,
+                  int* __restrict__ columns) {
     const uint4* row = logits + static_cast<long long>(blockIdx.y) * packs_a_row;
     const int begin = static_cast<int>(blockIdx.x) * packs_a_part;
     const int end = min(begin + packs_a_part, packs_a_row);
@@ -81,26 +86,16 @@ __global__ void __launch_bounds__(kThreads)
     if (threadIdx.x >= 32) return;
     key = greatest_in_warp(threadIdx.x < kThreads / 32 ? of_warp[threadIdx.x] : 0);
     if (threadIdx.x != 0) return;
-    if (gridDim.x == 1) {
-        columns[blockIdx.y] = column_of(key);
-    } else {
-        keys[static_cast<long long>(blockIdx.y) * gridDim.x + blockIdx.x] = key;
+    if (gridDim.x > 1) {
+        Join& join = joins[blockIdx.y];
+        atomicMax(&join.greatest, key);
+        __threadfence();  // whoever counts this part sees its key
+        const unsigned last = gridDim.x - 1;
+        if (atomicInc(&join.arrived, last) != last) return;  // the last one sets it to 0
+        __threadfence();
+        key = atomicExch(&join.greatest, Key{0});
     }
-}
-
-/// A row a warp: the greatest key of its parts.
-__global__ void __launch_bounds__(kJoinThreads)
-    join_kernel(const Key* __restrict__ keys, int parts, int rows, int* __restrict__ columns) {
-    const int row =
-        static_cast<int>(blockIdx.x) * (kJoinThreads / 32) + static_cast<int>(threadIdx.x) / 32;
-    if (row >= rows) return;
-    Key key = 0;
-    for (int part = static_cast<int>(threadIdx.x) % 32; part < parts; part += 32) {
-        const Key other = keys[static_cast<long long>(row) * parts + part];
-        key = other > key ? other : key;
-    }
-    key = greatest_in_warp(key);
-    if (threadIdx.x % 32 == 0) columns[row] = column_of(key);
+    columns[blockIdx.y] = column_of(key);
 }
 
 /// How a row is cut: enough blocks to fill the chip, none with less than a pack a thread.
@@ -121,13 +116,15 @@ class ArgmaxCase final : public Case {
           packs_(static_cast<int>(width / kPack)),
           parts_(parts_of(context, tokens, width / kPack)),
           copies_(copies),
-          keys_(sizeof(Key) * static_cast<std::size_t>(tokens * parts_)),
+          joins_(sizeof(Join) * static_cast<std::size_t>(tokens)),
           logits(tokens * width, copies),
           columns(sizeof(int) * static_cast<std::size_t>(tokens)) {
         if (width % kPack != 0) {
             throw DeviceError("argmax: width " + std::to_string(width) + " is no multiple of 8");
         }
         fill_bf16(logits.buffer(), seed, 3.0f, stream_);
+        const std::vector<Join> none(static_cast<std::size_t>(tokens), Join{0, 0});
+        joins_.upload(none.data(), joins_.bytes(), stream_);
     }
 
     [[nodiscard]] int copies() const override { return copies_; }
@@ -135,12 +132,8 @@ class ArgmaxCase final : public Case {
         const dim3 blocks(static_cast<unsigned>(parts_), static_cast<unsigned>(rows_));
         const int packs_a_part = (packs_ + parts_ - 1) / parts_;
         kernels::launch({.grid = blocks, .block = kThreads, .stream = stream_}, argmax_kernel,
-                        logits.at(copy), packs_, packs_a_part, keys_.as<Key>(), columns.as<int>());
-        if (parts_ == 1) return;
-        constexpr int kRowsABlock = kJoinThreads / 32;
-        const auto joins = static_cast<unsigned>((rows_ + kRowsABlock - 1) / kRowsABlock);
-        kernels::launch({.grid = joins, .block = kJoinThreads, .stream = stream_}, join_kernel,
-                        keys_.as<Key>(), parts_, rows_, columns.as<int>());
+                        logits.at(copy), packs_, packs_a_part, joins_.as<Join>(),
+                        columns.as<int>());
     }
     /// To whole numbers: rows in which the greatest logit comes several times.
     void round_logits() const {
@@ -153,10 +146,7 @@ class ArgmaxCase final : public Case {
         }
         buffer.upload(numbers.data(), buffer.bytes(), stream_);
     }
-    void poison() const {
-        keys_.poison(stream_);
-        columns.poison(stream_);
-    }
+    void poison() const { columns.poison(stream_); }
 
   private:
     cudaStream_t stream_;
@@ -164,7 +154,7 @@ class ArgmaxCase final : public Case {
     int packs_;
     int parts_;
     int copies_;
-    Buffer keys_;
+    Buffer joins_;
 
   public:
     TensorSets logits;
@@ -193,11 +183,9 @@ class ArgmaxOp final : public MemoryBoundOp {
     [[nodiscard]] std::size_t bytes_on_device(const Context& context,
                                               const Shape& shape) const override {
         const std::int64_t tokens = field(shape, "tokens");
-        const std::int64_t width = field(shape, "width");
-        const auto parts = static_cast<std::size_t>(parts_of(context, tokens, width / kPack));
-        return TensorSets::bytes_of(tokens * width) *
+        return TensorSets::bytes_of(tokens * field(shape, "width")) *
                    static_cast<std::size_t>(copies(context, shape)) +
-               static_cast<std::size_t>(tokens) * (sizeof(Key) * parts + sizeof(int));
+               static_cast<std::size_t>(tokens) * (sizeof(Join) + sizeof(int));
     }
     [[nodiscard]] std::unique_ptr<Case> prepare(Context& context, const Shape& shape,
                                                 std::uint64_t seed) const override {
@@ -211,6 +199,8 @@ class ArgmaxOp final : public MemoryBoundOp {
         const std::int64_t width = field(shape, "width");
         ArgmaxCase prepared(context, field(shape, "tokens"), width, 2, seed);
         prepared.round_logits();
+        // The second launch is wrong if the first one leaves anything behind.
+        prepared.launch(0);
         prepared.poison();
         prepared.launch(1);
         std::vector<std::int32_t> found(tokens);

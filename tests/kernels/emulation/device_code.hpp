@@ -83,6 +83,18 @@ T __ldcg(const T* pointer) {
 inline unsigned atomicAdd(unsigned* to, unsigned value) {
     return std::exchange(*to, *to + value);
 }
+inline unsigned atomicInc(unsigned* to, unsigned last) {
+    return std::exchange(*to, *to >= last ? 0 : *to + 1);
+}
+template <class T>
+T atomicMax(T* to, T value) {
+    return std::exchange(*to, std::max(*to, value));
+}
+template <class T>
+T atomicExch(T* to, T value) {
+    return std::exchange(*to, value);
+}
+inline void __threadfence() {}
 
 inline void __syncthreads() {
     ::headroom::emulation::block_barrier();
