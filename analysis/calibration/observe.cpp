@@ -240,9 +240,9 @@ std::string unserved(const std::vector<serving::RequestRow>& rows, const EngineL
 
 /// From the start, in logarithms: a factor of a thousand.
 constexpr double kFarthest = 7;
-/// How far off what is expected may well be, in logarithms. Weights and context are bytes over
-/// bandwidth; what a token, a sequence and a pair of attention cost depends on what else is in the
-/// batch.
+/// How far off what is expected may well be, in logarithms, c0 to c5. Weights and context are bytes
+/// over bandwidth; what a token, a sequence and a pair of attention cost depends on what else is in
+/// the batch.
 constexpr double kBands[] = {0.3, 1, 1, 0.3, 1, 0.3};
 /// So many independent things a log says of the coefficients: its requests ran side by side.
 constexpr double kStatements = 10;
@@ -329,7 +329,7 @@ class Fit {
     [[nodiscard]] LinearCoefficients start() const {
         if (options_.start) return *options_.start;
         const CoefficientArray c = start_from_log(log_, fitted_, options_.replicas);
-        // What an iteration takes anyway is there the reading of all experts too.
+        // Without a term for the experts, reading all of them is a part of the constant.
         const double experts_s = options_.moe ? c[0] * share_of_experts() : 0;
         const double all = options_.moe ? static_cast<double>(options_.moe->experts) : 1;
         return {Duration::from_seconds(c[0] - experts_s),
