@@ -135,6 +135,7 @@ TEST_CASE("TraceReader: a bad row ends the stream with file, line, what was foun
     CHECK(error_of_row("2,1,99999999999999999999").find("too large") != std::string::npos);
     CHECK(error_of_row("2,0,1") == ":3: a prompt of 0 tokens; expected at least 1");
     CHECK(error_of_row("2,1") == ":3: found 2 fields in '2,1'; expected 3");
+    CHECK(error_of_row("2,1,024,1") == ":3: found 4 fields in '2,1,024,1'; expected 3");
     CHECK(error_of_row("1.4,1,1") ==
           ":3: an arrival earlier than 1.5 s, the one of line 2; expected times in order");
 }
