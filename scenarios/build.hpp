@@ -16,6 +16,7 @@
 #include "scenarios/catalogue/catalogue.hpp"
 #include "scenarios/located_json.hpp"
 #include "scenarios/source_load.hpp"
+#include "sim/core/distribution.hpp"
 #include "sim/core/parameter.hpp"
 #include "sim/core/registry.hpp"
 #include "sim/simulation.hpp"
@@ -56,6 +57,13 @@ struct BuildContext {
     [[nodiscard]] bool is_of_bad_entry(const std::string& map, const std::string& part) const;
 };
 
+/// Warns of each of `keys` that the file gives at `pointer`, though the `value` of `choice` beside
+/// them makes nothing of it: most often the choice was forgotten.
+void warn_of_unused(BuildContext& context, const std::string& pointer, const char* choice,
+                    const std::string& value, const std::vector<const char*>& keys);
+/// The distribution of traces::duration_specs at `pointer`, with such warnings.
+[[nodiscard]] Distribution build_duration(BuildContext& context, const std::string& pointer,
+                                          const Parameters& parameters);
 /// A whole number, or `other` where none is given.
 [[nodiscard]] inline std::int64_t integer_or(const Parameters& parameters, std::string_view name,
                                              std::int64_t other) {

@@ -96,6 +96,25 @@ const Parameters& object_of(const ParameterValue& value) {
     return *std::get<std::shared_ptr<const Parameters>>(value.data);
 }
 
+void warn_of_unused(BuildContext& context, const std::string& pointer, const char* choice,
+                    const std::string& value, const std::vector<const char*>& keys) {
+    for (const char* key : keys) {
+        if (!context.written(pointer + "/" + key)) continue;
+        context.warnings.push_back(fmt::format(
+            "{}/{} has no effect: \"{}\" is \"{}\"{}", pointer, key, choice, value,
+            context.written(pointer + "/" + choice) ? "" : " where the file does not say"));
+    }
+}
+
+Distribution build_duration(BuildContext& context, const std::string& pointer,
+                            const Parameters& parameters) {
+    const std::string& kind = parameters.text("distribution");
+    if (kind == "fixed" || kind == "exponential") {
+        warn_of_unused(context, pointer, "distribution", kind, {"cv"});
+    }
+    return traces::duration_distribution(parameters);
+}
+
 namespace {
 
 std::optional<Duration> optional_duration(const Parameters& parameters, std::string_view name) {
@@ -103,10 +122,12 @@ std::optional<Duration> optional_duration(const Parameters& parameters, std::str
     return parameters.duration(name);
 }
 
-serving::SimpleEngineSpec build_simple(const Parameters& parameters) {
+serving::SimpleEngineSpec build_simple(BuildContext& context, const std::string& pointer,
+                                       const Parameters& parameters) {
     serving::SimpleEngineSpec engine;
     engine.servers = parameters.integer("servers");
-    engine.service_time = traces::duration_distribution(parameters.object("service_time"));
+    engine.service_time =
+        build_duration(context, pointer + "/service_time", parameters.object("service_time"));
     engine.queue_limit = integer_or(parameters, "queue_limit", -1);
     return engine;
 }
@@ -160,7 +181,8 @@ serving::VersionSpec build_version(BuildContext& context, const VersionParameter
                                       parameters.object("engine"), pod, role, front_end);
     }
     if (simple && parameters.given("simple")) {
-        out.engine.simple = build_simple(parameters.object("simple"));
+        out.engine.simple =
+            build_simple(context, version.pointer + "/simple", parameters.object("simple"));
     }
     if (dynamic && parameters.given("dynamic_batching")) {
         out.engine.dynamic = build_dynamic_batching(context, version.pointer + "/dynamic_batching",
@@ -303,7 +325,7 @@ serving::ServiceSpec build_service(BuildContext& context, const std::string& nam
     }
     if (service.given("front_end_delay")) out.front_end_delay = service.duration("front_end_delay");
     if (service.given("jitter") && context.clean(pointer + "/jitter")) {
-        out.jitter = traces::duration_distribution(service.object("jitter"));
+        out.jitter = build_duration(context, pointer + "/jitter", service.object("jitter"));
     }
     build_calls(context, pointer, service, out.calls);
     return out;

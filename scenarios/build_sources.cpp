@@ -110,14 +110,33 @@ PolicyChoice arrivals_of(const BuildContext& context, const Parameters& source) 
     return choice;
 }
 
+/// The keys of a length of which its distribution makes nothing.
+std::vector<const char*> unused_of_length(const Parameters& parameters) {
+    const std::string& kind = parameters.text("distribution");
+    if (kind == "fixed") return {"cv", "mu", "sigma", "quantiles"};
+    if (kind == "gamma") return {"mu", "sigma", "quantiles"};
+    if (kind == "empirical") return {"mean", "cv", "mu", "sigma"};
+    if (kind != "lognormal") return {"mean", "cv", "mu", "sigma", "quantiles"};
+    if (parameters.given("mu")) return {"mean", "cv", "quantiles"};
+    return {"quantiles"};
+}
+
 std::optional<traces::LengthModel> length_of(BuildContext& context, const std::string& pointer,
                                              const Parameters& lengths, const char* name,
                                              traces::LengthModel::Role role) {
-    if (!lengths.given(name) || !context.clean(pointer + "/" + name)) return std::nullopt;
+    const std::string at = pointer + "/" + name;
+    if (!lengths.given(name) || !context.clean(at)) return std::nullopt;
+    const Parameters& parameters = lengths.object(name);
+    const std::string& kind = parameters.text("distribution");
+    if (kind == "uniform" && !context.written(at + "/max")) {
+        context.complain(at, "expected the key \"max\" with a \"uniform\" distribution");
+        return std::nullopt;
+    }
+    warn_of_unused(context, at, "distribution", kind, unused_of_length(parameters));
     try {
-        return traces::LengthModel::from(lengths.object(name), role);
+        return traces::LengthModel::from(parameters, role);
     } catch (const std::invalid_argument& error) {
-        context.complain(pointer + "/" + name, error.what());
+        context.complain(at, error.what());
         return std::nullopt;
     }
 }
@@ -180,10 +199,18 @@ bool check_arrivals(BuildContext& context, const Common& common, const PolicyCho
     }
 }
 
+void warn_of_gaps(BuildContext& context, const std::string& pointer, const Parameters& arrivals) {
+    if (arrivals.find("gaps") == nullptr) return;
+    const std::string& gaps = arrivals.text("gaps");
+    if (gaps != "poisson" && gaps != "constant") return;
+    warn_of_unused(context, pointer, "gaps", gaps, {"cv"});
+}
+
 std::optional<Maker> build_generated(BuildContext& context, const Common& common,
                                      const Parameters& source, bool& endless, SourceLoad& load) {
     const PolicyChoice choice = arrivals_of(context, source);
     if (!check_arrivals(context, common, choice, endless, load)) return std::nullopt;
+    warn_of_gaps(context, common.pointer + "/arrivals", choice.parameters);
     if (!source.given("sessions")) {
         return [common, choice](std::uint64_t seed) -> std::unique_ptr<RequestSource> {
             traces::GeneratedConfig config;
@@ -206,7 +233,8 @@ std::optional<Maker> build_generated(BuildContext& context, const Common& common
         context.complain(common.pointer + "/sessions/turns/mean",
                          "expected a whole number of turns where it is fixed");
     }
-    const Distribution think = traces::duration_distribution(sessions.object("think_time"));
+    const Distribution think = build_duration(context, common.pointer + "/sessions/think_time",
+                                              sessions.object("think_time"));
     return [common, choice, sessions, geometric, mean,
             think](std::uint64_t seed) -> std::unique_ptr<RequestSource> {
         traces::SessionConfig config;
@@ -229,7 +257,7 @@ std::optional<Maker> build_generated(BuildContext& context, const Common& common
     };
 }
 
-std::optional<Maker> build_closed_loop(const BuildContext& context, const Common& common,
+std::optional<Maker> build_closed_loop(BuildContext& context, const Common& common,
                                        const Parameters& parameters, SourceLoad& load) {
     if (!parameters.given("users")) return std::nullopt;
     traces::ClosedLoopConfig config;
@@ -237,7 +265,8 @@ std::optional<Maker> build_closed_loop(const BuildContext& context, const Common
     constexpr double kMostUsers = 1e8;
     const double users = static_cast<double>(parameters.integer("users")) * context.rate_scale;
     config.users = static_cast<std::uint32_t>(std::clamp(std::round(users), 1.0, kMostUsers));
-    config.think = traces::duration_distribution(parameters.object("think_time"));
+    config.think = build_duration(context, common.pointer + "/closed_loop/think_time",
+                                  parameters.object("think_time"));
     config.ramp = parameters.duration("ramp");
     config.failure_pause = parameters.duration("failure_pause");
     config.prompt = common.lengths.prompt;

@@ -271,6 +271,47 @@ TEST_CASE("Scenario: contradicting parameters of a generator are reported where 
               .empty());
 }
 
+TEST_CASE("Scenario: a uniform length says its greatest, which by default is beyond all use") {
+    CHECK(has(only_message(kChat, {R"(/sources/users/lengths/prompt=
+                                  {"distribution": "uniform", "min": 10})"}),
+              "expected the key \"max\" with a \"uniform\" distribution"));
+    CHECK(messages(kChat, {.sets = {R"(/sources/users/lengths/prompt=
+                                    {"distribution": "uniform", "max": 10})"}})
+              .empty());
+}
+
+TEST_CASE("Scenario: a parameter of which the distribution makes nothing is warned of") {
+    const auto warnings = [](const char* text, const std::string& set) {
+        std::vector<std::string> out;
+        for (const std::string& one : good(text, {.sets = {set}}).warnings) {
+            if (has(one, "has no effect")) out.push_back(one);
+        }
+        return out;
+    };
+    using Texts = std::vector<std::string>;
+    const std::string prompt = "/sources/users/lengths/prompt";
+    CHECK(warnings(kChat, prompt + R"(={"mean": 300, "cv": 0.7})") ==
+          Texts{prompt + "/cv has no effect: \"distribution\" is \"fixed\" where the file does not "
+                         "say"});
+    CHECK(
+        warnings(kChat, prompt + R"(={"distribution": "azure-2023-code", "mean": 9, "max": 8})") ==
+        Texts{prompt + "/mean has no effect: \"distribution\" is \"azure-2023-code\""});
+    const std::string lognormal = prompt + R"(={"distribution": "lognormal", )";
+    CHECK(warnings(kChat, lognormal + R"("mu": 6, "sigma": 1, "cv": 2})").size() == 1);
+    CHECK(warnings(kChat, lognormal + R"("mean": 300, "cv": 2})").empty());
+
+    const std::string service_time = "/services/web/simple/service_time=";
+    CHECK(warnings(kQueue, service_time + R"({"mean": "5ms", "cv": 0.1})").size() == 1);
+    CHECK(warnings(kQueue, service_time + R"({"distribution": "gamma", "cv": 0.1})").empty());
+
+    const std::string arrivals = R"(/sources/users/arrivals={"rate": 5, "cv": 3, )";
+    CHECK(warnings(kQueue, arrivals + R"("process": "diurnal"})") ==
+          Texts{"/sources/users/arrivals/cv has no effect: \"gaps\" is \"poisson\" where the file "
+                "does not say"});
+    CHECK(warnings(kQueue, arrivals + R"("process": "diurnal", "gaps": "gamma"})").empty());
+    CHECK(warnings(kQueue, arrivals + R"("process": "gamma"})").empty());
+}
+
 TEST_CASE("Scenario: the order of keys in the file changes nothing, the content its hash") {
     const Scenario a = good(R"({"duration": "1h", "seed": 1,
         "services": {"b": {"simple": {}}, "a": {"simple": {}}},
