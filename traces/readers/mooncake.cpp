@@ -68,7 +68,7 @@ class LineSax final : public nlohmann::json_sax<Json> {
             return true;
         }
         if (is_whole) return whole(static_cast<std::int64_t>(value), true);
-        return other("not a whole number");
+        return other(depth_ == 0 ? "a number" : "not a whole number");
     }
     bool string(string_t&) override { return other("a string"); }
     bool binary(binary_t&) override { return other("binary"); }

@@ -117,6 +117,7 @@ TEST_CASE("TraceReader: a bad JSON line says what is wrong with it") {
     has(error(R"({"timestamp": 2,)"), "found no JSON object (a mistake at character");
     has(error("[1]"), "found no JSON object but an array");
     has(error("7"), "found no JSON object but a number");
+    has(error("0.5,20,6"), "found no JSON object but a number");
 }
 
 TEST_CASE("TraceReader: a bad row ends the stream with file, line, what was found and expected") {
