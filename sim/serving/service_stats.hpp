@@ -1,5 +1,6 @@
 /// What a cell records of one service. Mergeable: replications and cells add up. Counts cover the
-/// whole run; latencies, tokens and SLO cover requests that arrived at or after `measure_from`.
+/// whole run; latencies and SLO the requests that arrived at or after `measure_from`, throughput
+/// and tokens those that completed after it.
 ///
 /// Latencies are of *calls* at this service (for the service a source enters at, of its requests):
 ///   queue  arrival at the gateway until the first iteration (or server) takes it
