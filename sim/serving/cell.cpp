@@ -341,9 +341,15 @@ void Cell::dispatch_or_queue(Time now, const LiveCall& live) {
 }
 
 void Cell::dispatch_queued(Time now, std::uint32_t local) {
+    Service& service = *services_[local];
+    // A request that its instance turns away makes room for the next one, which the loop below then
+    // takes: not one inside the other, as deep as the queue is long.
+    if (service.dispatching) return;
+    service.dispatching = true;
     // What is half done goes first: it holds KV blocks that others wait for.
-    dispatch_queue(now, *services_[local], services_[local]->handed_over);
-    dispatch_queue(now, *services_[local], services_[local]->arrivals);
+    dispatch_queue(now, service, service.handed_over);
+    dispatch_queue(now, service, service.arrivals);
+    service.dispatching = false;
 }
 
 void Cell::dispatch_queue(Time now, Service& service, GatewayQueue& queue) {

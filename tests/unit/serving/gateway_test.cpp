@@ -243,6 +243,23 @@ TEST_CASE("Gateway: sends an instance no more than max_in_flight_per_instance at
     CHECK(rows[3].instance == 1);
 }
 
+TEST_CASE("Gateway: an instance turns away any number of those that wait, one after the other") {
+    auto service = fixed_service(1, 1);
+    service.versions[0].engine.simple->queue_limit = 0;
+    service.gateway.max_in_flight_per_instance = 2;
+    constexpr std::int64_t kWaiting = 200'000;
+    CellRig rig = rig_of(service, std::vector<double>(kWaiting, 0.0));
+    rig.start();
+    rig.run(at(1));
+    CHECK(rig.cell->service_load(at(1), 0).gateway_queue == kWaiting);
+    rig.add(at(1), 0, 0);
+    rig.run_to_the_end();
+    finish(rig);
+    CHECK(rig.rows()[0].finish == at(2));  // the one that had waited longest
+    CHECK(rig.cell->stats(0).calls.of(Outcome::completed) == 1);
+    CHECK(caused(rig, Cause::instance_queue_full) == kWaiting - 1);
+}
+
 TEST_CASE("Gateway: keeps requests back from full instances only while it is told to") {
     auto service = fixed_service(10);
     service.gateway.max_in_flight_per_instance = 1;
