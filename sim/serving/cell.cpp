@@ -457,10 +457,8 @@ void Cell::deliver(Time now, const LiveAttempt& attempt, const LiveCall& live,
 }
 
 void Cell::retry_or_fail(Time now, const LiveCall& live) {
-    const std::int64_t most = live.service.spec->gateway.max_attempts;
-    auto tries = static_cast<std::int64_t>(live.call.attempts);
-    if (live.service.kv_fabric != nullptr) tries = (tries + 1) / 2;  // prefill and decode are one
-    if (tries < most) {
+    // Not the attempts: with pools a try has two, unless the first one is lost.
+    if (++live.call.lost < live.service.spec->gateway.max_attempts) {
         dispatch_or_queue(now, live);
     } else {
         end_call(now, live, Outcome::failed, Cause::instance_lost);

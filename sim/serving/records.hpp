@@ -48,6 +48,7 @@ struct Call {
     std::uint32_t preemptions = 0;
     std::uint32_t instance = 0xffffffffU;  ///< ordinal of the last one tried
     std::uint32_t version = 0xffffffffU;   ///< in whose load it counts, where a service has several
+    std::uint16_t lost = 0;                ///< tries that ended with an instance
     bool queued = false;                   ///< waits at the gateway
 };
 static_assert(sizeof(Call) <= 128, "a call is a hot record: two cache lines");

@@ -200,6 +200,37 @@ TEST_CASE("Gateway: tries a call again that lost its instance, as often as max_a
     }
 }
 
+TEST_CASE("Gateway: with pools a try is a prefill and a decode, or the prefill that was lost") {
+    const std::int64_t max_attempts = GENERATE(1, 2, 3);
+    const bool prefilled = GENERATE(false, true);
+    auto service = llm_service("service", choose<serving::BatchingPolicy>("vllm-v1"), 1000);
+    service.versions.resize(2, service.versions[0]);
+    service.versions[0].engine.llm->role = serving::EngineRole::prefill;
+    service.versions[1].engine.llm->role = serving::EngineRole::decode;
+    service.kv_transfer = serving::KvTransferSpec{1, 1'000'000'000, 0, Duration::zero()};
+    service.gateway.max_attempts = max_attempts;
+    CellRig rig;
+    rig.specs.push_back(service);
+    // A prefill of about half a second, and then more tokens than the test waits for.
+    rig.sources.push_back(list_source(0, {arrival_at(Duration::zero(), 8000, 4000)}));
+    rig.start();
+    const std::uint32_t pool = prefilled ? 1 : 0;  // that loses its instance again and again
+    rig.add(at(0), 0, 0, 1 - pool);
+    double now = 0;
+    std::uint32_t ordinal = 1;
+    for (; rig.rows().empty() && ordinal <= 5; ++ordinal) {
+        rig.add(at(now), 0, ordinal, pool);
+        now += prefilled ? 2 : 0.1;
+        rig.run(at(now));
+        rig.cell->kill_instance(at(now), {0, ordinal});
+    }
+    REQUIRE(rig.rows().size() == 1);
+    CHECK(rig.rows()[0].cause == Cause::instance_lost);
+    CHECK(ordinal - 1 == max_attempts);
+    CHECK(rig.rows()[0].attempts == max_attempts * (prefilled ? 2 : 1));
+    finish(rig);
+}
+
 TEST_CASE("Gateway: a request whose instance is killed before it gets there is tried elsewhere") {
     auto service = fixed_service(1);
     service.front_end_delay = s(2);
