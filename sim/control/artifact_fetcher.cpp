@@ -4,14 +4,7 @@
 
 namespace headroom::control {
 
-namespace {
-
-/// A capacity that the network can carry; more is not a limit to anybody.
-std::int64_t clamped(std::int64_t bytes_per_s) {
-    return std::min(bytes_per_s, network::FlowNetwork::kMaxCapacity);
-}
-
-}  // namespace
+using network::FlowNetwork;
 
 Duration transfer_time(Bytes size, std::int64_t rate) {
     HEADROOM_CHECK(rate > 0, "a transfer needs a positive rate");
@@ -22,7 +15,7 @@ Duration transfer_time(Bytes size, std::int64_t rate) {
 ArtifactFetcher::ArtifactFetcher(ControlState& state) : state_(state) {
     const auto shared_link = [&](const char* name, std::int64_t rate) {
         std::vector<network::LinkId> links;
-        if (rate > 0) links.push_back(state_.network.add_link(name, clamped(rate)));
+        if (rate > 0) links.push_back(state_.network.add_link(name, FlowNetwork::clamped(rate)));
         return links;
     };
     registry_ = shared_link("registry", state.spec.registry_bytes_per_s);
@@ -33,7 +26,7 @@ void ArtifactFetcher::add_node(NodeId node) {
     const cluster::NodeSpec& spec = *state_.cluster.node(node).spec;
     if (nics_.size() <= node.index) nics_.resize(node.index + 1);
     const std::int64_t rate = spec.nic_bytes_per_s;
-    if (rate <= 0 || rate > network::FlowNetwork::kMaxCapacity) return;
+    if (rate <= 0 || rate > FlowNetwork::kMaxCapacity) return;
     nics_[node.index] = state_.network.add_link(spec.name + " nic", rate);
 }
 
@@ -49,7 +42,8 @@ void ArtifactFetcher::join(PodId pod, NodeId node, cluster::Artifact artifact,
     }
     std::vector<network::LinkId> route = artifact == cluster::Artifact::image ? registry_ : store_;
     if (nics_[node.index].valid()) route.push_back(nics_[node.index]);
-    const network::FlowId flow = state_.network.start(state_.now, route, size, clamped(rate));
+    const network::FlowId flow =
+        state_.network.start(state_.now, route, size, FlowNetwork::clamped(rate));
     transfers_.emplace(key, Transfer{flow, {waiter}});
     by_flow_.emplace(flow, key);
     update_event();

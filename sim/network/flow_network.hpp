@@ -49,6 +49,10 @@ class FlowNetwork {
     static constexpr int kRateShift = 16;
     static constexpr std::int64_t kMaxCapacity = (std::int64_t{1} << (63 - kRateShift)) - 1;
     static constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
+    /// A capacity that a link can have; more is not a limit to anybody.
+    [[nodiscard]] static constexpr std::int64_t clamped(std::int64_t bytes_per_s) {
+        return bytes_per_s < kMaxCapacity ? bytes_per_s : kMaxCapacity;
+    }
 
     /// A link in one direction. Capacity 0 stalls its flows.
     LinkId add_link(std::string name, std::int64_t capacity_bytes_per_s,

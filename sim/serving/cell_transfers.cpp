@@ -12,8 +12,8 @@ void Cell::make_kv_fabric(Service& service) {
     const KvTransferSpec& spec = *service.spec->kv_transfer;
     service.kv_fabric = std::make_unique<KvFabric>();
     if (spec.fabric_bytes_per_s > 0) {
-        service.kv_fabric->shared =
-            service.kv_fabric->network.add_link("fabric", spec.fabric_bytes_per_s);
+        service.kv_fabric->shared = service.kv_fabric->network.add_link(
+            "fabric", network::FlowNetwork::clamped(spec.fabric_bytes_per_s));
     }
     for (std::uint32_t i = 0; i < service.versions.size(); ++i) {
         const EngineRole role = service.versions[i]->spec->engine.llm->role;
@@ -26,8 +26,8 @@ const Cell::KvFabric::Nic& Cell::KvFabric::nic_of(std::uint32_t instance,
                                                   const KvTransferSpec& spec) {
     if (nics.size() <= instance) nics.resize(instance + 1);
     if (!nics[instance]) {
-        nics[instance] = Nic{network.add_link("out", spec.nic_bytes_per_s),
-                             network.add_link("in", spec.nic_bytes_per_s)};
+        const std::int64_t capacity = network::FlowNetwork::clamped(spec.nic_bytes_per_s);
+        nics[instance] = Nic{network.add_link("out", capacity), network.add_link("in", capacity)};
     }
     return *nics[instance];
 }

@@ -1,6 +1,7 @@
 // The gateway: deadlines, bounded queue, retries, limits per instance, versions, delays and calls
 // to further services, on instances with fixed service times.
 #include <cmath>
+#include <limits>
 
 #include "tests/catch.hpp"
 #include "tests/rig.hpp"
@@ -19,6 +20,16 @@ Duration s(double seconds) {
 }
 serving::ServiceSpec fixed_service(double seconds, std::int64_t servers = 1) {
     return simple_service("service", servers, Distribution::fixed(seconds));
+}
+
+/// Version 0 prefills, version 1 decodes; a token's KV is one byte.
+serving::ServiceSpec pools_over(std::int64_t bytes_per_s) {
+    auto service = llm_service("service", choose<serving::BatchingPolicy>("vllm-v1"), 1000);
+    service.versions.resize(2, service.versions[0]);
+    service.versions[0].engine.llm->role = serving::EngineRole::prefill;
+    service.versions[1].engine.llm->role = serving::EngineRole::decode;
+    service.kv_transfer = serving::KvTransferSpec{1, bytes_per_s, bytes_per_s, Duration::zero()};
+    return service;
 }
 
 /// Ends the run and checks that each service's books balance.
@@ -203,11 +214,7 @@ TEST_CASE("Gateway: tries a call again that lost its instance, as often as max_a
 TEST_CASE("Gateway: with pools a try is a prefill and a decode, or the prefill that was lost") {
     const std::int64_t max_attempts = GENERATE(1, 2, 3);
     const bool prefilled = GENERATE(false, true);
-    auto service = llm_service("service", choose<serving::BatchingPolicy>("vllm-v1"), 1000);
-    service.versions.resize(2, service.versions[0]);
-    service.versions[0].engine.llm->role = serving::EngineRole::prefill;
-    service.versions[1].engine.llm->role = serving::EngineRole::decode;
-    service.kv_transfer = serving::KvTransferSpec{1, 1'000'000'000, 0, Duration::zero()};
+    auto service = pools_over(1'000'000'000);
     service.gateway.max_attempts = max_attempts;
     CellRig rig;
     rig.specs.push_back(service);
@@ -229,6 +236,23 @@ TEST_CASE("Gateway: with pools a try is a prefill and a decode, or the prefill t
     CHECK(ordinal - 1 == max_attempts);
     CHECK(rig.rows()[0].attempts == max_attempts * (prefilled ? 2 : 1));
     finish(rig);
+}
+
+TEST_CASE("Gateway: links between pools may be given as faster than any can be") {
+    const auto first_token = [](std::int64_t bytes_per_s) {
+        CellRig rig;
+        rig.specs.push_back(pools_over(bytes_per_s));
+        rig.sources.push_back(list_source(0, {arrival_at(Duration::zero(), 1000, 1)}));
+        rig.start();
+        rig.add(at(0), 0, 0, 0);
+        rig.add(at(0), 0, 1, 1);
+        rig.run_to_the_end();
+        finish(rig);
+        return rig.rows().at(0).first_token;
+    };
+    // 1000 bytes take 1 us, or 8 ps at the network's 2^47 bytes/s.
+    const Time fastest = first_token(std::numeric_limits<std::int64_t>::max());
+    CHECK(first_token(1'000'000'000) - fastest == Duration::picoseconds(1'000'000 - 8));
 }
 
 TEST_CASE("Gateway: a request whose instance is killed before it gets there is tried elsewhere") {
