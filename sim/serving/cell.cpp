@@ -385,10 +385,11 @@ void Cell::send(Time now, const LiveCall& live, Endpoints& endpoints) {
     const ServiceSpec& spec = *live.service.spec;
     const std::uint64_t draw = draw_of(live.root, call);
     const std::int64_t position = endpoints.router->pick(
-        endpoints,
+        endpoints.open,
         {live.root.number, draw, live.root.attributes, call.prompt, live.root.contents.get()});
-    HEADROOM_DCHECK(position >= 0 && position < endpoints.size(), "a router picked no endpoint");
-    const std::uint32_t index = endpoints.open[static_cast<std::size_t>(position)];
+    HEADROOM_DCHECK(position >= 0 && position < endpoints.open.size(),
+                    "a router picked no endpoint");
+    const std::uint32_t index = endpoints.open.index_at(position);
     InstanceRecord& record = *instances_[index];
     if (many_instances()) {
         prefetch_bytes<Instance::kHotBytes>(engines_[index]);

@@ -104,6 +104,7 @@ class Cell final : private InstanceHost {
     [[nodiscard]] std::vector<RequestRow>& rows() { return rows_; }
 
   private:
+    struct EndpointList;
     struct Endpoints;
     struct GatewayQueue;
     struct KvFabric;
@@ -194,6 +195,8 @@ class Cell final : private InstanceHost {
     void stand_at(Time now);
     inline void reschedule(std::uint32_t index, InstanceRecord& record);
     void reschedule_rarely(std::uint32_t index, InstanceRecord& record);
+    void add_endpoint(std::uint32_t index, InstanceRecord& record);
+    void remove_endpoint(std::uint32_t index, InstanceRecord& record);
     void open_endpoint(std::uint32_t index, InstanceRecord& record);
     void close_endpoint(std::uint32_t index, InstanceRecord& record);
     inline void occupy(std::uint32_t index, InstanceRecord& record);
@@ -202,7 +205,6 @@ class Cell final : private InstanceHost {
     void vacate_draining_or_full(Time now, std::uint32_t index, InstanceRecord& record);
     void remove_instance(Time now, std::uint32_t index);
     void notify(const Notification& notification);
-    static void count_endpoint(Service& service, std::uint32_t version, std::int64_t change);
     void count_unserved(Service& service);
     void limit_in_flight(InstanceRecord& record, std::int64_t most);
     void book_lifetime(const InstanceRecord& record, Time until);

@@ -80,10 +80,9 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
     engines_.push_back(record->instance.get());
     loads_.push_back({0, 1});
     instances_.push_back(std::move(record));
-    count_endpoint(service, version, 1);
+    add_endpoint(index, added);
     service.notified = false;
     count_unserved(service);
-    open_endpoint(index, added);
     dispatch_queued(now, local_[key.service]);
 }
 
@@ -94,10 +93,8 @@ void Cell::drain_instance(Time now, InstanceKey key) {
     HEADROOM_CHECK(!record.draining, "an instance is drained once");
     record.draining = true;
     ++draining_;
-    close_endpoint(index, record);
-    Service& service = *services_[record.service];
-    count_endpoint(service, record.version, -1);
-    count_unserved(service);
+    remove_endpoint(index, record);
+    count_unserved(*services_[record.service]);
     if (loads_[index].in_flight == 0 && record.kept.empty()) remove_instance(now, index);
 }
 
@@ -110,8 +107,7 @@ void Cell::kill_instance(Time now, InstanceKey key) {
     if (record.draining) {
         --draining_;
     } else {
-        close_endpoint(index, record);
-        count_endpoint(service, record.version, -1);
+        remove_endpoint(index, record);
     }
     if (record.notify_at > 0) --watched_;
     lost_.clear();
@@ -187,7 +183,9 @@ void Cell::set_endpoint_weight(Time now, InstanceKey key, std::int64_t weight) {
     const std::uint32_t index = index_of(key);
     const InstanceRecord& record = *instances_[index];
     loads_[index].weight = weight;
-    ++services_[record.service]->versions[record.version]->changes;
+    Endpoints& endpoints = *services_[record.service]->versions[record.version];
+    ++endpoints.open.changes;
+    ++endpoints.ready.changes;
 }
 
 InstanceLoad Cell::instance_load(Time now, InstanceKey key) const {
@@ -208,7 +206,7 @@ ServiceLoad Cell::service_load(Time now, std::uint32_t index, std::uint32_t vers
     const Service& service = service_of(index);
     if (!service.splits()) return service_load(now, index);
     const Endpoints& part = *service.versions[version];
-    return {part.waiting, part.calls.level(), part.arrived, part.instances,
+    return {part.waiting, part.calls.level(), part.arrived, part.ready.size(),
             part.calls.total_at(now)};
 }
 
@@ -226,25 +224,48 @@ void Cell::reschedule_rarely(std::uint32_t index, InstanceRecord& record) {
     record.event = queue_.push(record.scheduled, {index, 0});
 }
 
+void Cell::EndpointList::insert(std::uint32_t index) {
+    const auto at = std::lower_bound(indices.begin(), indices.end(), index,
+                                     [this](std::uint32_t a, std::uint32_t b) {
+                                         return cell.instances_[a]->key < cell.instances_[b]->key;
+                                     });
+    indices.insert(at, index);
+    ++changes;
+}
+
+void Cell::EndpointList::erase(std::uint32_t index) {
+    indices.erase(std::find(indices.begin(), indices.end(), index));
+    ++changes;
+}
+
+/// An instance takes requests from now on, as far as it is not full.
+void Cell::add_endpoint(std::uint32_t index, InstanceRecord& record) {
+    Service& service = *services_[record.service];
+    Endpoints& endpoints = *service.versions[record.version];
+    ++service.endpoints;
+    endpoints.ready.insert(index);
+    open_endpoint(index, record);
+    observe_from_now(endpoints);
+}
+
+/// It takes none any more.
+void Cell::remove_endpoint(std::uint32_t index, InstanceRecord& record) {
+    Service& service = *services_[record.service];
+    close_endpoint(index, record);
+    service.versions[record.version]->ready.erase(index);
+    --service.endpoints;
+}
+
 void Cell::open_endpoint(std::uint32_t index, InstanceRecord& record) {
     if (record.open || record.draining || record.reached) return;
     record.open = true;
-    Endpoints& endpoints = *services_[record.service]->versions[record.version];
-    const auto at = std::lower_bound(endpoints.open.begin(), endpoints.open.end(), index,
-                                     [this](std::uint32_t a, std::uint32_t b) {
-                                         return instances_[a]->key < instances_[b]->key;
-                                     });
-    endpoints.open.insert(at, index);
-    ++endpoints.changes;
-    observe_from_now(endpoints);
+    services_[record.service]->versions[record.version]->open.insert(index);
 }
 
 void Cell::close_endpoint(std::uint32_t index, InstanceRecord& record) {
     if (!record.open) return;
     record.open = false;
-    Endpoints& endpoints = *services_[record.service]->versions[record.version];
-    endpoints.open.erase(std::find(endpoints.open.begin(), endpoints.open.end(), index));
-    ++endpoints.changes;
+    services_[record.service]->versions[record.version]->open.erase(index);
 }
 
 void Cell::limit_in_flight(InstanceRecord& record, std::int64_t most) {
@@ -301,11 +322,6 @@ void Cell::remove_instance(Time now, std::uint32_t index) {
     retired_.push_back(std::move(instances_[index]));
 }
 
-void Cell::count_endpoint(Service& service, std::uint32_t version, std::int64_t change) {
-    service.endpoints += change;
-    service.versions[version]->instances += change;
-}
-
 /// Keeps unserved_, the number of services whose next request would leave a notification.
 void Cell::count_unserved(Service& service) {
     const bool unserved = service.endpoints == 0 && !service.notified;
@@ -335,8 +351,8 @@ void Cell::observe_from_now(Endpoints& endpoints) {
 void Cell::observe(Time now, std::uint32_t observer) {
     Endpoints& endpoints = *observed_[observer];
     endpoints.observing = false;
-    if (endpoints.open.empty() || (roots_.size() == 0 && sources_ended())) return;
-    endpoints.router->observe(endpoints);
+    if (endpoints.ready.empty() || (roots_.size() == 0 && sources_ended())) return;
+    endpoints.router->observe(endpoints.ready);
     const Time next = now.later_by(endpoints.observes_every);
     endpoints.observing = true;
     queue_.push(EventKey::make(next, kObservation, observer), {observer, 0});

@@ -27,21 +27,28 @@ struct Cell::InstanceRecord {
     EventHandle event;
     EventKey scheduled;  ///< key of `event`
     bool draining = false;
-    bool open = false;     ///< in its version's list of endpoints
+    bool open = false;     ///< among its version's open endpoints
     bool reached = false;  ///< it had `notify_at` attempts: never open again
 
     static constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 };
 
-/// The ready instances of one version that take requests, by ordinal, as its router sees them.
-struct Cell::Endpoints final : public RouterView {
-    explicit Endpoints(Cell& owner) : cell(owner) {}
+/// Instances of one version, by ordinal, as its router sees them.
+struct Cell::EndpointList final : public RouterView {
+    explicit EndpointList(Cell& owner) : cell(owner) {}
+
+    [[nodiscard]] bool empty() const { return indices.empty(); }
+    [[nodiscard]] std::uint32_t index_at(std::int64_t position) const {
+        return indices[static_cast<std::size_t>(position)];
+    }
+    void insert(std::uint32_t index);
+    void erase(std::uint32_t index);
 
     [[nodiscard]] std::int64_t size() const override {
-        return static_cast<std::int64_t>(open.size());
+        return static_cast<std::int64_t>(indices.size());
     }
     [[nodiscard]] EndpointView endpoint(std::int64_t position) const override {
-        return cell.loads_[open[static_cast<std::size_t>(position)]];
+        return cell.loads_[index_at(position)];
     }
     [[nodiscard]] std::uint32_t ordinal(std::int64_t position) const override {
         return record_at(position).key.ordinal;
@@ -56,19 +63,26 @@ struct Cell::Endpoints final : public RouterView {
     [[nodiscard]] Time now() const override { return cell.position_.time; }
 
     [[nodiscard]] const InstanceRecord& record_at(std::int64_t position) const {
-        return *cell.instances_[open[static_cast<std::size_t>(position)]];
+        return *cell.instances_[index_at(position)];
     }
 
     Cell& cell;
+    std::vector<std::uint32_t> indices;  ///< of instances, ordinals ascending
+    std::uint64_t changes = 0;
+};
+
+/// Where the requests of one version go.
+struct Cell::Endpoints {
+    explicit Endpoints(Cell& owner) : open(owner), ready(owner) {}
+
     const VersionSpec* spec = nullptr;
     std::int64_t weight = 0;
     std::unique_ptr<RoutingPolicy> router;
-    std::vector<std::uint32_t> open;  ///< instance indices, ordinals ascending
-    std::uint64_t changes = 0;
+    EndpointList open;           ///< that can take a request now: the router picks one of them
+    EndpointList ready;          ///< full ones too: their metrics are read like any other's
     Duration observes_every;     ///< as the router said
     std::uint32_t observer = 0;  ///< its index among those that look
     bool observing = false;      ///< its next look is an event
-    std::int64_t instances = 0;  ///< that take new requests, full ones included
     // Its part of the load of a service that splits it.
     std::int64_t arrived = 0;
     std::int64_t waiting = 0;  ///< calls at the gateway

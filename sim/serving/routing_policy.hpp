@@ -8,8 +8,8 @@
 /// A router that works with what it was last told, as one that polls its endpoints' metrics does,
 /// says how often in observes_every() and keeps what it reads in observe(). That is called at the
 /// exact multiples of the interval, 0 included, before the data plane's own events of that time:
-/// a function of time alone, whatever requests come. It is left out where there is no endpoint, and
-/// ends with the last request of the run.
+/// a function of time alone, whatever requests come. Unlike pick(), it is also shown endpoints that
+/// are full. It is left out where there is no endpoint, and ends with the last request of the run.
 #pragma once
 
 #include <cstdint>
