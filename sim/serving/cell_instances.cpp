@@ -387,6 +387,12 @@ void Cell::finish(Time end) {
         hash_outcome(live, Time::max(), Outcome::in_flight, Cause::none);
         if (config_.keep_rows) add_row(live, Time::max(), Outcome::in_flight, Cause::none);
     });
+    handovers_.for_each([this, end](HandoverId, const Handover& handover) {
+        if (!handover.sending) return;
+        Service& service = *services_[calls_[handover.call].service];
+        service.stats.kv_transferred_bytes -=
+            service.kv_fabric->network.remaining(handover.flow, end).count();
+    });
     for (auto& service : services_) {
         service->stats.backlog.advance(end);
         service->stats.in_system = service->stats.backlog.total();

@@ -130,7 +130,8 @@ void Cell::forget_handover(Time now, Call& call) {
     Handover& handover = handovers_[id];
     Service& service = *services_[call.service];
     if (handover.sending) {
-        service.kv_fabric->network.cancel(now, handover.flow);
+        const auto left = service.kv_fabric->network.cancel(now, handover.flow);
+        service.stats.kv_transferred_bytes -= left->count();  // counted when it began
         refresh_transfers(service, call.service);
     }
     if (handover.arrival.valid()) queue_.cancel(handover.arrival);

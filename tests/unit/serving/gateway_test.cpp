@@ -255,6 +255,21 @@ TEST_CASE("Gateway: links between pools may be given as faster than any can be")
     CHECK(first_token(1'000'000'000) - fastest == Duration::picoseconds(1'000'000 - 8));
 }
 
+TEST_CASE("Gateway: of a transfer that is cancelled or not over only what was sent counts") {
+    auto service = pools_over(100);
+    service.gateway.timeout = s(2);
+    CellRig rig;
+    rig.specs.push_back(service);
+    rig.sources.push_back(list_source(0, {arrival_at(s(0), 1000, 1), arrival_at(s(10), 1000, 1)}));
+    rig.start();
+    rig.add(at(0), 0, 0, 0);
+    rig.add(at(0), 0, 1, 1);
+    rig.run(at(11));
+    finish(rig, 11);
+    // Prefills of 49.5 ms; then 100 bytes/s until the timeout of the one and the end of the run.
+    CHECK(rig.cell->stats(0).kv_transferred_bytes == 195 + 95);
+}
+
 TEST_CASE("Gateway: a request whose instance is killed before it gets there is tried elsewhere") {
     auto service = fixed_service(1);
     service.front_end_delay = s(2);
