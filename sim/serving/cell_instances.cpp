@@ -128,7 +128,10 @@ void Cell::kill_instance(Time now, InstanceKey key) {
     engines_[index] = nullptr;
     instances_[index].reset();
     count_unserved(service);
+    // Room that one leaves is not for the next: that one has lost its blocks too.
+    service.dispatching = true;
     for (const HandoverId handover : kept) lose_kept(now, handover);
+    service.dispatching = false;
     for (const CallId call : calls) {
         forget_handover(now, calls_[call]);
         retry_or_fail(now, live(call));

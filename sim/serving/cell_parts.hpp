@@ -135,7 +135,7 @@ struct Cell::Service {
     GatewayQueue handed_over;    ///< with kv_fabric: prefilled, and waiting for a decode instance
     std::int64_t endpoints = 0;  ///< instances that take new requests, full ones included
     bool buffers = true;         ///< keeps requests back from instances that have their limit
-    bool dispatching = false;    ///< calls that wait are being sent right now
+    bool dispatching = false;    ///< calls that wait are being sent, or are kept back, right now
     bool notified = false;       ///< request_waits was sent and no endpoint came since
     bool counted_unserved = false;
     std::uint32_t prefill = 0;  ///< with kv_fabric: the versions that are its pools

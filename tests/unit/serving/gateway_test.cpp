@@ -238,6 +238,24 @@ TEST_CASE("Gateway: with pools a try is a prefill and a decode, or the prefill t
     finish(rig);
 }
 
+TEST_CASE("Gateway: what a lost prefill instance kept is lost at once, sent or waiting") {
+    auto service = pools_over(100);
+    service.gateway.max_in_flight_per_instance = 1;
+    CellRig rig;
+    rig.specs.push_back(service);
+    rig.sources.push_back(list_source(0, {arrival_at(s(0), 1000, 10), arrival_at(s(1), 1000, 10)}));
+    rig.start();
+    rig.add(at(0), 0, 0, 0);
+    rig.add(at(0), 0, 1, 1);
+    // One is being sent to the decode instance, the other waits for its place there.
+    rig.run(at(5));
+    rig.cell->kill_instance(at(5), {0, 0});
+    REQUIRE(rig.rows().size() == 2);
+    CHECK(caused(rig, Cause::instance_lost) == 2);
+    CHECK(rig.rows()[0].attempts + rig.rows()[1].attempts == 2 + 1);
+    finish(rig);
+}
+
 TEST_CASE("Gateway: links between pools may be given as faster than any can be") {
     const auto first_token = [](std::int64_t bytes_per_s) {
         CellRig rig;
