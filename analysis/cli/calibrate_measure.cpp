@@ -130,6 +130,11 @@ int judge_exit(const ChildResult& child, const StopSignal& stop, const std::stri
     return kExitUnfinished;
 }
 
+fs::path profile_path(const Arguments& given, const std::string& gpu) {
+    if (const auto profile = given.value("profile")) return *profile;
+    return profiles_folder() / (gpu + ".json");
+}
+
 int fit_measurement(const Arguments& given, const scenarios::Catalogue& catalogue,
                     const std::string& out) {
     scenarios::Diagnostics problems;
@@ -141,8 +146,7 @@ int fit_measurement(const Arguments& given, const scenarios::Catalogue& catalogu
     }
     const std::string gpu = choose_gpu(catalogue, given.value("gpu"), measurement->device.name);
     const FitResult result = fit_profile(*measurement, gpu);
-    const fs::path profile = given.has("profile") ? fs::path(*given.value("profile"))
-                                                  : profiles_folder() / (gpu + ".json");
+    const fs::path profile = profile_path(given, gpu);
     save_profile(result.profile, profile);
     print_out(render_fit(result, out_style()));
     print_note("measurement in " + out + ", profile in " + profile.string());
@@ -162,7 +166,8 @@ int measure(const Arguments& given) {
     const fs::path benchmark = find_benchmark(given);
     if (benchmark.empty()) return kExitUnfinished;
     prepare_output_file("--out", out);
-    prepare_output_file("--profile", given.value("profile"));
+    // Which GPU it is will be known later; the folder is the same.
+    if (fits) prepare_output_file("--profile", profile_path(given, "gpu").string());
 
     const StopSignal stop;
     const ChildResult child = run_child(benchmark, words, stop);

@@ -168,6 +168,18 @@ class Comparing {
         return names;
     }
 
+    /// Of a pattern that is known to each scenario; empty: they have no metric of it in common.
+    [[nodiscard]] std::string why_not_compared(const std::string& pattern) const {
+        std::vector<std::string> ignored;
+        const std::vector<std::string> meant =
+            choose_metrics({pattern}, metrics_of(inputs_.scenarios.front().scenario), ignored);
+        if (meant == std::vector<std::string>{"seed"}) return "a seed is no result";
+        const bool money = std::all_of(meant.begin(), meant.end(), [](const std::string& metric) {
+            return unit_of(metric) == MetricUnit::money;
+        });
+        return money ? "the scenarios have different currencies" : "";
+    }
+
     /// As chosen_metrics(), but of one that is known and cannot be compared it says why.
     [[nodiscard]] std::vector<std::string> chosen(const std::string& option,
                                                   const std::vector<std::string>& patterns,
@@ -178,10 +190,11 @@ class Comparing {
             const std::vector<std::string> names = who_has(pattern);
             if (names.empty()) continue;
             if (names.size() == inputs_.scenarios.size()) {
-                throw UsageError(fmt::format(
-                    "{}: expected a metric that can be compared, found \"{}\": {}", option, pattern,
-                    pattern == "seed" ? "a seed is no result"
-                                      : "the scenarios have different currencies"));
+                const std::string reason = why_not_compared(pattern);
+                if (reason.empty()) continue;
+                throw UsageError(
+                    fmt::format("{}: expected a metric that can be compared, found \"{}\": {}",
+                                option, pattern, reason));
             }
             throw UsageError(fmt::format(
                 "{}: expected a metric that {} and another one have, found \"{}\": only {} {} it",

@@ -12,11 +12,12 @@ namespace fs = std::filesystem;
 
 void prepare_output_file(const std::string& option, const std::optional<std::string>& file) {
     if (!file) return;
-    const fs::path folder = fs::path(*file).parent_path();
+    const fs::path path = *file;
+    const fs::path folder = path.parent_path();
     std::error_code error;
-    if (!folder.empty()) fs::create_directories(folder, error);
-    if (file->empty() || fs::is_directory(*file, error) ||
-        (!folder.empty() && !fs::is_directory(folder, error))) {
+    const bool is_file = path.has_filename() && !fs::is_directory(path, error);
+    if (is_file && !folder.empty()) fs::create_directories(folder, error);
+    if (!is_file || (!folder.empty() && !fs::is_directory(folder, error))) {
         throw UsageError(fmt::format(
             "{}: expected a file in a folder that is there or can be made, found \"{}\"", option,
             *file));

@@ -140,6 +140,8 @@ TEST_CASE("compare: bad input is exit 2, each mistake where it stands") {
     write_text(files / "below/small.json", small_scenario());
     refused({files / "below/small.json"}, "are both called small");
     refused({files.base(), "--out", files.base() + "/x.md"}, "can be made");
+    refused({"--what-if", files / "euros.json", "--out", files / "made/"}, "can be made");
+    CHECK_FALSE(std::filesystem::exists(files / "made"));
     refused({files.base(), "--replications", "3", "--precision", "2%"}, "--replications auto");
 }
 
