@@ -89,8 +89,10 @@ serving::LinearCoefficients linear_around(const serving::LatencyModel& latency,
         const double n[] = {sequences - 1, static_cast<double>(many) - sequences};
         const double u[] = {reads - touched(1), touched(many) - reads};
         const double t[] = {all - one, more - all};
-        const double determinant = n[0] * u[1] - n[1] * u[0];  // below 0: U is concave
-        c5 = at_least((n[0] * t[1] - n[1] * t[0]) / determinant, reads, all);
+        const double determinant = n[0] * u[1] - n[1] * u[0];  // U is concave: not above 0
+        // Nor does it grow at all where every token visits all experts.
+        const double each = determinant < 0 ? (n[0] * t[1] - n[1] * t[0]) / determinant : 0;
+        c5 = at_least(each, reads, all);
         slope = (t[0] + t[1] - c5 * (u[0] + u[1])) / (n[0] + n[1]);
     }
     const double c2 = at_least(slope - c3 * context, sequences, all);

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "sim/core/check.hpp"
+
 namespace headroom::serving {
 
 LinearLatency::LinearLatency(const LinearCoefficients& c,
                              const std::optional<MixtureOfExperts>& moe)
     : c_(c) {
     if (!moe || c.per_touched_expert <= Duration::zero()) return;
+    HEADROOM_CHECK(moe->active >= 1 && moe->active <= moe->experts, "a token visits experts");
     const auto all = static_cast<double>(moe->experts);
     const auto each = static_cast<double>(c.per_touched_expert.ps());
     const double most = static_cast<double>(Duration::max().ps()) / 2;

@@ -55,6 +55,22 @@ TEST_CASE("ObserveExpected: of a mixture of experts the line and the reading of 
     check_found(found, truth);
 }
 
+TEST_CASE("ObserveExpected: where a token visits all experts, reading them is a constant") {
+    ObserveOptions options;
+    options.moe.emplace();
+    options.moe->experts = 8;
+    options.moe->active = 8;
+    const serving::LinearCoefficients truth{Duration::milliseconds(9), Duration::microseconds(45),
+                                            Duration::microseconds(60), Duration::nanoseconds(110),
+                                            Duration::nanoseconds(12)};
+    const serving::LinearCoefficients found =
+        linear_around(serving::LinearLatency(truth), ten_at_once(), options);
+    CHECK(found.per_touched_expert > Duration::zero());
+    CHECK((found.per_iteration + found.per_touched_expert * 8).to_seconds() ==
+          Approx(truth.per_iteration.to_seconds()));
+    CHECK(found.per_decode_sequence.to_seconds() == Approx(truth.per_decode_sequence.to_seconds()));
+}
+
 TEST_CASE("ObserveExpected: an expert takes its weights over the bandwidth") {
     const scenarios::Catalogue& catalogue = scenarios::shipped();
     ObservedIdentity identity;
