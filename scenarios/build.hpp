@@ -58,7 +58,7 @@ struct BuildContext {
 };
 
 /// Warns of each of `keys` that the file gives at `pointer`, though the `value` of `choice` beside
-/// them makes nothing of it: most often the choice was forgotten.
+/// them makes nothing of it: the choice was forgotten, or a patch changed it alone.
 void warn_of_unused(BuildContext& context, const std::string& pointer, const char* choice,
                     const std::string& value, const std::vector<const char*>& keys);
 /// The distribution of traces::duration_specs at `pointer`, with such warnings.

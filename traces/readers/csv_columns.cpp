@@ -104,8 +104,8 @@ class CsvColumns final : public TraceFormat {
 
     [[nodiscard]] bool parse(std::string_view line, TraceRow& row, std::string& message) override {
         split_csv(line, fields_);
-        // Columns that nobody reads may be missing at the end. A field too many has moved some:
-        // "0,5,..." for 0.5 s, "1,024" tokens.
+        // Columns that nobody reads may be missing at the end. A field too many may have moved
+        // some: "0,5,..." for 0.5 s, "1,024" tokens.
         if (fields_.size() <= last_ || fields_.size() > column_count_) {
             message = "found " + std::to_string(fields_.size()) + " fields in " + quoted(line) +
                       "; expected " + std::to_string(column_count_);
