@@ -108,10 +108,8 @@ void warn_of_unused(BuildContext& context, const std::string& pointer, const cha
 
 Distribution build_duration(BuildContext& context, const std::string& pointer,
                             const Parameters& parameters) {
-    const std::string& kind = parameters.text("distribution");
-    if (kind == "fixed" || kind == "exponential") {
-        warn_of_unused(context, pointer, "distribution", kind, {"cv"});
-    }
+    warn_of_unused(context, pointer, "distribution", parameters.text("distribution"),
+                   traces::unused_of_duration(parameters));
     return traces::duration_distribution(parameters);
 }
 

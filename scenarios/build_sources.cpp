@@ -110,17 +110,6 @@ PolicyChoice arrivals_of(const BuildContext& context, const Parameters& source) 
     return choice;
 }
 
-/// The keys of a length of which its distribution makes nothing.
-std::vector<const char*> unused_of_length(const Parameters& parameters) {
-    const std::string& kind = parameters.text("distribution");
-    if (kind == "fixed") return {"cv", "mu", "sigma", "quantiles"};
-    if (kind == "gamma") return {"mu", "sigma", "quantiles"};
-    if (kind == "empirical") return {"mean", "cv", "mu", "sigma"};
-    if (kind != "lognormal") return {"mean", "cv", "mu", "sigma", "quantiles"};
-    if (parameters.given("mu")) return {"mean", "cv", "quantiles"};
-    return {"quantiles"};
-}
-
 std::optional<traces::LengthModel> length_of(BuildContext& context, const std::string& pointer,
                                              const Parameters& lengths, const char* name,
                                              traces::LengthModel::Role role) {
@@ -132,7 +121,7 @@ std::optional<traces::LengthModel> length_of(BuildContext& context, const std::s
         context.complain(at, "expected the key \"max\" with a \"uniform\" distribution");
         return std::nullopt;
     }
-    warn_of_unused(context, at, "distribution", kind, unused_of_length(parameters));
+    warn_of_unused(context, at, "distribution", kind, traces::LengthModel::unused(parameters));
     try {
         return traces::LengthModel::from(parameters, role);
     } catch (const std::invalid_argument& error) {

@@ -158,6 +158,16 @@ LengthModel LengthModel::from(const Parameters& parameters, Role role) {
     return LengthModel(distribution_from(parameters, kind), low, high);
 }
 
+std::vector<const char*> LengthModel::unused(const Parameters& parameters) {
+    const std::string& kind = parameters.text("distribution");
+    if (kind == "fixed") return {"cv", "mu", "sigma", "quantiles"};
+    if (kind == "gamma") return {"mu", "sigma", "quantiles"};
+    if (kind == "empirical") return {"mean", "cv", "mu", "sigma"};
+    if (kind != "lognormal") return {"mean", "cv", "mu", "sigma", "quantiles"};
+    if (parameters.given("mu")) return {"mean", "cv", "quantiles"};
+    return {"quantiles"};
+}
+
 ParameterSpecs duration_specs(Duration mean) {
     return {
         ParameterSpec::choice("distribution",
@@ -181,6 +191,12 @@ Distribution duration_distribution(const Parameters& parameters) {
     HEADROOM_CHECK(kind == "weibull", "an unknown distribution passed the validation");
     const double shape = weibull_shape(cv);
     return Distribution::weibull(shape, mean * det_exp(-log_gamma(1 + 1 / shape)));
+}
+
+std::vector<const char*> unused_of_duration(const Parameters& parameters) {
+    const std::string& kind = parameters.text("distribution");
+    if (kind == "fixed" || kind == "exponential") return {"cv"};
+    return {};
 }
 
 }  // namespace headroom::traces

@@ -54,6 +54,8 @@ class LengthModel {
     [[nodiscard]] static ParameterSpecs specs();
     /// Throws std::invalid_argument on parameters that contradict each other (while loading).
     [[nodiscard]] static LengthModel from(const Parameters& parameters, Role role);
+    /// Those parameters of which from() makes nothing: the distribution needs others.
+    [[nodiscard]] static std::vector<const char*> unused(const Parameters& parameters);
 
   private:
     Distribution distribution_;
@@ -104,6 +106,8 @@ struct LengthPreset {
 /// for the last three, `cv`.
 [[nodiscard]] ParameterSpecs duration_specs(Duration mean);
 [[nodiscard]] Distribution duration_distribution(const Parameters& parameters);
+/// Those of which it makes nothing.
+[[nodiscard]] std::vector<const char*> unused_of_duration(const Parameters& parameters);
 
 /// The lognormal distribution of that mean and coefficient of variation: sigma^2 = log(1 + cv^2),
 /// mu = log(mean) - sigma^2 / 2.
