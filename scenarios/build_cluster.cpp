@@ -8,6 +8,7 @@
 
 #include "scenarios/build.hpp"
 #include "scenarios/nearest_name.hpp"
+#include "sim/core/check.hpp"
 
 namespace headroom::scenarios {
 
@@ -148,24 +149,20 @@ control::NodePoolSpec build_node_pool(BuildContext& context, const std::string& 
 
 control::FaultSpec build_fault(BuildContext& context, const std::string& pointer,
                                const Parameters& parameters, const control::ControlSpec& control) {
-    using Kind = control::FaultSpec::Kind;
     control::FaultSpec fault;
     if (parameters.given("at")) fault.at = Time::zero() + parameters.duration("at");
-    const std::string& kind = parameters.text("kind");
-    fault.kind = kind == "kill_instance"     ? Kind::kill_instance
-                 : kind == "drain_instance"  ? Kind::drain_instance
-                 : kind == "lose_node"       ? Kind::lose_node
-                 : kind == "restore_node"    ? Kind::restore_node
-                 : kind == "set_speed"       ? Kind::set_speed
-                 : kind == "crash_container" ? Kind::crash_container
-                                             : Kind::restart_workload;
+    const auto kind =
+        std::find_if(control::kFaultKinds.begin(), control::kFaultKinds.end(),
+                     [&](const auto& each) { return each.name == parameters.text("kind"); });
+    HEADROOM_CHECK(kind != control::kFaultKinds.end(), "the format lists the kinds");
+    fault.kind = kind->kind;
     fault.index = parameters.integer("index");
     fault.speed = parameters.number("speed");
     fault.times = parameters.integer("times");
     fault.after = parameters.duration("after");
     if (!parameters.given("target")) return fault;
     fault.target = parameters.text("target");
-    if (fault.kind == Kind::lose_node || fault.kind == Kind::restore_node) {
+    if (kind->of_node) {
         if (is_node(control, fault.target)) return fault;
         if (context.is_of_bad_entry("/node_pools", fault.target)) return fault;
         std::vector<std::string> some;

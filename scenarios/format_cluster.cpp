@@ -210,15 +210,14 @@ ParameterSpec node_pool_format() {
 }
 
 ParameterSpec fault_format() {
+    std::vector<std::string> kinds;
+    for (const control::FaultKind& kind : control::kFaultKinds) kinds.emplace_back(kind.name);
     return ParameterSpec::object(
         "fault",
         {ParameterSpec::duration("at", Duration::zero(), "when")
              .required()
              .at_most(kHorizonSeconds),
-         ParameterSpec::choice("kind",
-                               {"kill_instance", "drain_instance", "lose_node", "restore_node",
-                                "set_speed", "restart_workload", "crash_container"},
-                               "kill_instance", "what happens"),
+         ParameterSpec::choice("kind", std::move(kinds), "kill_instance", "what happens"),
          ParameterSpec::text("target", "",
                              "a service (with several versions \"<service>-<version>\"), or a node "
                              "\"<pool>-<number>\"")

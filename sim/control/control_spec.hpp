@@ -4,6 +4,7 @@
 /// later).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -118,6 +119,19 @@ struct FaultSpec {
     std::int64_t times = 1;
     Duration after = Duration::zero();
 };
+struct FaultKind {
+    FaultSpec::Kind kind;
+    const char* name;  ///< in scenarios
+    bool of_node;      ///< its target is a node, else a workload
+};
+inline constexpr std::array kFaultKinds = {
+    FaultKind{FaultSpec::Kind::kill_instance, "kill_instance", false},
+    FaultKind{FaultSpec::Kind::drain_instance, "drain_instance", false},
+    FaultKind{FaultSpec::Kind::lose_node, "lose_node", true},
+    FaultKind{FaultSpec::Kind::restore_node, "restore_node", true},
+    FaultKind{FaultSpec::Kind::set_speed, "set_speed", false},
+    FaultKind{FaultSpec::Kind::restart_workload, "restart_workload", false},
+    FaultKind{FaultSpec::Kind::crash_container, "crash_container", false}};
 
 struct ControlSpec {
     InitialState initial = InitialState::ready;
