@@ -5,7 +5,6 @@
 #include <tuple>
 #include <utility>
 
-#include "sim/control/control_spec.hpp"
 #include "sim/core/ascii.hpp"
 
 namespace headroom::analysis {
@@ -36,21 +35,6 @@ int direction_of(const Decision& decision) {
 
 bool is_of_workload(const std::string& actor) {
     return actor.rfind("workload ", 0) == 0;
-}
-
-bool speaks_of_pod(const Decision& decision) {
-    if (decision.actor == "scheduler" || decision.actor == "kubelet") return true;
-    if (is_of_warm_pool(decision.actor)) return true;
-    return is_of_workload(decision.actor) && decision.actor != "workload " + decision.subject;
-}
-
-/// Of the faults, whose number is their kind.
-bool strikes_pod(const Decision& decision) {
-    using Fault = control::FaultSpec::Kind;
-    if (decision.actor != "fault" || decision.outcome != Decision::Outcome::changed) return false;
-    return decision.wanted == static_cast<std::int64_t>(Fault::kill_instance) ||
-           decision.wanted == static_cast<std::int64_t>(Fault::drain_instance) ||
-           decision.wanted == static_cast<std::int64_t>(Fault::set_speed);
 }
 
 /// Whether a decision is one more pod of what `entry` tells.
@@ -192,11 +176,17 @@ DecisionTargets::Target DecisionTargets::workload_of_pod(const std::string& subj
 }
 
 DecisionTargets::Target DecisionTargets::of(const Decision& decision) const {
-    const Target pod = workload_of_pod(decision.subject);
-    if (speaks_of_pod(decision)) return pod;
-    if (strikes_pod(decision) && pod.is_pod) return pod;
-    const auto found = by_name_.find(decision.subject);
-    return found == by_name_.end() ? pod : Target{found->second, false};
+    switch (decision.about) {
+        case Decision::About::pod:
+            return workload_of_pod(decision.subject);
+        case Decision::About::workload: {
+            const auto found = by_name_.find(decision.subject);
+            return found == by_name_.end() ? Target{} : Target{found->second, false};
+        }
+        case Decision::About::node:
+            return {};
+    }
+    return {};
 }
 
 Kind kind_of(const Decision& decision, const DecisionTargets::Target& target) {

@@ -63,10 +63,8 @@ struct RunTimeline {
 
 [[nodiscard]] RunTimeline build_timeline(const StoredRun& run);
 
-/// What a decision is about. About a pod where its actor is the scheduler, the kubelet, a warm pool
-/// or a workload that does not speak of itself; about a workload where its subject is the name of
-/// one; about a pod where its subject is "<workload>-<number>"; else about the cluster. Faults that
-/// strike one pod are about pods first.
+/// Which workload a decision is told under: the one it is about, or whose pod
+/// ("<workload>-<number>") it is about; else the cluster.
 class DecisionTargets {
   public:
     static constexpr std::size_t kCluster = ~std::size_t{0};

@@ -19,10 +19,23 @@ std::string_view to_string(control::Decision::Outcome outcome) {
     return "";
 }
 
+std::string_view to_string(control::Decision::About about) {
+    switch (about) {
+        case control::Decision::About::workload:
+            return "workload";
+        case control::Decision::About::pod:
+            return "pod";
+        case control::Decision::About::node:
+            return "node";
+    }
+    return "";
+}
+
 nlohmann::ordered_json decision_json(const control::Decision& decision) {
     nlohmann::ordered_json json = {{"time_s", decision.time.to_seconds()},
                                    {"actor", decision.actor},
                                    {"subject", decision.subject},
+                                   {"about", to_string(decision.about)},
                                    {"outcome", to_string(decision.outcome)},
                                    {"before", decision.before},
                                    {"wanted", decision.wanted},

@@ -1,11 +1,12 @@
 /// decisions.jsonl: what the control plane decided, one JSON object a line, in the order of time:
 ///
-///     {"time_s":915.0,"actor":"hpa chat","subject":"chat","outcome":"changed",
+///     {"time_s":915.0,"actor":"hpa chat","subject":"chat","about":"workload","outcome":"changed",
 ///      "before":2,"wanted":4,"after":4,"reason":"...","inputs":"..."}
 ///
-/// `outcome` is changed, blocked or unchanged. For autoscalers the numbers are replicas; for the
-/// scheduler nodes, with -1 for none; for faults kinds of fault. `inputs` is what the actor looked
-/// at; it is left out where the reason says all.
+/// `about` says what the subject is the name of: workload, pod or node. `outcome` is changed,
+/// blocked or unchanged. For autoscalers the numbers are replicas; for the scheduler nodes, with -1
+/// for none; for faults kinds of fault. `inputs` is what the actor looked at; it is left out where
+/// the reason says all.
 #pragma once
 
 #include <filesystem>
@@ -18,6 +19,7 @@
 namespace headroom::analysis {
 
 [[nodiscard]] std::string_view to_string(control::Decision::Outcome outcome);
+[[nodiscard]] std::string_view to_string(control::Decision::About about);
 
 /// One line of it, as an object.
 [[nodiscard]] nlohmann::ordered_json decision_json(const control::Decision& decision);

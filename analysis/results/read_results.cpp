@@ -189,6 +189,15 @@ void read_services(const Reader& root, StoredRun& run) {
     }
 }
 
+control::Decision::About about_of(const Reader& decisions, const std::string& text) {
+    using About = control::Decision::About;
+    for (const About about : {About::workload, About::pod, About::node}) {
+        if (text == to_string(about)) return about;
+    }
+    decisions.fail("about",
+                   "expected workload, pod or node, found \"" + shortened(text, 80) + "\"");
+}
+
 control::Decision::Outcome outcome_of(const Reader& decisions, const std::string& text) {
     using Outcome = control::Decision::Outcome;
     for (const Outcome outcome : {Outcome::changed, Outcome::blocked, Outcome::unchanged}) {
@@ -216,6 +225,7 @@ void read_decisions(const Reader& root, StoredRun& run) {
     };
     std::vector<std::string> actors = texts("actor");
     std::vector<std::string> subjects = texts("subject");
+    const std::vector<std::string> abouts = texts("about");
     const std::vector<std::string> outcomes = texts("outcome");
     const std::vector<std::int64_t> before = integers("before");
     const std::vector<std::int64_t> wanted = integers("wanted");
@@ -226,7 +236,8 @@ void read_decisions(const Reader& root, StoredRun& run) {
     for (std::size_t i = 0; i < count; ++i) {
         run.decisions.push_back({times[i], std::move(actors[i]), std::move(subjects[i]),
                                  outcome_of(group, outcomes[i]), before[i], wanted[i], after[i],
-                                 std::move(reasons[i]), std::move(inputs[i])});
+                                 std::move(reasons[i]), std::move(inputs[i]),
+                                 about_of(group, abouts[i])});
     }
 }
 

@@ -94,12 +94,13 @@ void write_profiles(Hdf5Group& parent, const scenarios::Scenario& scenario,
 
 void write_decisions(Hdf5Group& root, const std::vector<control::Decision>& decisions) {
     std::vector<double> times;
-    std::vector<std::string> actors, subjects, outcomes, reasons, inputs;
+    std::vector<std::string> actors, subjects, abouts, outcomes, reasons, inputs;
     std::vector<std::int64_t> before, wanted, after;
     for (const control::Decision& decision : decisions) {
         times.push_back(decision.time.to_seconds());
         actors.push_back(decision.actor);
         subjects.push_back(decision.subject);
+        abouts.emplace_back(to_string(decision.about));
         outcomes.emplace_back(to_string(decision.outcome));
         before.push_back(decision.before);
         wanted.push_back(decision.wanted);
@@ -111,6 +112,7 @@ void write_decisions(Hdf5Group& root, const std::vector<control::Decision>& deci
     group.write("time_s", times);
     group.write("actor", actors);
     group.write("subject", subjects);
+    group.write("about", abouts);
     group.write("outcome", outcomes);
     group.write("before", before);
     group.write("wanted", wanted);

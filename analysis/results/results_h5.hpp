@@ -7,7 +7,8 @@
 ///         histograms/<e2e_s|ttft_s|tpot_s|itl_s|queue_s>/  low_s, high_s, count: a bucket each
 ///         workloads/<name>/series/<replicas|desired_replicas>/  the same of each workload
 ///     /total/                   series and histograms over all services
-///     /decisions/               time_s, actor, subject, outcome, before, wanted, after, reason,
+///     /decisions/               time_s, actor, subject, about, outcome, before, wanted, after,
+///     reason,
 ///                               inputs: changes and blocked changes, always; all ticks with
 ///                               --decisions all
 ///     /requests/                the columns of requests.csv, where rows were kept; times that did

@@ -223,11 +223,12 @@ void AutoscalerHost::evict(Autoscaler& autoscaler, const ScalingDecision& decisi
         HEADROOM_CHECK(eviction.pod < autoscaler.pods.size(), "a policy evicts a pod that it sees");
         const PodId pod = autoscaler.pods[eviction.pod];
         if (state_.managed(pod).deleted) continue;
-        const std::int64_t active = workload.active;
-        state_.decisions.record(
-            {state_.now, autoscaler.actor, state_.managed(pod).name, Decision::Outcome::changed,
-             active, active, active - 1, "evicted: " + eviction.reason, decision.inputs},
-            false);
+        Decision recorded = state_.pod_decision(autoscaler.actor, state_.managed(pod));
+        recorded.before = recorded.wanted = workload.active;
+        recorded.after = workload.active - 1;
+        recorded.reason = "evicted: " + eviction.reason;
+        recorded.inputs = decision.inputs;
+        state_.decisions.record(std::move(recorded), false);
         outdated = outdated || state_.cluster.pod(pod).spec != workload.pod_template;
         lifecycle_.remove(pod);
     }

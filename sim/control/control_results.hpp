@@ -16,15 +16,18 @@ namespace headroom::control {
 /// with all ticks asked for, also the ones that left things as they were.
 struct Decision {
     enum class Outcome : std::uint8_t { changed, blocked, unchanged };
+    /// What the subject is the name of; names of different kinds may be equal.
+    enum class About : std::uint8_t { workload, pod, node };
     Time time;
-    std::string actor;    ///< "hpa chat", "scheduler", "workload chat", "fault"
-    std::string subject;  ///< what it is about: a workload, pod or node
+    std::string actor;  ///< "hpa chat", "scheduler", "workload chat", "fault"
+    std::string subject;
     Outcome outcome = Outcome::changed;
     std::int64_t before = 0;
     std::int64_t wanted = 0;
     std::int64_t after = 0;
     std::string reason;
     std::string inputs = {};  ///< what the actor looked at; empty where the reason says all
+    About about = About::workload;
 };
 
 struct WorkloadResult {

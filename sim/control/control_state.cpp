@@ -85,6 +85,15 @@ Duration ControlState::measured(Time from, Time to) const {
     return to > begin ? to - begin : Duration::zero();
 }
 
+Decision ControlState::pod_decision(std::string actor, const ManagedPod& pod) const {
+    Decision decision;
+    decision.time = now;
+    decision.actor = std::move(actor);
+    decision.subject = pod.name;
+    decision.about = Decision::About::pod;
+    return decision;
+}
+
 void ControlState::request_reconcile(Workload& workload) {
     if (workload.reconcile_queued) return;
     workload.reconcile_queued = true;

@@ -162,6 +162,9 @@ struct ControlState {
     /// The part of [from, to] that is measured.
     [[nodiscard]] Duration measured(Time from, Time to) const;
 
+    /// A decision about the pod at this instant, to be filled in and recorded.
+    [[nodiscard]] Decision pod_decision(std::string actor, const ManagedPod& pod) const;
+
     /// Has the workload create or delete pods at this instant, after what else happens in it.
     void request_reconcile(Workload& workload);
     /// Has unschedulable pods try again at this instant.

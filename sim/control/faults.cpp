@@ -7,6 +7,10 @@
 
 namespace headroom::control {
 
+namespace {
+using About = Decision::About;
+}
+
 void Faults::start() {
     for (std::size_t i = 0; i < state_.spec.faults.size(); ++i) {
         state_.queue.push(control_key(state_.spec.faults[i].at, EventClass::fault, i), {});
@@ -31,26 +35,26 @@ void Faults::happen(std::size_t index) {
     if (fault.kind == FaultSpec::Kind::restore_node) return restore_node(fault);
     if (fault.kind == FaultSpec::Kind::restart_workload) return restart_workload(fault);
     const std::optional<PodId> pod = target_pod(fault);
-    if (!pod) return record(fault, fault.target, false, "there is no such pod");
+    if (!pod) return record(fault, About::workload, fault.target, false, "there is no such pod");
     std::string name = state_.managed(*pod).name;
     switch (fault.kind) {
         case FaultSpec::Kind::kill_instance:
-            record(fault, std::move(name), true, "killed");
+            record(fault, About::pod, std::move(name), true, "killed");
             lifecycle_.lose(*pod);
             return;
         case FaultSpec::Kind::crash_container:
-            record(fault, std::move(name), true,
+            record(fault, About::pod, std::move(name), true,
                    state_.managed(*pod).container_started <= state_.now
                        ? "its container crashes"
                        : "no container runs: it crashes after its start");
             lifecycle_.crash(*pod, fault.times, fault.after);
             return;
         case FaultSpec::Kind::drain_instance:
-            record(fault, std::move(name), true, "deleted, drains");
+            record(fault, About::pod, std::move(name), true, "deleted, drains");
             lifecycle_.remove(*pod);
             return;
         case FaultSpec::Kind::set_speed:
-            record(fault, std::move(name), true, fmt::format("speed {}", fault.speed));
+            record(fault, About::pod, std::move(name), true, fmt::format("speed {}", fault.speed));
             lifecycle_.set_speed(*pod, speed_ppm(fault.speed));
             return;
         default:
@@ -60,18 +64,23 @@ void Faults::happen(std::size_t index) {
 
 void Faults::lose_node(const FaultSpec& fault) {
     const NodeId node = state_.cluster.find_node(fault.target);
-    if (!node.valid()) return record(fault, fault.target, false, "there is no such node");
+    if (!node.valid())
+        return record(fault, About::node, fault.target, false, "there is no such node");
     const std::vector<PodId> pods = state_.cluster.node(node).pods;
-    if (!pools_.lose(node)) return record(fault, fault.target, false, "it is lost already");
-    record(fault, fault.target, true, "lost with " + std::to_string(pods.size()) + " pods");
+    if (!pools_.lose(node))
+        return record(fault, About::node, fault.target, false, "it is lost already");
+    record(fault, About::node, fault.target, true,
+           "lost with " + std::to_string(pods.size()) + " pods");
     for (const PodId pod : pods) lifecycle_.lose(pod);
 }
 
 void Faults::restore_node(const FaultSpec& fault) {
     const NodeId node = state_.cluster.find_node(fault.target);
-    if (!node.valid()) return record(fault, fault.target, false, "there is no such node");
-    if (!pools_.restore(node)) return record(fault, fault.target, false, "it is not lost");
-    record(fault, fault.target, true, "takes pods again");
+    if (!node.valid())
+        return record(fault, About::node, fault.target, false, "there is no such node");
+    if (!pools_.restore(node))
+        return record(fault, About::node, fault.target, false, "it is not lost");
+    record(fault, About::node, fault.target, true, "takes pods again");
 }
 
 void Faults::restart_workload(const FaultSpec& fault) {
@@ -79,17 +88,19 @@ void Faults::restart_workload(const FaultSpec& fault) {
         if (workload.spec->name != fault.target) continue;
         ++workload.template_revision;
         state_.request_reconcile(workload);
-        return record(fault, fault.target, true,
+        return record(fault, About::workload, fault.target, true,
                       "restarted: revision " + std::to_string(workload.template_revision));
     }
-    record(fault, fault.target, false, "there is no such workload");
+    record(fault, About::workload, fault.target, false, "there is no such workload");
 }
 
-void Faults::record(const FaultSpec& fault, std::string subject, bool done, std::string reason) {
+void Faults::record(const FaultSpec& fault, About about, std::string subject, bool done,
+                    std::string reason) {
     Decision decision;
     decision.time = state_.now;
     decision.actor = "fault";
     decision.subject = std::move(subject);
+    decision.about = about;
     decision.outcome = done ? Decision::Outcome::changed : Decision::Outcome::blocked;
     decision.wanted = static_cast<std::int64_t>(fault.kind);
     decision.after = done ? decision.wanted : -1;

@@ -41,7 +41,8 @@ class Faults {
     void lose_node(const FaultSpec& fault);
     void restore_node(const FaultSpec& fault);
     void restart_workload(const FaultSpec& fault);
-    void record(const FaultSpec& fault, std::string subject, bool done, std::string reason);
+    void record(const FaultSpec& fault, Decision::About about, std::string subject, bool done,
+                std::string reason);
 
     ControlState& state_;
     PodLifecycle& lifecycle_;

@@ -231,10 +231,7 @@ void PodLifecycle::toleration_ended(PodId id) {
     constexpr const char* kWhy = "its toleration of a NoExecute taint has ended";
     if (pod.standby) return dismiss(id, kWhy);
     const std::int64_t pods = state_.workload_of(pod).active;
-    Decision decision;
-    decision.time = state_.now;
-    decision.actor = "taint eviction";
-    decision.subject = pod.name;
+    Decision decision = state_.pod_decision("taint eviction", pod);
     decision.before = pods;
     decision.wanted = decision.after = pods - 1;
     decision.reason = kWhy;

@@ -172,10 +172,7 @@ void PodLifecycle::restart(PodId id, const std::string& why) {
     if (workload.rollout) state_.request_reconcile(workload);
 
     const Duration back_off = pod.backoff.restart_at(state_.now) - state_.now;
-    Decision decision;
-    decision.time = state_.now;
-    decision.actor = "kubelet";
-    decision.subject = pod.name;
+    Decision decision = state_.pod_decision("kubelet", pod);
     decision.before = state_.cluster.pod(id).restarts - 1;
     decision.wanted = decision.after = state_.cluster.pod(id).restarts;
     decision.reason =

@@ -60,10 +60,7 @@ void PodLifecycle::promote(PodId id) {
     ++workload.result.promotions;
 
     const Phase phase = state_.cluster.pod(id).phase;
-    Decision decision;
-    decision.time = state_.now;
-    decision.actor = "workload " + workload.spec->name;
-    decision.subject = pod.name;
+    Decision decision = state_.pod_decision("workload " + workload.spec->name, pod);
     decision.before = workload.active - 1;
     decision.wanted = workload.desired;
     decision.after = workload.active;
@@ -142,10 +139,7 @@ void PodLifecycle::record_standby(const ManagedPod& pod, std::int64_t change, st
     const Workload& workload = state_.workloads[pod.workload];
     // It is among them when it comes, and still when it goes.
     const auto pods = static_cast<std::int64_t>(workload.standby.size());
-    Decision decision;
-    decision.time = state_.now;
-    decision.actor = "warm pool " + workload.spec->name;
-    decision.subject = pod.name;
+    Decision decision = state_.pod_decision("warm pool " + workload.spec->name, pod);
     decision.before = change > 0 ? pods - change : pods;
     decision.wanted = workload.spec->warm_pool.size;
     decision.after = decision.before + change;

@@ -154,9 +154,11 @@ void Scheduler::record_bind(PodId pod, NodeId node) {
         reason += (i == 0 ? ", devices " : ",") + std::to_string(grants[i].device);
     }
     const auto index = static_cast<std::int64_t>(node.index);
-    state_.decisions.record({state_.now, "scheduler", state_.managed(pod).name,
-                             Decision::Outcome::changed, -1, index, index, std::move(reason)},
-                            false, details);
+    Decision decision = state_.pod_decision("scheduler", state_.managed(pod));
+    decision.before = -1;
+    decision.wanted = decision.after = index;
+    decision.reason = std::move(reason);
+    state_.decisions.record(std::move(decision), false, details);
 }
 
 void Scheduler::record_failure(PodId pod) {
@@ -171,9 +173,11 @@ void Scheduler::record_failure(PodId pod) {
     }
     const bool repeat = reason == managed.last_failure;
     managed.last_failure = reason;
-    state_.decisions.record({state_.now, "scheduler", managed.name, Decision::Outcome::blocked, -1,
-                             -1, -1, std::move(reason)},
-                            repeat);
+    Decision decision = state_.pod_decision("scheduler", managed);
+    decision.outcome = Decision::Outcome::blocked;
+    decision.before = decision.wanted = decision.after = -1;
+    decision.reason = std::move(reason);
+    state_.decisions.record(std::move(decision), repeat);
 }
 
 }  // namespace headroom::control

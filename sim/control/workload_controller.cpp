@@ -107,14 +107,12 @@ void WorkloadController::fit(Workload& workload, const ReplicaSet& set, std::int
     if (active == set.state.replicas) return;
     const std::vector<RankedPod> pods = ranked(state_, workload, set.revision);
     for (std::size_t i = 0; active > set.state.replicas; ++i, --active) {
-        Decision decision{state_.now,
-                          "workload " + workload.spec->name,
-                          state_.managed(pods[i].id).name,
-                          Decision::Outcome::changed,
-                          active,
-                          set.state.replicas,
-                          active - 1,
-                          std::string("deleted first: ") + why_first(pods[i].rank)};
+        Decision decision =
+            state_.pod_decision("workload " + workload.spec->name, state_.managed(pods[i].id));
+        decision.before = active;
+        decision.wanted = set.state.replicas;
+        decision.after = active - 1;
+        decision.reason = std::string("deleted first: ") + why_first(pods[i].rank);
         state_.decisions.record(std::move(decision), false);
         lifecycle_.scale_in(pods[i].id);
     }

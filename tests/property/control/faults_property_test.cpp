@@ -48,6 +48,13 @@ SimulationSpec spec_of(std::uint64_t seed) {
     return spec;
 }
 
+/// Whether what it is about has a name of that kind: "web", "web-3" or "pool-1".
+bool names_its_subject(const Decision& decision) {
+    if (decision.about == Decision::About::workload) return decision.subject == "web";
+    const bool node = decision.about == Decision::About::node;
+    return decision.subject.starts_with(node ? "pool-" : "web-");
+}
+
 }  // namespace
 
 TEST_CASE("Faults: whatever meets whatever, the books balance and a run repeats itself") {
@@ -58,6 +65,10 @@ TEST_CASE("Faults: whatever meets whatever, the books balance and a run repeats 
         const SimulationSpec spec = spec_of(seed);
         const SimulationResult result = Simulation(spec).run({});
         CHECK(tests::imbalance(result.services[0].stats).empty());
+        for (const Decision& decision : result.control.decisions) {
+            INFO(decision.actor << ", " << decision.subject << ": " << decision.reason);
+            CHECK(names_its_subject(decision));
+        }
         restarts += result.control.workloads[0].container_restarts;
         if (seed % 10 == 0) CHECK(Simulation(spec).run({}).digest == result.digest);
     }

@@ -67,10 +67,11 @@ TEST_CASE("Explain: pods that are deleted, killed or evicted start no more, slow
     StoredRun run = stored_run();
     const auto last = run.decisions.begin() + 13;
     run.decisions.insert(
-        last, {{at_s(1021), "fault", "chat-7", Outcome::changed, -1, 0, 0, "killed"},
-               {at_s(1021), "vpa chat", "chat-6", Outcome::changed, 8, 8, 7, "evicted: too small"},
-               {at_s(1021), "fault", "chat-5", Outcome::changed, -1, 4, 4, "speed 0.5"},
-               bound(1022, "chat-8", 4)});
+        last,
+        {about_pod({at_s(1021), "fault", "chat-7", Outcome::changed, -1, 0, 0, "killed"}),
+         about_pod({at_s(1021), "vpa chat", "chat-6", Outcome::changed, 8, 8, 7, "evicted: small"}),
+         about_pod({at_s(1021), "fault", "chat-5", Outcome::changed, -1, 4, 4, "speed 0.5"}),
+         bound(1022, "chat-8", 4)});
     CHECK(subjects(chat_at(run, 1022).starts) ==
           std::vector<std::string>{"chat-3", "chat-4", "chat-5", "chat-8"});
 }
@@ -78,8 +79,8 @@ TEST_CASE("Explain: pods that are deleted, killed or evicted start no more, slow
 TEST_CASE("Explain: a container that starts again is starting, also long after its pod was bound") {
     StoredRun run = stored_run();
     run.decisions.insert(run.decisions.begin() + 13,
-                         {at_s(1300), "kubelet", "chat-0", Outcome::changed, 0, 1, 1,
-                          "its container crashes: restart 1 at once"});
+                         about_pod({at_s(1300), "kubelet", "chat-0", Outcome::changed, 0, 1, 1,
+                                    "its container crashes: restart 1 at once"}));
     run.workloads[0].ready = steps({{0, 2}, {1100, 8}, {1300, 7}, {1310, 8}});
     CHECK(subjects(chat_at(run, 1300).starts) == std::vector<std::string>{"chat-0"});
     const std::string text = render_explanation(told_at(run, 1300), {});

@@ -7,6 +7,7 @@
 
 #include "scenarios/scenario.hpp"
 #include "sim/simulation.hpp"
+#include "tests/unit/analysis/decisions_about.hpp"
 
 namespace headroom::analysis {
 
@@ -168,9 +169,10 @@ inline HandMadeRun hand_made_run() {
     using Outcome = control::Decision::Outcome;
     const auto at = [](int minute) { return Time::zero() + Duration::minutes(minute); };
     result.control.decisions = {
-        {at(0), "scheduler", "chat-0", Outcome::changed, -1, 0, 0, "bound to gpu-0"},
+        about_pod({at(0), "scheduler", "chat-0", Outcome::changed, -1, 0, 0, "bound to gpu-0"}),
         {at(20), "hpa chat", "chat", Outcome::changed, 1, 4, 4, "in flight 160 over target 40"},
-        {at(20), "scheduler", "chat-3", Outcome::blocked, -1, -1, -1, "0/4 nodes are available"},
+        about_pod({at(20), "scheduler", "chat-3", Outcome::blocked, -1, -1, -1,
+                   "0/4 nodes are available"}),
         {at(30), "hpa chat", "chat", Outcome::unchanged, 4, 4, 4, "within tolerance"},
         {at(50), "hpa chat", "chat", Outcome::changed, 4, 2, 2, "2 wanted", "in flight 60 of 80"}};
     return run;

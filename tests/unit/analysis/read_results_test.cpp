@@ -27,6 +27,7 @@ struct SmallFile {
     std::vector<std::int64_t> values = {1, 2};
     std::vector<double> decided = {0, 60};
     std::vector<std::string> outcomes = {"changed", "blocked"};
+    std::string about = "pod";
     std::vector<double> arrivals = {};  ///< one request each
     std::int64_t service_of_requests = 0;
 
@@ -58,6 +59,7 @@ struct SmallFile {
         Hdf5Group group = root.create_group("decisions");
         group.write("time_s", decided);
         group.write("outcome", outcomes);
+        group.write("about", std::vector<std::string>(decided.size(), about));
         for (const char* name : {"actor", "subject", "reason", "inputs"}) {
             if (std::string(name) == "inputs" && !has_inputs) continue;
             group.write(name, std::vector<std::string>(decided.size(), "x"));
@@ -113,8 +115,9 @@ TEST_CASE("ReadResults: gives back what a run wrote") {
         const control::Decision& a = stored.decisions[i];
         const control::Decision& b = run.result.control.decisions[i];
         CHECK(std::tie(a.time, a.actor, a.subject, a.outcome, a.before, a.wanted, a.after, a.reason,
-                       a.inputs) == std::tie(b.time, b.actor, b.subject, b.outcome, b.before,
-                                             b.wanted, b.after, b.reason, b.inputs));
+                       a.inputs, a.about) == std::tie(b.time, b.actor, b.subject, b.outcome,
+                                                      b.before, b.wanted, b.after, b.reason,
+                                                      b.inputs, b.about));
     }
     REQUIRE(stored.requests);
     REQUIRE(stored.requests->size() == 2);
@@ -196,6 +199,9 @@ TEST_CASE("ReadResults: numbers that cannot be are refused with their place") {
     content = {};
     content.outcomes = {"changed", "maybe"};
     CHECK(contains(error_reading(content), "/decisions/outcome: expected changed, blocked or"));
+    content = {};
+    content.about = "nobody";
+    CHECK(contains(error_reading(content), "/decisions/about: expected workload, pod or node"));
     content = {};
     content.outcomes = {"changed"};
     CHECK(contains(error_reading(content), "/decisions/outcome: expected 2 values"));

@@ -79,9 +79,10 @@ TEST_CASE("decisions.jsonl: is one object a line") {
     const std::string text = scenarios::text_of(folder.path("d.jsonl"));
     CHECK(std::count(text.begin(), text.end(), '\n') == 5);
     const std::size_t second = text.find('\n') + 1;
-    CHECK(text.substr(second, text.find('\n', second) - second) ==
-          R"({"time_s":1200.0,"actor":"hpa chat","subject":"chat","outcome":"changed",)"
-          R"("before":1,"wanted":4,"after":4,"reason":"in flight 160 over target 40"})");
+    CHECK(
+        text.substr(second, text.find('\n', second) - second) ==
+        R"({"time_s":1200.0,"actor":"hpa chat","subject":"chat","about":"workload",)"
+        R"("outcome":"changed","before":1,"wanted":4,"after":4,"reason":"in flight 160 over target 40"})");
     CHECK(contains(text, R"("after":2,"reason":"2 wanted","inputs":"in flight 60 of 80"})"));
 }
 
@@ -173,6 +174,8 @@ TEST_CASE("results.h5: holds series, histograms, decisions and requests") {
     CHECK(tpot.numbers("high_s")[0] > 0.02);
     const Hdf5Group decisions = root.open_group("decisions");
     CHECK(decisions.texts("outcome")[2] == "blocked");
+    CHECK(decisions.texts("about") ==
+          std::vector<std::string>{"pod", "workload", "pod", "workload", "workload"});
     CHECK(decisions.texts("reason")[4] == "2 wanted");
     CHECK(decisions.texts("inputs") ==
           std::vector<std::string>{"", "", "", "", "in flight 60 of 80"});

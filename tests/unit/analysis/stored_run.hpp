@@ -5,19 +5,14 @@
 #include <string>
 
 #include "analysis/results/read_results.hpp"
+#include "tests/unit/analysis/decisions_about.hpp"
 #include "tests/unit/analysis/times.hpp"
 
 namespace headroom::analysis {
 
 inline control::Decision bound(double seconds, const std::string& pod, int node) {
-    return {at_s(seconds),
-            "scheduler",
-            pod,
-            control::Decision::Outcome::changed,
-            -1,
-            node,
-            node,
-            "bound to gpu-" + std::to_string(node) + ", devices 0"};
+    return about_pod({at_s(seconds), "scheduler", pod, control::Decision::Outcome::changed, -1,
+                      node, node, "bound to gpu-" + std::to_string(node) + ", devices 0"});
 }
 
 /// A wish of the autoscaler of web, which has three replicas.
@@ -49,15 +44,18 @@ inline StoredRun stored_run() {
         bound(960, "chat-4", 4),
         bound(960, "chat-5", 5),
         bound(960, "chat-6", 6),
-        {at_s(960), "scheduler", "chat-7", Outcome::blocked, -1, -1, -1, "0/8 nodes are available"},
+        about_pod({at_s(960), "scheduler", "chat-7", Outcome::blocked, -1, -1, -1,
+                   "0/8 nodes are available"}),
         {at_s(975), "hpa chat", "chat", Outcome::blocked, 8, 17, 8, "17 wanted, 8 allowed: limit",
          "requests_in_flight 320 (target 40 a pod)"},
-        {at_s(985), "fault", "gpu-7", Outcome::changed, -1, 2, 2, "lost with 0 pods"},
+        about_node({at_s(985), "fault", "gpu-7", Outcome::changed, -1, 2, 2, "lost with 0 pods"}),
         bound(1000, "chat-7", 8),
         {at_s(1800), "hpa chat", "chat", Outcome::changed, 8, 1, 3, "1 wanted, 3 held: window",
          "requests_in_flight 3 (target 40 a pod)"},
-        {at_s(1800), "workload chat", "chat-4", Outcome::changed, 8, 3, 7, "deleted first: young"},
-        {at_s(1800), "workload chat", "chat-7", Outcome::changed, 7, 3, 6, "deleted first: young"}};
+        about_pod({at_s(1800), "workload chat", "chat-4", Outcome::changed, 8, 3, 7,
+                   "deleted first: young"}),
+        about_pod({at_s(1800), "workload chat", "chat-7", Outcome::changed, 7, 3, 6,
+                   "deleted first: young"})};
     return run;
 }
 

@@ -136,8 +136,8 @@ TEST_CASE(
     "Decisions: the largest come first, then the earliest, then blocked wishes; no bindings") {
     std::vector<control::Decision> decisions = hand_made_run().result.control.decisions;
     for (int i = 0; i < 10; ++i) {
-        decisions.push_back({Time::zero() + Duration::minutes(55), "fault", "node-1",
-                             control::Decision::Outcome::changed, -1, 0, 0, "killed"});
+        decisions.push_back(about_node({Time::zero() + Duration::minutes(55), "fault", "node-1",
+                                        control::Decision::Outcome::changed, -1, 0, 0, "killed"}));
     }
     const std::string text = render_decisions(decisions, {});
     CHECK(text.rfind("Decisions, the 8 largest of 13\n", 0) == 0);

@@ -1,6 +1,5 @@
 #include "analysis/report/timeline.hpp"
 
-#include "sim/control/control_spec.hpp"
 #include "tests/catch.hpp"
 #include "tests/unit/analysis/stored_run.hpp"
 
@@ -61,7 +60,8 @@ TEST_CASE("Timeline: pods of one instant are one entry, causes come before what 
 
 TEST_CASE("Timeline: what is about no workload is about the cluster") {
     StoredRun run = stored_run();
-    run.decisions.push_back({at_s(1900), "fault", "chat-0", Outcome::changed, -1, 0, 0, "killed"});
+    run.decisions.push_back(
+        about_pod({at_s(1900), "fault", "chat-0", Outcome::changed, -1, 0, 0, "killed"}));
     run.decisions.push_back(
         {at_s(1900), "fault", "web", Outcome::blocked, -1, 0, -1, "there is no such pod"});
     run.decisions.push_back(
@@ -78,25 +78,24 @@ TEST_CASE("Timeline: a pod whose name is that of a workload belongs to its own")
     run.services = {"a", "a-1"};
     run.workloads = {{"a", "a", {}, {}}, {"a-1", "a-1", {}, {}}};
     const DecisionTargets targets(run.workloads);
-    const auto target = [&](const char* actor, const char* subject, Outcome outcome) {
-        // Of a fault the number is its kind.
-        const auto kind = static_cast<std::int64_t>(control::FaultSpec::Kind::kill_instance);
-        const auto found = targets.of({at_s(0), actor, subject, outcome, 2, kind, kind, ""});
+    using About = control::Decision::About;
+    const auto target = [&](About about, const char* subject) {
+        control::Decision decision;
+        decision.subject = subject;
+        decision.about = about;
+        const auto found = targets.of(decision);
         if (found.workload == DecisionTargets::kCluster) return std::string("cluster");
         return run.workloads[found.workload].name + (found.is_pod ? " pod" : "");
     };
-    CHECK(target("scheduler", "a-1", Outcome::changed) == "a pod");
-    CHECK(target("workload a", "a-1", Outcome::changed) == "a pod");
-    CHECK(target("hpa a-1", "a-1", Outcome::changed) == "a-1");
-    CHECK(target("scheduler", "a-1-0", Outcome::changed) == "a-1 pod");
-    CHECK(target("fault", "a-1", Outcome::changed) == "a pod");
-    CHECK(target("fault", "a-1", Outcome::blocked) == "a-1");
-    CHECK(target("kubelet", "a-1", Outcome::changed) == "a pod");
-    CHECK(target("workload a-1", "a-1", Outcome::changed) == "a-1");
-    CHECK(target("vpa a", "a-7", Outcome::changed) == "a pod");
+    CHECK(target(About::pod, "a-1") == "a pod");
+    CHECK(target(About::pod, "a-7") == "a pod");
+    CHECK(target(About::pod, "a-1-0") == "a-1 pod");
+    CHECK(target(About::workload, "a-1") == "a-1");
+    for (const char* node : {"a-1", "a-7", "a"}) CHECK(target(About::node, node) == "cluster");
     for (const char* subject : {"node", "b-1", "a-", "a-x1", "-1", ""}) {
-        CHECK(target("fault", subject, Outcome::changed) == "cluster");
+        CHECK(target(About::pod, subject) == "cluster");
     }
+    CHECK(target(About::workload, "b") == "cluster");
 }
 
 TEST_CASE("Timeline: ticks without an effect, and wishes like the one before, are left out") {

@@ -13,7 +13,8 @@ using Outcome = control::Decision::Outcome;
 
 control::Decision pooled(double seconds, const char* pod, std::int64_t before, std::int64_t after,
                          const char* reason) {
-    return {at_s(seconds), "warm pool chat", pod, Outcome::changed, before, 2, after, reason};
+    return about_pod(
+        {at_s(seconds), "warm pool chat", pod, Outcome::changed, before, 2, after, reason});
 }
 
 /// One replica and two standby pods, of which one loads; at 100 s two are wanted more, and there is
@@ -30,20 +31,22 @@ StoredRun pooled_run() {
         pooled(0, "chat-2", 1, 2, "stands by"),
         bound(0, "chat-0", 0),
         bound(0, "chat-1", 1),
-        {at_s(0), "scheduler", "chat-2", Outcome::blocked, -1, -1, -1, "0/4 nodes are available"},
+        about_pod({at_s(0), "scheduler", "chat-2", Outcome::blocked, -1, -1, -1,
+                   "0/4 nodes are available"}),
         pooled(30, "chat-1", 2, 2, "loaded"),
         bound(60, "chat-2", 2),
         {at_s(100), "hpa chat", "chat", Outcome::changed, 1, 3, 3, "3 wanted"},
-        {at_s(100), "workload chat", "chat-1", Outcome::changed, 1, 3, 2,
-         "promoted from the warm pool, loaded"},
-        {at_s(100), "workload chat", "chat-2", Outcome::changed, 2, 3, 3,
-         "promoted from the warm pool, not loaded yet: weights_load"},
+        about_pod({at_s(100), "workload chat", "chat-1", Outcome::changed, 1, 3, 2,
+                   "promoted from the warm pool, loaded"}),
+        about_pod({at_s(100), "workload chat", "chat-2", Outcome::changed, 2, 3, 3,
+                   "promoted from the warm pool, not loaded yet: weights_load"}),
         pooled(100, "chat-3", 0, 1, "stands by"),
         pooled(100, "chat-4", 1, 2, "stands by"),
         bound(100, "chat-3", 3),
-        {at_s(100), "scheduler", "chat-4", Outcome::blocked, -1, -1, -1, "0/4 nodes are available"},
+        about_pod({at_s(100), "scheduler", "chat-4", Outcome::blocked, -1, -1, -1,
+                   "0/4 nodes are available"}),
         pooled(140, "chat-3", 2, 2, "loaded"),
-        {at_s(150), "kubelet", "chat-3", Outcome::changed, 0, 1, 1, "container crashed"},
+        about_pod({at_s(150), "kubelet", "chat-3", Outcome::changed, 0, 1, 1, "container crashed"}),
         pooled(200, "chat-4", 2, 1, "lost with its node")};
     return run;
 }
@@ -88,8 +91,8 @@ TEST_CASE("Explain: standby pods are told by how far they are, and are not start
 TEST_CASE("Explain: a pod promoted without a node is one that finds no node") {
     StoredRun run = pooled_run();
     run.decisions.resize(6);
-    run.decisions.push_back({at_s(50), "workload chat", "chat-2", Outcome::changed, 1, 2, 2,
-                             "promoted from the warm pool, not loaded yet: pending"});
+    run.decisions.push_back(about_pod({at_s(50), "workload chat", "chat-2", Outcome::changed, 1, 2,
+                                       2, "promoted from the warm pool, not loaded yet: pending"}));
     const Explanation told = explain(run, {.at = at_s(50)});
     const WorkloadState& chat = told.services[0].workloads[0];
     REQUIRE(chat.unplaced.size() == 1);
