@@ -65,6 +65,7 @@ class Cells final : public serving::DataPlane {
     }
 
     [[nodiscard]] std::vector<std::unique_ptr<serving::Cell>>& all() { return cells_; }
+    [[nodiscard]] const std::vector<std::unique_ptr<serving::Cell>>& all() const { return cells_; }
     [[nodiscard]] const serving::Cell& of(std::uint32_t service) const {
         return *cells_[of_service_[service]];
     }
@@ -158,8 +159,7 @@ class Run {
     }
 
     [[nodiscard]] bool drained() const {
-        auto& cells = const_cast<Cells&>(cells_).all();
-        return std::all_of(cells.begin(), cells.end(), [](const auto& cell) {
+        return std::all_of(cells_.all().begin(), cells_.all().end(), [](const auto& cell) {
             return cell->sources_ended() && cell->in_flight() == 0;
         });
     }
@@ -180,8 +180,10 @@ class Run {
         result.end = end_;
         result.measure_from = std::min(spec_.measure_from, end_);
         result.cells = cell_infos_;
+        Time bad_input_at = Time::max();
         for (auto& cell : cells_.all()) {
-            if (!cell->error().empty() && result.error.empty()) {
+            if (!cell->error().empty() && cell->now() < bad_input_at) {
+                bad_input_at = cell->now();
                 result.status = RunStatus::bad_input;
                 result.error = cell->error();
             }

@@ -40,6 +40,9 @@ Time CellRunner::run_window(Time limit) {
         run_in_parallel(cut);
     }
     look_around(cut);
+    if (bad_input_at_.load(std::memory_order_relaxed) < Time::max().ps()) {
+        stopped_.store(true, std::memory_order_relaxed);
+    }
     return cut;
 }
 
@@ -67,7 +70,7 @@ Time CellRunner::run_notifying(Time limit) {
             cell.run_next();
         }
         if (!cell.error().empty()) {
-            stopped_.store(true, std::memory_order_relaxed);
+            met_bad_input(cell.now());
             return cell.now();
         }
         if (cell.has_notifications()) {
@@ -82,8 +85,17 @@ Time CellRunner::run_notifying(Time limit) {
 
 void CellRunner::run_cell(serving::Cell& cell, Time limit, bool report) {
     while (!stopped() && !cell.run_until(limit, kEventsAtOnce)) {
-        if (!cell.error().empty()) stopped_.store(true, std::memory_order_relaxed);
-        if (report) look_around(cell.next_key().time);
+        if (!cell.error().empty()) return met_bad_input(cell.now());
+        const Time next = cell.next_key().time;
+        if (report) look_around(next);
+        if (next.ps() > bad_input_at_.load(std::memory_order_relaxed)) return;
+    }
+}
+
+void CellRunner::met_bad_input(Time at) {
+    std::int64_t earliest = bad_input_at_.load(std::memory_order_relaxed);
+    while (at.ps() < earliest &&
+           !bad_input_at_.compare_exchange_weak(earliest, at.ps(), std::memory_order_relaxed)) {
     }
 }
 

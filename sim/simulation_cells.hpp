@@ -32,7 +32,8 @@ class CellRunner {
     /// every cell has run (events at exactly that time may be left).
     Time run_window(Time limit);
     [[nodiscard]] bool notified() const { return notified_; }
-    /// The run has to end: it was interrupted, or a cell met bad input.
+    /// The run has to end: it was interrupted, or a cell met bad input. Whichever cell meets it
+    /// first by the clock has met it, and so the same one whatever the number of threads.
     [[nodiscard]] bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
   private:
@@ -48,6 +49,7 @@ class CellRunner {
     Time run_notifying(Time limit);
     void run_cell(serving::Cell& cell, Time limit, bool report);
     void look_around(Time now);
+    void met_bad_input(Time at);
     void worker();
     void run_in_parallel(Time limit);
 
@@ -55,6 +57,7 @@ class CellRunner {
     const RunOptions& options_;
     bool notified_ = false;
     std::atomic<bool> stopped_ = false;
+    std::atomic<std::int64_t> bad_input_at_ = Time::max().ps();  ///< the earliest yet, ps
     std::vector<serving::Cell*> notifying_;
     std::vector<Turn> turns_;  ///< a heap, the first on top; of those before the limit
     std::vector<serving::Cell*> free_;

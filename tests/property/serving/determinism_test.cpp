@@ -1,7 +1,9 @@
 // Several cells under one control plane, with all that makes their windows end early: drains, scale
 // from zero, a kill, and arrivals on a common grid. Threads, the size of steps and a stranger
 // beside them must not change a figure.
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/control/scaling_policy.hpp"
@@ -109,6 +111,28 @@ SimulationSpec several_cells(std::uint64_t seed) {
     return spec;
 }
 
+/// What `source` gives, until a request that cannot be read.
+class BrokenSource final : public serving::RequestSource {
+  public:
+    BrokenSource(std::unique_ptr<serving::RequestSource> source, std::int64_t good,
+                 std::string error)
+        : source_(std::move(source)), left_(good), error_(std::move(error)) {}
+
+    OptionalTime peek() override { return left_ > 0 ? source_->peek() : OptionalTime{}; }
+    Arrival take() override {
+        --left_;
+        return source_->take();
+    }
+    const std::string& error() const override {
+        return left_ > 0 ? RequestSource::error() : error_;
+    }
+
+  private:
+    std::unique_ptr<serving::RequestSource> source_;
+    std::int64_t left_;
+    std::string error_;
+};
+
 }  // namespace
 
 TEST_CASE("Simulation: threads and the size of steps change no bit of several busy cells") {
@@ -147,6 +171,34 @@ TEST_CASE("Simulation: threads change no bit of a run that ends with requests in
     CHECK(base.total.requests.in_flight() > 0);
     check_equal(base, run_and_keep(spec, 4, false));
     check_equal(base, run_and_keep(spec, 3, true));
+}
+
+TEST_CASE("Simulation: of several bad traces the first by the clock is told, with any threads") {
+    const auto error_where = [](std::uint64_t seed, std::int64_t chat, std::int64_t other,
+                                int threads) {
+        SimulationSpec spec = several_cells(seed);
+        // One window for all: nobody notifies, and no control event comes between.
+        spec.control = {};
+        for (std::uint32_t i = 0; i < 5; ++i) add_workload(spec, i, 2, 20);
+        for (const auto& [source, good] : {std::pair{0, chat}, {3, other}}) {
+            auto& made = spec.sources[static_cast<std::size_t>(source)];
+            made.make = [make = made.make, name = made.name, good = good](std::uint64_t s) {
+                return std::make_unique<BrokenSource>(make(s), good, name + " is broken");
+            };
+        }
+        RunOptions options;
+        options.threads = threads;
+        const SimulationResult result = Simulation(spec).run(options);
+        CHECK(result.status == RunStatus::bad_input);
+        return result.error;
+    };
+    for (std::uint64_t seed = 1; seed <= static_cast<std::uint64_t>(scaled(20, 5)); ++seed) {
+        INFO("seed " << seed);
+        for (const int threads : {1, 2, 4}) {
+            CHECK(error_where(seed, 140, 20, threads) == "other is broken");
+            CHECK(error_where(seed, 20, 140, threads) == "chat is broken");
+        }
+    }
 }
 
 TEST_CASE("Simulation: an unrelated service changes no other service's figures, but the digest") {
