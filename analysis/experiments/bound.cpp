@@ -36,7 +36,7 @@ double share_of(const serving::ServiceSpec& service, std::uint32_t version) {
     return static_cast<double>(service.versions[version].weight) / sum;
 }
 
-ServiceLoad share_load(ServiceLoad load, double share) {
+OfferedLoad share_load(OfferedLoad load, double share) {
     load.mean_rate *= share;
     load.peak_rate *= share;
     load.users *= share;
@@ -362,7 +362,7 @@ void fill_at(VersionBound& v) {
 }
 
 VersionBound bound_version(const scenarios::Scenario& scenario,
-                           const control::WorkloadSpec& workload, const ServiceLoad& load) {
+                           const control::WorkloadSpec& workload, const OfferedLoad& load) {
     const serving::ServiceSpec& service = scenario.spec.services[workload.service];
     VersionBound v;
     v.service = workload.service;

@@ -91,7 +91,7 @@ struct VersionBound {
     std::uint32_t version = 0;
     EngineKind engine = EngineKind::simple;
     bool alone = true;             ///< the service's only version
-    ServiceLoad load;              ///< its share
+    OfferedLoad load;              ///< its share
     double capacity_rps = 0;       ///< of one replica; 0: not known (no requests, so no lengths)
     double tpot_capacity_rps = 0;  ///< of one, within the SLO's time per token; 0: no such SLO
     std::string autoscaler;        ///< its policy; empty: a fixed number

@@ -215,8 +215,8 @@ class LoadSum {
         users_ += caller.users_;
         think_ += caller.think_;
     }
-    [[nodiscard]] ServiceLoad load(Time end) const {
-        ServiceLoad out;
+    [[nodiscard]] OfferedLoad load(Time end) const {
+        OfferedLoad out;
         out.sources = static_cast<std::int64_t>(parts_.size());
         out.called = called_;
         out.mean_rate = rate_;
@@ -237,7 +237,7 @@ class LoadSum {
     void add_lengths(const LengthMix& lengths, double weight) {
         parts_.push_back({lengths, weight});
     }
-    void find_peak(Time end, ServiceLoad& out) const {
+    void find_peak(Time end, OfferedLoad& out) const {
         const double span = end.to_seconds();
         const double wanted = span < kLeastWindows * kWindowS ? span / kLeastWindows : kWindowS;
         const auto windows = static_cast<std::int64_t>(std::max(1.0, std::floor(span / wanted)));
@@ -257,7 +257,7 @@ class LoadSum {
             out.peak_at_s = at(i).to_seconds();
         }
     }
-    void mix_lengths(ServiceLoad& out) const {
+    void mix_lengths(OfferedLoad& out) const {
         constexpr double kDifferent = 1.2;
         double total = 0;
         for (const Part& part : parts_) total += part.weight;

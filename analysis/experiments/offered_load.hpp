@@ -1,7 +1,7 @@
 /// What a scenario's sources ask of each service, before anything is simulated: the rate over the
 /// run and in its busiest window, how bursty it is, and how long the requests are.
 ///
-///     const std::vector<ServiceLoad> loads = offered_loads(scenario);     // by service
+///     const std::vector<OfferedLoad> loads = offered_loads(scenario);     // by service
 ///     loads[0].mean_rate, loads[0].peak_rate, loads[0].lengths.mean_prompt()
 ///
 /// An arrival process is asked for its rate and the lengths for their quantiles, so these are
@@ -35,7 +35,7 @@ struct LengthMix {
     [[nodiscard]] double mean_output() const;
 };
 
-struct ServiceLoad {
+struct OfferedLoad {
     double mean_rate = 0;         ///< requests/s over the run, without closed loops
     double peak_rate = 0;         ///< requests/s in the busiest window
     double window_s = 0;          ///< its length
@@ -52,7 +52,7 @@ struct ServiceLoad {
 };
 
 struct OfferedLoads {
-    std::vector<ServiceLoad> services;  ///< in the order of spec.services
+    std::vector<OfferedLoad> services;  ///< in the order of spec.services
     double span_s = 0;                  ///< over which the means are taken
     /// Requests/s that enter, each source at its mean over its own time, when the most is sent: two
     /// sources count together only where they send at one time.

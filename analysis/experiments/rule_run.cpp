@@ -139,7 +139,7 @@ class RuleWorld {
         if (pod.ready || pods_[i].ready_at > now_) return;
         pod.ready = true;
         pod.ready_transition = pods_[i].ready_at;
-        if (pods_[i].ready_at != kLongAgo) view_.start_time = test_.start_time;
+        if (pods_[i].ready_at != kLongAgo) view_.mean_time_to_ready = test_.start_time;
     }
 
     [[nodiscard]] std::int64_t ready_at(Time t) const {

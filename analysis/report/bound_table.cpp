@@ -86,7 +86,7 @@ class BoundText {
         if (v.simple && fixed(v)) simple(*v.simple);
     }
     void load(const VersionBound& v) {
-        const ServiceLoad& load = v.load;
+        const OfferedLoad& load = v.load;
         if (!(load.mean_rate > 0)) {
             entry("Load", "no requests");
             return;

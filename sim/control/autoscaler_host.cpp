@@ -95,7 +95,7 @@ void AutoscalerHost::start() {
         const Time first = state_.now.later_by(autoscalers_[i].phase);
         state_.queue.push(control_key(first, EventClass::autoscaler, i), {});
         if (autoscalers_[i].observes_every > Duration::zero()) {
-            state_.queue.push(control_key(first, EventClass::scrape, 1 + i), {});
+            state_.queue.push(control_key(first, EventClass::observation, i), {});
         }
     }
 }
@@ -124,7 +124,7 @@ void AutoscalerHost::tick(std::uint32_t index, bool woken) {
 void AutoscalerHost::observe(std::uint32_t index) {
     Autoscaler& autoscaler = autoscalers_[index];
     const Time next = state_.now.later_by(autoscaler.observes_every);
-    state_.queue.push(control_key(next, EventClass::scrape, 1 + index), {});
+    state_.queue.push(control_key(next, EventClass::observation, index), {});
     refresh_view(autoscaler);
     autoscaler.policy->observe(autoscaler.view);
 }
@@ -149,7 +149,7 @@ void AutoscalerHost::refresh_view(Autoscaler& autoscaler) {
         const Duration sum = so_far.pending_time + so_far.image_pull_time +
                              so_far.container_start_time + so_far.weights_load_time +
                              so_far.warm_up_time;
-        view.start_time = sum / so_far.pods_became_ready;
+        view.mean_time_to_ready = sum / so_far.pods_became_ready;
     }
 }
 

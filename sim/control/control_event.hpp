@@ -19,8 +19,8 @@ enum class EventClass : unsigned {
     notification,     ///< drained instances free their devices before anybody looks for room, and
                       ///< what is out of memory takes no part in what follows
     pod_step,         ///< pods move on before they are scraped, counted or deleted
-    scrape,           ///< before the autoscalers, so that a tick sees a sample of its own instant;
-                      ///< theirs come after the pipeline's
+    scrape,           ///< before the autoscalers, so that a tick sees a sample of its own instant
+    observation,      ///< what autoscalers sample themselves; likewise
     autoscaler,       ///< before the workloads, so that a decision acts at its own instant
     reconcile,        ///< creates and deletes pods: after all that changed or lost some
     warm_pool,        ///< standby pods come after the active ones of all workloads
@@ -36,7 +36,8 @@ enum class EventClass : unsigned {
 ///   pod_step         index of the pod; ordinal 0: its stage ends, 1: its termination grace ends,
 ///                    2: a probe has failed too often, 3: its container crashes, 4: it bears a
 ///                    taint of its node no longer
-///   scrape           0: the metrics pipeline; 1 + index of an autoscaler: what it samples itself
+///   scrape           0
+///   observation      index of the autoscaler
 ///   autoscaler       index of the autoscaler; ordinal 0: its period, 1: woken by a waiting request
 ///   reconcile        index of the workload; ordinal 0: something changed, 1: in a rollout a pod
 ///                    became available, 2: the rollout's progress deadline

@@ -123,11 +123,10 @@ void ControlPlane::Parts::dispatch(const ControlQueue::Event& event) {
                     return lifecycle.step(pod);
             }
         case EventClass::scrape:
-            if (entity == 0) {
-                metrics.scrape();
-            } else {
-                autoscalers.observe(entity - 1);
-            }
+            metrics.scrape();
+            return;
+        case EventClass::observation:
+            autoscalers.observe(entity);
             return;
         case EventClass::autoscaler:
             autoscalers.tick(entity, ordinal == kWakeOrdinal);

@@ -78,8 +78,8 @@ struct ScalingPod {
     bool deleted = false;  ///< has a deletion time
     bool has_ready_condition = true;
     bool ready = false;
-    std::optional<Time> start_time;
-    Time ready_transition;  ///< last change of the Ready condition
+    std::optional<Time> start_time;  ///< status.startTime
+    Time ready_transition;           ///< last change of the Ready condition
     std::vector<ContainerResources> containers;
     std::optional<OomKill> oom_kill = {};  ///< the last one
 };
@@ -111,7 +111,7 @@ struct ScalingView {
     bool requests_wait = false;
     /// Mean time from creation, or promotion from a warm pool, to ready of the workload's pods that
     /// became ready; nullopt: none has.
-    std::optional<Duration> start_time;
+    std::optional<Duration> mean_time_to_ready;
 };
 
 enum class ScalingOutcome : std::uint8_t {

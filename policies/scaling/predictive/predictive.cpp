@@ -221,16 +221,17 @@ std::optional<std::int64_t> Predictive::predict(const ScalingView& view, Duratio
 std::string Predictive::describe_forecast(std::int64_t predicted, Duration reach,
                                           const ScalingView& view) const {
     const Smoothing smoothing = forecast_.smoothing();
-    return fmt::format(
-        "forecast {} (margin {}) within {}{} s, alpha {} beta {} gamma {}", amount_text(predicted),
-        amount_text(to_milli(forecast_.margin())), view.start_time ? "the cold start of " : "",
-        amount_text(reach / Duration::milliseconds(1)), hundredths_text(smoothing.alpha),
-        hundredths_text(smoothing.beta), hundredths_text(smoothing.gamma));
+    return fmt::format("forecast {} (margin {}) within {}{} s, alpha {} beta {} gamma {}",
+                       amount_text(predicted), amount_text(to_milli(forecast_.margin())),
+                       view.mean_time_to_ready ? "the cold start of " : "",
+                       amount_text(reach / Duration::milliseconds(1)),
+                       hundredths_text(smoothing.alpha), hundredths_text(smoothing.beta),
+                       hundredths_text(smoothing.gamma));
 }
 
 control::ScalingDecision Predictive::decide(const ScalingView& view) {
     close_buckets(view.now);
-    const Duration reach = view.start_time.value_or(horizon_);
+    const Duration reach = view.mean_time_to_ready.value_or(horizon_);
     const auto load = view.metrics.empty() ? std::nullopt : load_of(view.metrics.front());
     const auto predicted = predict(view, reach);
     if (!load && !predicted) {

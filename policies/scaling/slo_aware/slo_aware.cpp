@@ -127,7 +127,7 @@ control::ScalingDecision SloAware::decide(const ScalingView& view) {
     slowdown_.learn(signals);
     if (signals.ready == 0) return demand_.keep(view, "no ready instance has a sample");
     SloOutlook outlook;
-    outlook.start_s = view.start_time.value_or(horizon_).to_seconds();
+    outlook.start_s = view.mean_time_to_ready.value_or(horizon_).to_seconds();
     outlook.expected_arrivals = trend_.expected_after(outlook.start_s, max_growth_);
     outlook.slowdown = slowdown_.slowdown();
     outlook.max_growth = max_growth_;

@@ -28,7 +28,7 @@ TEST_CASE("offered_loads: a process is asked for its rate, calls carry it on") {
     const OfferedLoads loads =
         loads_of(R"("u": {"service": "a", "arrivals": {"process": "poisson", "rate": 5}})");
     REQUIRE(loads.services.size() == 2);
-    for (const ServiceLoad& load : loads.services) {
+    for (const OfferedLoad& load : loads.services) {
         CHECK(load.mean_rate == Approx(5));
         CHECK(load.peak_rate == Approx(5));
         CHECK(load.gap_cv == 1);
@@ -42,7 +42,7 @@ TEST_CASE("offered_loads: the busiest window of a surge, and the mean over the w
     const OfferedLoads loads = loads_of(
         R"("u": {"service": "b", "arrivals": {"process": "steps", "steps": [
             {"at": "0s", "rate": 2}, {"at": "30m", "rate": 10}, {"at": "33m", "rate": 2}]}})");
-    const ServiceLoad& load = loads.services[1];
+    const OfferedLoad& load = loads.services[1];
     CHECK(load.mean_rate == Approx((57 * 2 + 3 * 10) / 60.0));
     CHECK(load.peak_rate == Approx(10));
     CHECK(load.peak_at_s == Approx(1800));
@@ -102,7 +102,7 @@ TEST_CASE("offered_loads: rate_scale scales processes, traces and users") {
 TEST_CASE("offered_loads: a trace is read once, with its lengths") {
     const OfferedLoads loads =
         loads_of(R"("u": {"service": "b", "trace": {"file": "t.csv"}})", R"(, "drain": true)");
-    const ServiceLoad& load = loads.services[1];
+    const OfferedLoad& load = loads.services[1];
     CHECK(loads.span_s == 40);
     CHECK(load.mean_rate == Approx(4 / 40.0).epsilon(1e-3));
     CHECK(load.peak_rate == Approx(3 / 4.0).epsilon(1e-3));

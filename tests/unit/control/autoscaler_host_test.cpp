@@ -253,8 +253,8 @@ TEST_CASE("AutoscalerHost: new requests are those of the pods to come, and an ev
     CHECK(views[2].pods[1].name == "chat-2");
     CHECK(views[2].pods[1].containers[0].cpu_milli == 2500);
     CHECK(views[2].pods[1].containers[0].memory_milli == gibibytes(16).count() * 1000);
-    CHECK(views[2].start_time == Duration::seconds(2));  // that of the new pod
-    CHECK_FALSE(views[1].start_time.has_value());
+    CHECK(views[2].mean_time_to_ready == Duration::seconds(2));  // that of the new pod
+    CHECK_FALSE(views[1].mean_time_to_ready.has_value());
     const auto decisions = of_actor(run.control->finish(at_s(20)), "test-control-scripted chat");
     REQUIRE(decisions.size() == 1);
     CHECK(decisions[0].subject == "chat-1");

@@ -219,9 +219,9 @@ TEST_CASE("Predictive: takes the most of the forecast over a cold start and one 
     CHECK(make_predictive(now)->decide(view_with_load(0, 1, 100)).desired == 1);
     // A measured cold start takes the horizon's place: 59 s are the minutes 0 and 1, 60 s minute 2.
     ScalingView measured = view_with_load(0, 1, 100);
-    measured.start_time = Duration::seconds(59);
+    measured.mean_time_to_ready = Duration::seconds(59);
     CHECK(make_predictive(now)->decide(measured).desired == 1);
-    measured.start_time = Duration::seconds(60);
+    measured.mean_time_to_ready = Duration::seconds(60);
     const auto reached = make_predictive(now)->decide(measured);
     CHECK(reached.desired == 4);
     CHECK(reached.inputs.find("within the cold start of 60 s") != std::string::npos);
@@ -300,7 +300,7 @@ Day second_day(ScalingPolicy& policy, std::int64_t cold_steps) {
         const std::int64_t hour = step % kSteps;
         const std::int64_t load = 200 + (hour < 120 ? hour : 240 - hour) * 10;  // 200 to 1400
         ScalingView v = view_with_load(step * kStep, desired, load);
-        v.start_time = Duration::seconds(cold_steps * kStep);
+        v.mean_time_to_ready = Duration::seconds(cold_steps * kStep);
         policy.observe(v);
         const std::int64_t next = policy.decide(v).desired;
         while (!starting.empty() && starting.front() <= step) {

@@ -310,7 +310,7 @@ TEST_CASE("SloAware: a rise of the arrivals counts before the cache is full") {
     const std::vector<Instance> half(4, Instance{0, 20, 0.5, 0.3, 1000});
     CHECK(policy->decide(view_of_instances(0, half, 6.0)).wanted == 3);  // 2 / 0.8 = 2.5
     ScalingView later = view_of_instances(120, half, 9.0);
-    later.start_time = Duration::seconds(80);
+    later.mean_time_to_ready = Duration::seconds(80);
     // 3 in 120 s: 2 more in the 80 s of a cold start; 2 * (11 / 9) / 0.8 = 3.06.
     const auto decision = policy->decide(later);
     CHECK(decision.wanted == 4);
@@ -388,7 +388,7 @@ Fluid run_fluid(double full_kv, double (*arrivals)(std::int64_t)) {
                                 500 * served / n};
         ScalingView v = view_of_instances(s, std::vector<Instance>(ready, instance), arrivals(s));
         v.spec_replicas = static_cast<std::int64_t>(ready_at.size());
-        v.start_time = Duration::seconds(90);
+        v.mean_time_to_ready = Duration::seconds(90);
         for (std::size_t i = ready; i < ready_at.size(); ++i) {
             v.pods.emplace_back();
             v.pods.back().phase = control::PodPhase::pending;
