@@ -270,13 +270,6 @@ void build_header(BuildContext& context, const Parameters& top, const std::strin
     scenario.hash = fmt::format("{:016x}", hash_name(scenario.canonical));
 }
 
-std::shared_ptr<const Catalogue> catalogue_of(const LoadOptions& options,
-                                              Diagnostics& diagnostics) {
-    if (options.catalogue != nullptr) return options.catalogue;
-    auto loaded = Catalogue::load(Catalogue::default_directory(), diagnostics);
-    return loaded ? std::make_shared<const Catalogue>(std::move(*loaded)) : nullptr;
-}
-
 }  // namespace
 
 LoadResult load_scenario(const std::string& path, const LoadOptions& options) {
@@ -286,7 +279,8 @@ LoadResult load_scenario(const std::string& path, const LoadOptions& options) {
     if (!document) return result;
     apply_options(*document, options, diagnostics);
     const Parameters top = check_document(*document, scenario_format(), diagnostics);
-    const auto catalogue = catalogue_of(options, diagnostics);
+    const auto catalogue =
+        options.catalogue ? options.catalogue : Catalogue::load_default(diagnostics);
     if (catalogue == nullptr || !document->value().is_object()) {
         sort_diagnostics(diagnostics);
         return result;

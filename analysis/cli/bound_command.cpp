@@ -44,19 +44,6 @@ CommandSpec bound_spec() {
         .positional_name = "a scenario file"};
 }
 
-SimulationResult simulate(const scenarios::Scenario& scenario, const StopSignal& stop, bool show) {
-    RunOptions options;
-    options.stop = &stop.flag();
-    std::optional<ProgressBar> bar;
-    if (show && error_is_terminal()) {
-        ProgressGoal goal;
-        if (!scenario.spec.drain) goal.horizon = scenario.spec.end;
-        bar.emplace(std::move(goal));
-        options.progress = [&bar](Time now, std::int64_t arrived) { bar->update(now, arrived); };
-    }
-    return Simulation(scenario.spec).run(options);
-}
-
 int bound(const Arguments& given) {
     const StopSignal stop;
     const bool formulas_alone = given.has("no-simulation");
@@ -81,7 +68,9 @@ int bound(const Arguments& given) {
     }
     BoundReport report{scenario, found, {}};
     if (!formulas_alone) {
-        const SimulationResult result = simulate(scenario, stop, show);
+        RunOptions options;
+        options.stop = &stop.flag();
+        const SimulationResult result = simulate_with_bar(scenario, std::move(options), show);
         if (result.status == RunStatus::bad_input) {
             print_note(result.error);
             return kExitBadInput;

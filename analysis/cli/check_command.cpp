@@ -78,11 +78,6 @@ CommandSpec check_spec() {
         .positional_name = "a folder or a file with checks"};
 }
 
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? "" : value;
-}
-
 SuiteOptions suite_options(const Arguments& given) {
     SuiteOptions options;
     options.sets = given.values("set");
@@ -122,7 +117,7 @@ SuiteOptions suite_options(const Arguments& given) {
 
 /// A step's summary is a file that earlier commands of the step may have written into.
 void append_step_summary(const SuiteResult& result) {
-    const std::string file = environment("GITHUB_STEP_SUMMARY");
+    const std::string file = environment_variable("GITHUB_STEP_SUMMARY");
     if (file.empty()) return;
     std::ofstream out(file, std::ios::binary | std::ios::app);
     out << check_markdown(result);
@@ -141,7 +136,7 @@ void report(const SuiteResult& result, const Arguments& given) {
     } else {
         print_out(check_table(result, out_style(), given.has("verbose")));
     }
-    if (environment("GITHUB_ACTIONS") != "true") return;
+    if (environment_variable("GITHUB_ACTIONS") != "true") return;
     std::fputs(github_annotations(result).c_str(), stderr);
     append_step_summary(result);
 }
@@ -175,13 +170,11 @@ int check(const Arguments& given) {
     SuiteOptions options = suite_options(given);
     prepare_output_file("--junit", given.value("junit"));
     scenarios::Diagnostics diagnostics;
-    auto catalogue =
-        scenarios::Catalogue::load(scenarios::Catalogue::default_directory(), diagnostics);
-    if (!catalogue) {
+    options.catalogue = scenarios::Catalogue::load_default(diagnostics);
+    if (options.catalogue == nullptr) {
         print_diagnostics(diagnostics);
         return kExitBadInput;
     }
-    options.catalogue = std::make_shared<const scenarios::Catalogue>(std::move(*catalogue));
     options.stop = &stop.flag();
     const std::string started_at = utc_now();
     SuiteResult result = run_with_progress(given, std::move(options));

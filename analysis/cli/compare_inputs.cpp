@@ -14,15 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Once for all files: most of the time of a load.
-void load_catalogue(scenarios::LoadOptions& options, scenarios::Diagnostics& diagnostics) {
-    if (options.catalogue != nullptr) return;
-    auto catalogue =
-        scenarios::Catalogue::load(scenarios::Catalogue::default_directory(), diagnostics);
-    if (!catalogue) return;
-    options.catalogue = std::make_shared<const scenarios::Catalogue>(std::move(*catalogue));
-}
-
 /// What tells a side from another one: the file that says what is different about it.
 const std::string& own_file(const CompareInput& input) {
     return input.patch.empty() ? input.file : input.patch;
@@ -114,7 +105,9 @@ CompareInputs load_compare_inputs(const std::vector<std::string>& files,
                                   const std::vector<std::string>& patches,
                                   scenarios::LoadOptions options) {
     CompareInputs inputs;
-    load_catalogue(options, inputs.diagnostics);
+    if (options.catalogue == nullptr) {
+        options.catalogue = scenarios::Catalogue::load_default(inputs.diagnostics);
+    }
     for (const std::string& file : files) add(inputs, file, "", options);
     const bool base_is_good = !inputs.scenarios.empty() && inputs.scenarios[0].file == files[0];
     if (base_is_good) {

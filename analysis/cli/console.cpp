@@ -10,17 +10,17 @@
 
 namespace headroom::analysis {
 
-namespace {
-
-std::string environment(const char* name) {
+std::string environment_variable(const char* name) {
     const char* value = std::getenv(name);
     return value == nullptr ? "" : value;
 }
 
+namespace {
+
 /// The first that is set of LC_ALL, LC_CTYPE and LANG decides, as in setlocale(3).
 bool locale_is_utf8() {
     for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-        std::string value = environment(name);
+        std::string value = environment_variable(name);
         if (value.empty()) continue;
         std::transform(value.begin(), value.end(), value.begin(),
                        [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -30,7 +30,7 @@ bool locale_is_utf8() {
 }
 
 bool colours_wanted() {
-    return environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+    return environment_variable("NO_COLOR").empty() && environment_variable("TERM") != "dumb";
 }
 
 }  // namespace

@@ -20,6 +20,9 @@ class OutputError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// Empty where it is not set.
+[[nodiscard]] std::string environment_variable(const char* name);
+
 [[nodiscard]] TextStyle out_style();
 [[nodiscard]] bool error_is_terminal();
 /// Columns of the terminal on standard error; 80 when it does not say.

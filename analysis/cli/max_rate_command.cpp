@@ -178,11 +178,7 @@ scenarios::LoadOptions whole_load_options(const Arguments& given,
                                           scenarios::Diagnostics& diagnostics) {
     scenarios::LoadOptions options = load_options(given);
     // Read once: the scenario is loaded anew at every scale.
-    auto catalogue =
-        scenarios::Catalogue::load(scenarios::Catalogue::default_directory(), diagnostics);
-    if (catalogue) {
-        options.catalogue = std::make_shared<const scenarios::Catalogue>(std::move(*catalogue));
-    }
+    options.catalogue = scenarios::Catalogue::load_default(diagnostics);
     return options;
 }
 

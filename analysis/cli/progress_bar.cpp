@@ -7,10 +7,30 @@
 #include <utility>
 
 #include "analysis/cli/console.hpp"
+#include "analysis/cli/traces_of.hpp"
 #include "analysis/report/units.hpp"
 #include "analysis/results/run_info.hpp"
 
 namespace headroom::analysis {
+
+namespace {
+
+/// Seconds that counting a trace's requests may hold up a run that shows a progress bar.
+constexpr double kCountingPatienceS = 1.0;
+
+ProgressGoal progress_goal(const scenarios::Scenario& scenario) {
+    ProgressGoal goal;
+    if (!scenario.spec.drain) {
+        goal.horizon = scenario.spec.end;
+    } else {
+        goal.count_requests = [&scenario] {
+            return count_trace_requests(scenario, kCountingPatienceS);
+        };
+    }
+    return goal;
+}
+
+}  // namespace
 
 std::string progress_line(std::optional<double> fraction, Time now, std::optional<Time> horizon,
                           std::int64_t arrived, double elapsed_s, std::size_t width) {
@@ -41,6 +61,20 @@ void ProgressBar::update(Time now, std::int64_t arrived) {
         fraction = static_cast<double>(arrived) / static_cast<double>(*requests_);
     }
     line_.show(progress_line(fraction, now, goal_.horizon, arrived, elapsed_s, error_columns()));
+}
+
+SimulationResult simulate_with_bar(const scenarios::Scenario& scenario, RunOptions options,
+                                   bool shown) {
+    std::optional<ProgressBar> bar;
+    if (shown && error_is_terminal()) {
+        bar.emplace(progress_goal(scenario));
+        options.progress = [&bar, also = std::move(options.progress)](Time now,
+                                                                      std::int64_t arrived) {
+            bar->update(now, arrived);
+            if (also) also(now, arrived);
+        };
+    }
+    return Simulation(scenario.spec).run(options);
 }
 
 }  // namespace headroom::analysis

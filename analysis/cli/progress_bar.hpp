@@ -15,7 +15,9 @@
 #include <string>
 
 #include "analysis/cli/status_line.hpp"
+#include "scenarios/scenario.hpp"
 #include "sim/core/time.hpp"
+#include "sim/simulation.hpp"
 
 namespace headroom::analysis {
 
@@ -37,6 +39,10 @@ class ProgressBar {
     bool counted_ = false;
     StatusLine line_{true};
 };
+
+/// One run under a bar, where standard error is a terminal and `shown`.
+[[nodiscard]] SimulationResult simulate_with_bar(const scenarios::Scenario& scenario,
+                                                 RunOptions options, bool shown);
 
 /// The line alone: `fraction` done after `elapsed_s`, cut to `width` columns.
 [[nodiscard]] std::string progress_line(std::optional<double> fraction, Time now,

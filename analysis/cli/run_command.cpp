@@ -14,7 +14,6 @@
 #include "analysis/cli/run_study.hpp"
 #include "analysis/cli/scenario_options.hpp"
 #include "analysis/cli/stop_signal.hpp"
-#include "analysis/cli/traces_of.hpp"
 #include "analysis/report/table.hpp"
 #include "analysis/report/units.hpp"
 #include "analysis/results/file_name.hpp"
@@ -31,9 +30,6 @@ namespace headroom::analysis {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Seconds that counting a trace's requests may hold up a run that shows a progress bar.
-constexpr double kCountingPatienceS = 1.0;
 
 CommandSpec run_spec() {
     CommandSpec spec = {
@@ -90,18 +86,6 @@ RunOptions run_options(const Arguments& given, const StopSignal& stop) {
     return options;
 }
 
-ProgressGoal progress_goal(const scenarios::Scenario& scenario) {
-    ProgressGoal goal;
-    if (!scenario.spec.drain) {
-        goal.horizon = scenario.spec.end;
-    } else {
-        goal.count_requests = [&scenario] {
-            return count_trace_requests(scenario, kCountingPatienceS);
-        };
-    }
-    return goal;
-}
-
 struct TimedRun {
     SimulationResult result;
     RunInfo info;
@@ -114,18 +98,7 @@ TimedRun simulate(const scenarios::Scenario& scenario, RunOptions options, const
     run.info.exact_steps = options.exact_steps;
     run.info.command_line = given.command_line;
     const Stopwatch before = Stopwatch::now();
-    {
-        std::optional<ProgressBar> bar;
-        if (error_is_terminal() && !given.has("quiet")) {
-            bar.emplace(progress_goal(scenario));
-            const auto also = options.progress;
-            options.progress = [&bar, also](Time now, std::int64_t arrived) {
-                bar->update(now, arrived);
-                if (also) also(now, arrived);
-            };
-        }
-        run.result = Simulation(scenario.spec).run(options);
-    }
+    run.result = simulate_with_bar(scenario, std::move(options), !given.has("quiet"));
     const Stopwatch after = Stopwatch::now();
     run.info.wall_s = after.wall_s - before.wall_s;
     run.info.cpu_s = after.cpu_s - before.cpu_s;

@@ -1,8 +1,8 @@
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "analysis/report/bound_table.hpp"
+#include "analysis/results/json_values.hpp"
 #include "analysis/results/version.hpp"
 
 namespace headroom::analysis {
@@ -10,15 +10,6 @@ namespace headroom::analysis {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// What is infinite has no number.
-Json number(double value) {
-    return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-template <class T>
-Json or_null(const std::optional<T>& value) {
-    return value ? Json(*value) : Json(nullptr);
-}
 
 Json load_json(const VersionBound& v) {
     return {{"requests_per_s", v.load.mean_rate},
@@ -46,9 +37,9 @@ Json engine_json(const VersionBound& v) {
                 {"service_s", f.queue.service_s},
                 {"service_cv", f.queue.service_cv},
                 {"offered_erlangs", f.queue.offered()},
-                {"mean_wait_s", number(f.mean_wait_s)},
-                {"wait_p99_s", number(f.wait_p99_s)},
-                {"response_p99_s", number(f.response_p99_s)},
+                {"mean_wait_s", finite_or_null(f.mean_wait_s)},
+                {"wait_p99_s", finite_or_null(f.wait_p99_s)},
+                {"response_p99_s", finite_or_null(f.response_p99_s)},
                 {"blocked", f.blocked}};
     }
     if (v.llm) {
@@ -91,9 +82,9 @@ Json version_json(const VersionBound& v) {
     Json at = Json::array();
     for (const AtReplicas& each : v.at) {
         at.push_back({{"replicas", each.replicas},
-                      {"utilisation", number(each.utilisation)},
-                      {"peak_utilisation", number(each.peak_utilisation)},
-                      {"headroom", number(each.headroom)}});
+                      {"utilisation", finite_or_null(each.utilisation)},
+                      {"peak_utilisation", finite_or_null(each.peak_utilisation)},
+                      {"headroom", finite_or_null(each.headroom)}});
     }
     const char* kind = v.engine == EngineKind::llm       ? "llm"
                        : v.engine == EngineKind::dynamic ? "dynamic_batching"
@@ -105,7 +96,7 @@ Json version_json(const VersionBound& v) {
     }
     return {{"kind", kind},
             {"load", load_json(v)},
-            {"replica_requests_per_s", number(v.capacity_rps)},
+            {"replica_requests_per_s", finite_or_null(v.capacity_rps)},
             {"autoscaler", v.autoscaler.empty() ? Json(nullptr) : Json(v.autoscaler)},
             {"at", std::move(at)},
             {"gpus_per_replica", v.gpus_per_replica},

@@ -1,10 +1,10 @@
 // A comparison for programs. Names are stable: what `headroom compare -o json` prints.
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "analysis/report/comparison_report.hpp"
 #include "analysis/results/decisions_jsonl.hpp"
+#include "analysis/results/json_values.hpp"
 #include "analysis/results/version.hpp"
 
 namespace headroom::analysis {
@@ -12,10 +12,6 @@ namespace headroom::analysis {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json or_null(const std::optional<double>& value) {
-    return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
-}
 
 Json side(const std::optional<double>& mean, bool saturated) {
     return saturated ? Json("saturated") : or_null(mean);

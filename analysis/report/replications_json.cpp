@@ -6,6 +6,7 @@
 
 #include "analysis/experiments/metric_traits.hpp"
 #include "analysis/report/replications_report.hpp"
+#include "analysis/results/json_values.hpp"
 #include "analysis/results/version.hpp"
 
 namespace headroom::analysis {
@@ -13,10 +14,6 @@ namespace headroom::analysis {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json finite_or_null(double value) {
-    return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
 
 /// How the replications themselves are spread: of ten days, how bad are the worst? Null where they
 /// are too few for an interval at that confidence.

@@ -26,7 +26,7 @@ std::string csv_field(const std::string& text) {
 }
 
 void append_moment(std::string& line, Time time) {
-    if (time != Time::max()) append_seconds(line, time.ps());
+    if (time != Time::max()) append_padded_seconds(line, time.ps());
     line += ',';
 }
 

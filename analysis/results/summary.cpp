@@ -7,6 +7,7 @@
 
 #include "analysis/results/capacity_lag.hpp"
 #include "analysis/results/energy.hpp"
+#include "analysis/results/json_values.hpp"
 #include "analysis/results/replica_series.hpp"
 #include "analysis/results/utilisation.hpp"
 #include "analysis/results/version.hpp"
@@ -29,10 +30,6 @@ struct Part {
     bool has_slo = false;
     bool saturated = false;
 };
-
-Json or_null(std::optional<double> value) {
-    return value ? Json(*value) : Json(nullptr);
-}
 
 std::optional<double> ratio(double over, double under) {
     if (!(under > 0)) return std::nullopt;

@@ -81,7 +81,7 @@ void replace_text_file(const std::filesystem::path& path, std::string_view text)
     files.commit();
 }
 
-void append_seconds(std::string& text, std::int64_t picoseconds) {
+void append_padded_seconds(std::string& text, std::int64_t picoseconds) {
     HEADROOM_DCHECK(picoseconds >= 0, "a time of a run is not negative");
     fmt::format_to(std::back_inserter(text), "{}.{:012}", picoseconds / Duration::kPerSecond,
                    picoseconds % Duration::kPerSecond);

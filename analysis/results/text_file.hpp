@@ -76,6 +76,6 @@ class FileReplacements {
 void replace_text_file(const std::filesystem::path& path, std::string_view text);
 
 /// Seconds with all twelve decimals of a picosecond clock: "0.000000000001". Exact.
-void append_seconds(std::string& text, std::int64_t picoseconds);
+void append_padded_seconds(std::string& text, std::int64_t picoseconds);
 
 }  // namespace headroom::analysis

@@ -2,6 +2,10 @@
 /// why. A loader refuses such a configuration; who builds the policy directly reads it here. O(1).
 #pragma once
 
+#include <fmt/format.h>
+
+#include <cstdint>
+
 #include "sim/control/scaling_policy.hpp"
 
 namespace headroom::policies {
@@ -13,6 +17,13 @@ namespace headroom::policies {
     decision.outcome = control::ScalingOutcome::invalid;
     decision.reason = fault.pointer + ": " + fault.expectation;
     return decision;
+}
+
+/// Of a parameter that gives more replicas than max_replicas.
+[[nodiscard]] inline control::ScalingFault above_max(const char* name, std::int64_t replicas,
+                                                     std::int64_t max_replicas) {
+    return {fmt::format("/{}", name),
+            fmt::format("expected at most max_replicas ({}), found {}", max_replicas, replicas)};
 }
 
 inline constexpr const char* kNoCalendar = "a cron schedule needs the scenario's \"start\"";

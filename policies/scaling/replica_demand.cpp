@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "policies/scaling/invalid_decision.hpp"
+
 namespace headroom::policies {
 
 using control::ScalingDecision;
@@ -32,9 +34,7 @@ ReplicaDemand::ReplicaDemand(const Parameters& parameters)
       needed_(delay_.ps()) {}
 
 void ReplicaDemand::append_faults(std::vector<control::ScalingFault>& faults) const {
-    if (min_ <= max_) return;
-    faults.push_back(
-        {"/min_replicas", fmt::format("expected at most max_replicas ({}), found {}", max_, min_)});
+    if (min_ > max_) faults.push_back(above_max("min_replicas", min_, max_));
 }
 
 std::int64_t ReplicaDemand::bounded(std::int64_t replicas) const {
@@ -84,12 +84,7 @@ ScalingDecision ReplicaDemand::settle(const ScalingView& view, Wish wish) {
 
 ScalingDecision ReplicaDemand::keep(const ScalingView& view, std::string error) {
     const std::int64_t current = view.spec_replicas;
-    if (min_ > max_) {
-        return {.desired = current,
-                .wanted = current,
-                .outcome = ScalingOutcome::invalid,
-                .reason = fmt::format("min_replicas {} is above max_replicas {}", min_, max_)};
-    }
+    if (min_ > max_) return invalid_decision(view, above_max("min_replicas", min_, max_));
     if (current == 0 && view.requests_wait) {
         return settle(view, {.inputs = std::move(error)});
     }

@@ -135,6 +135,11 @@ std::filesystem::path Catalogue::default_directory() {
     return HEADROOM_CATALOGUE_DIR;
 }
 
+std::shared_ptr<const Catalogue> Catalogue::load_default(Diagnostics& diagnostics) {
+    std::optional<Catalogue> loaded = load(default_directory(), diagnostics);
+    return loaded ? std::make_shared<const Catalogue>(std::move(*loaded)) : nullptr;
+}
+
 std::optional<Catalogue> Catalogue::load(const std::filesystem::path& directory,
                                          Diagnostics& diagnostics) {
     const std::size_t before = diagnostics.size();

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -95,6 +96,8 @@ class Catalogue {
     /// Null when anything is wrong; then `diagnostics` got at least one line.
     [[nodiscard]] static std::optional<Catalogue> load(const std::filesystem::path& directory,
                                                        Diagnostics& diagnostics);
+    /// The one of default_directory(), for whoever loads several scenarios: most of a load's time.
+    [[nodiscard]] static std::shared_ptr<const Catalogue> load_default(Diagnostics& diagnostics);
 
     [[nodiscard]] const GpuEntry* find_gpu(std::string_view id) const;
     [[nodiscard]] const ModelEntry* find_model(std::string_view id) const;

@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "policies/scaling/invalid_decision.hpp"
+
 namespace headroom::policies {
 
 namespace {
@@ -266,10 +268,6 @@ Hpa::Hpa(const Parameters& parameters, const PolicyContext&)
         if (down.given("tolerance")) tolerances.scale_down = down.number("tolerance");
         tolerances.per_direction = up.given("tolerance") || down.given("tolerance");
     }
-    if (bounds_.min_replicas > bounds_.max_replicas) {
-        invalid_ = fmt::format("min_replicas {} is above max_replicas {}", bounds_.min_replicas,
-                               bounds_.max_replicas);
-    }
 }
 
 std::vector<control::MetricRequest> Hpa::metrics() const {
@@ -278,13 +276,13 @@ std::vector<control::MetricRequest> Hpa::metrics() const {
     return requests;
 }
 
+control::ScalingFault Hpa::bounds_fault() const {
+    return above_max("min_replicas", bounds_.min_replicas, bounds_.max_replicas);
+}
+
 std::vector<control::ScalingFault> Hpa::faults() const {
     std::vector<control::ScalingFault> faults = behavior_faults_;
-    if (bounds_.min_replicas > bounds_.max_replicas) {
-        faults.push_back(
-            {"/min_replicas", fmt::format("expected at most max_replicas ({}), found {}",
-                                          bounds_.max_replicas, bounds_.min_replicas)});
-    }
+    if (bounds_.min_replicas > bounds_.max_replicas) faults.push_back(bounds_fault());
     const bool tells_of_zero =
         std::any_of(metrics_.begin(), metrics_.end(), [](const HpaMetric& metric) {
             return metric.request.kind == MetricKind::object ||
@@ -390,12 +388,7 @@ ScalingDecision Hpa::decide_by_metrics(const ScalingView& view) {
 
 ScalingDecision Hpa::decide(const ScalingView& view) {
     const std::int64_t current = view.spec_replicas;
-    if (!invalid_.empty()) {
-        return {.desired = current,
-                .wanted = current,
-                .outcome = ScalingOutcome::invalid,
-                .reason = invalid_};
-    }
+    if (bounds_.min_replicas > bounds_.max_replicas) return invalid_decision(view, bounds_fault());
     if (!memory_.recommendations.has_value()) {
         memory_.recommendations = {HpaRecommendation{current, view.now}};
     }

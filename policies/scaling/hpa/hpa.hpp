@@ -63,6 +63,7 @@ class Hpa final : public control::ScalingPolicy {
         std::string error;     ///< of the first metric that failed, with how many did
     };
 
+    [[nodiscard]] control::ScalingFault bounds_fault() const;
     [[nodiscard]] Combined combine_metrics(const control::ScalingView& view) const;
     [[nodiscard]] control::ScalingDecision decide_by_metrics(const control::ScalingView& view);
     [[nodiscard]] control::ScalingDecision move_into_bounds(const control::ScalingView& view);
@@ -79,7 +80,6 @@ class Hpa final : public control::ScalingPolicy {
     HpaScalingRules up_;
     HpaScalingRules down_;
     std::vector<control::ScalingFault> behavior_faults_;
-    std::string invalid_;
     Memory memory_;
 };
 

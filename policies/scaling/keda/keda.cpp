@@ -261,9 +261,7 @@ Keda::Fallback Keda::parse_fallback(const Parameters& parameters) {
 
 void Keda::find_faults(const KedaScaleRules& rules, std::int64_t max_replicas) {
     if (rules.min_replicas > max_replicas) {
-        faults_.push_back(
-            {"/min_replicas", fmt::format("expected at most max_replicas ({}), found {}",
-                                          max_replicas, rules.min_replicas)});
+        faults_.push_back(above_max("min_replicas", rules.min_replicas, max_replicas));
     }
     if (rules.idle_replica_count && *rules.idle_replica_count >= rules.min_replicas) {
         faults_.push_back(

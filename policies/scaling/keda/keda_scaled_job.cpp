@@ -75,9 +75,7 @@ KedaScaledJob::KedaScaledJob(const Parameters& parameters, const PolicyContext&)
             {averages ? std::optional<double>(milli / 1000.0) : std::nullopt}));
     }
     if (min_replicas_ > max_replicas_) {
-        faults_.push_back(
-            {"/min_replicas", fmt::format("expected at most max_replicas ({}), found {}",
-                                          max_replicas_, min_replicas_)});
+        faults_.push_back(above_max("min_replicas", min_replicas_, max_replicas_));
     }
 }
 

@@ -248,10 +248,7 @@ void Kpa::find_faults(const Parameters& parameters) {
     const std::int64_t most = activity_.max_replicas;
     for (const char* name : {"min_replicas", "initial_scale"}) {
         const std::int64_t value = parameters.integer(name);
-        if (value <= most) continue;
-        faults_.push_back(
-            {fmt::format("/{}", name),
-             fmt::format("expected at most max_replicas ({}), found {}", most, value)});
+        if (value > most) faults_.push_back(above_max(name, value, most));
     }
     const double burst = spec_.target_burst_capacity;
     if (burst < 0.0 && burst != -1.0) {

@@ -162,7 +162,7 @@ TEST_CASE("Hpa: an impossible configuration is said at each tick") {
         make_scaler("hpa", hpa_defaults(5, 3))->decide(view_of_pods_using(4, 1000, kStart));
     CHECK(decision.outcome == ScalingOutcome::invalid);
     CHECK(decision.desired == 4);
-    CHECK(decision.reason == "min_replicas 5 is above max_replicas 3");
+    CHECK(decision.reason == "/min_replicas: expected at most max_replicas (3), found 5");
 }
 
 TEST_CASE("StaticReplicas: wants its number whatever the view says") {
