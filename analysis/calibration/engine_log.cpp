@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "scenarios/nearest_name.hpp"
+#include "traces/readers/hash_ids.hpp"
 #include "traces/readers/line_reader.hpp"
 #include "traces/readers/trace_format.hpp"
 
@@ -85,29 +86,6 @@ std::string names_of(std::size_t field) {
         text += known.name;
     }
     return text;
-}
-
-/// Whole numbers and ranges a-b between separators, at most `most` ids in all; false otherwise.
-bool parse_ids(std::string_view text, std::size_t most, std::vector<std::uint64_t>& ids) {
-    constexpr std::string_view kSeparators = " \t,[]";
-    const char* const end = text.data() + text.size();
-    for (std::size_t at = 0; (at = text.find_first_not_of(kSeparators, at)) < text.size();) {
-        std::uint64_t first = 0;
-        auto [stop, code] = std::from_chars(text.data() + at, end, first);
-        if (code != std::errc()) return false;
-        std::uint64_t last = first;
-        if (stop != end && *stop == '-') {
-            const auto range = std::from_chars(stop + 1, end, last);
-            if (range.ec != std::errc() || last < first) return false;
-            stop = range.ptr;
-        }
-        if (stop != end && kSeparators.find(*stop) == std::string_view::npos) return false;
-        if (last - first >= most - ids.size()) return false;
-        for (std::uint64_t id = first; id < last; ++id) ids.push_back(id);
-        ids.push_back(last);
-        at = static_cast<std::size_t>(stop - text.data());
-    }
-    return true;
 }
 
 /// One field of one row, whatever the format.
@@ -376,7 +354,9 @@ class Reader {
         const std::int64_t most = (request.prompt_tokens - 1) / kTokensPerHashId + 1;
         const auto left = static_cast<std::int64_t>(EngineLog::kMostHashIds - hash_ids_);
         auto named = boost::intrusive_ptr<serving::TokenContents>(new serving::TokenContents);
-        if (!parse_ids(cell.text, static_cast<std::size_t>(std::min(most, left)), named->ids)) {
+        std::string why;  // in the words of a trace's column
+        if (!traces::parse_hash_ids(cell.text, named->ids, why,
+                                    static_cast<std::size_t>(std::min(most, left)), " \t,[]")) {
             complain(cell, fmt::format("whole numbers and ranges a-b, at most {} ids for a prompt "
                                        "of {} tokens{}",
                                        most, request.prompt_tokens,

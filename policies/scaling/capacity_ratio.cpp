@@ -9,6 +9,7 @@
 /// replicas come at once, fewer after scale_down_delay (replica_demand.hpp). O(1).
 #include <fmt/format.h>
 
+#include "policies/scaling/decision_text.hpp"
 #include "policies/scaling/replica_demand.hpp"
 #include "sim/control/scaling_policy.hpp"
 #include "sim/core/parameter.hpp"

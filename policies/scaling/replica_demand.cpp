@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <utility>
 
+#include "policies/scaling/decision_text.hpp"
 #include "policies/scaling/invalid_decision.hpp"
 
 namespace headroom::policies {
@@ -141,28 +141,6 @@ void append_capacity_faults(const Parameters& parameters,
         return;
     }
     faults.push_back({"/capacity_per_replica", "expected a capacity of at least 1m"});
-}
-
-std::string amount_text(std::int64_t milli) {
-    std::string text = fmt::format("{}.{:03}", milli / 1000, milli % 1000);
-    text.erase(text.find_last_not_of('0') + 1);
-    if (text.back() == '.') text.pop_back();
-    return text;
-}
-
-std::string hundredths_text(double value) {
-    constexpr double kMost = 9e15;
-    const std::int64_t hundredths = std::llround(std::clamp(value, 0.0, kMost) * 100.0);
-    return fmt::format("{}.{:02}", hundredths / 100, hundredths % 100);
-}
-
-std::string tenths_text(double value) {
-    constexpr double kMost = 9e15;
-    return amount_text(std::llround(std::clamp(value, 0.0, kMost) * 10.0) * 100);
-}
-
-std::string span_text(Duration duration) {
-    return fmt::format("{} s", duration.to_seconds());
 }
 
 }  // namespace headroom::policies

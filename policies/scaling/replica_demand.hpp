@@ -73,13 +73,4 @@ void append_load_specs(ParameterSpecs& specs);
 void append_capacity_faults(const Parameters& parameters,
                             std::vector<control::ScalingFault>& faults);
 
-/// 1500 is "1.5"; for messages.
-[[nodiscard]] std::string amount_text(std::int64_t milli);
-/// 0.9 is "0.90", rounded to the nearest; for messages (a third of the time of "{:.2f}").
-[[nodiscard]] std::string hundredths_text(double value);
-/// 2.667 is "2.7", 3 is "3".
-[[nodiscard]] std::string tenths_text(double value);
-/// "90 s"; for messages.
-[[nodiscard]] std::string span_text(Duration duration);
-
 }  // namespace headroom::policies

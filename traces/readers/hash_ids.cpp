@@ -38,11 +38,11 @@ void append_number(std::string& text, std::uint64_t value) {
 
 }  // namespace
 
-bool parse_hash_ids(std::string_view text, std::vector<std::uint64_t>& ids, std::string& message) {
-    constexpr std::string_view kBlanks = " \t";
-    std::size_t at = text.find_first_not_of(kBlanks);
+bool parse_hash_ids(std::string_view text, std::vector<std::uint64_t>& ids, std::string& message,
+                    std::size_t most, std::string_view separators) {
+    std::size_t at = text.find_first_not_of(separators);
     while (at != std::string_view::npos) {
-        const std::size_t end = std::min(text.find_first_of(kBlanks, at), text.size());
+        const std::size_t end = std::min(text.find_first_of(separators, at), text.size());
         const std::string_view entry = text.substr(at, end - at);
         std::uint64_t first = 0, last = 0;
         if (!parse_range(entry, first, last)) {
@@ -51,14 +51,14 @@ bool parse_hash_ids(std::string_view text, std::vector<std::uint64_t>& ids, std:
                       "separated by blanks";
             return false;
         }
-        if (last - first >= kMostHashIds - ids.size()) {
-            message = "hash_ids has more than " + std::to_string(kMostHashIds) + " ids with " +
+        if (last - first >= most - ids.size()) {
+            message = "hash_ids has more than " + std::to_string(most) + " ids with " +
                       quoted(entry) + "; expected at most so many";
             return false;
         }
         for (std::uint64_t id = first; id != last; ++id) ids.push_back(id);
         ids.push_back(last);
-        at = text.find_first_not_of(kBlanks, end);
+        at = text.find_first_not_of(separators, end);
     }
     return true;
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "policies/scaling/decision_text.hpp"
 #include "policies/scaling/invalid_decision.hpp"
 
 namespace headroom::policies {
@@ -374,8 +375,7 @@ ScalingDecision Hpa::decide_by_metrics(const ScalingView& view) {
     if (stabilized != wanted) {
         decision.reason += fmt::format(
             ", {} held: scale-{} stabilization {}", stabilized, stabilized > wanted ? "down" : "up",
-            seconds_text(stabilized > wanted ? down_.stabilization_window
-                                             : up_.stabilization_window));
+            span_text(stabilized > wanted ? down_.stabilization_window : up_.stabilization_window));
     }
     if (limited.replicas != stabilized) {
         decision.reason += fmt::format(", {} allowed: {}", limited.replicas, limited.limit);

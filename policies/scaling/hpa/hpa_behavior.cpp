@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "policies/scaling/decision_text.hpp"
+
 namespace headroom::policies {
 
 namespace {
@@ -20,7 +22,7 @@ std::int64_t to_replicas(double replicas) {
 
 std::string policy_text(const HpaScalingPolicy& policy) {
     const char* unit = policy.type == HpaScalingPolicy::Type::pods ? "pods" : "%";
-    return fmt::format("policy {} {}/{}", policy.value, unit, seconds_text(policy.period));
+    return fmt::format("policy {} {}/{}", policy.value, unit, span_text(policy.period));
 }
 
 /// Replicas when the policy's period began, before the changes of both directions since.
@@ -57,13 +59,6 @@ void remember(std::vector<HpaRecommendation>& log, HpaRecommendation* outdated,
 }
 
 }  // namespace
-
-std::string seconds_text(Duration duration) {
-    if (duration % Duration::seconds(1) == Duration::zero()) {
-        return fmt::format("{} s", duration / Duration::seconds(1));
-    }
-    return fmt::format("{} s", duration.to_seconds());
-}
 
 HpaScalingRules default_scale_up_rules() {
     using Type = HpaScalingPolicy::Type;

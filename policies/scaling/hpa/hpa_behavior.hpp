@@ -109,7 +109,4 @@ void store_scale_event(HpaScaleEvents& events, const HpaScalingRules& up,
                        const HpaScalingRules& down, std::int64_t before, std::int64_t after,
                        Time now);
 
-/// "15 s", "1.5 s".
-[[nodiscard]] std::string seconds_text(Duration duration);
-
 }  // namespace headroom::policies

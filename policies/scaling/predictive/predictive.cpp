@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 
+#include "policies/scaling/decision_text.hpp"
 #include "policies/scaling/predictive/load_buckets.hpp"
 #include "policies/scaling/predictive/load_forecast.hpp"
 #include "policies/scaling/replica_demand.hpp"

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "policies/scaling/decision_text.hpp"
 #include "policies/scaling/replica_demand.hpp"
 #include "policies/scaling/slo_aware/learned_rate.hpp"
 #include "policies/scaling/slo_aware/llm_signals.hpp"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "policies/scaling/replica_demand.hpp"
+#include "policies/scaling/decision_text.hpp"
 
 namespace headroom::policies {
 
