@@ -31,7 +31,7 @@ void append_moment(std::string& line, Time time) {
 }
 
 void append_row(std::string& text, const serving::RequestRow& row, const std::string& id_prefix,
-                const std::string& service) {
+                const std::string& service, const std::vector<std::string>& pods) {
     const auto out = std::back_inserter(text);
     fmt::format_to(out, "{}{},{},", id_prefix, row.id, service);
     append_moment(text, row.arrival);
@@ -39,7 +39,7 @@ void append_row(std::string& text, const serving::RequestRow& row, const std::st
     append_moment(text, row.first_token);
     append_moment(text, row.finish);
     fmt::format_to(out, "{},{},{},", row.prompt_tokens, row.output_tokens, row.preemptions);
-    if (row.instance != serving::RequestRow::kNoInstance) fmt::format_to(out, "{}", row.instance);
+    if (row.instance != serving::RequestRow::kNoInstance) text += pods[row.instance];
     text += ',';
     text += serving::to_string(row.outcome);
     text += '\n';
@@ -59,12 +59,17 @@ void write_requests_csv(const std::filesystem::path& path, const SimulationSpec&
     for (const serving::ServiceSpec& service : spec.services) {
         services.push_back(csv_field(service.name));
     }
+    std::vector<std::vector<std::string>> pods = result.control.instance_pods;
+    pods.resize(spec.services.size());
+    for (std::vector<std::string>& names : pods) {
+        for (std::string& name : names) name = csv_field(name);
+    }
     TextFile file(path);
     std::string text =
         "id,service,arrival_s,first_scheduled_s,first_token_s,finish_s,prompt_tokens,output_tokens,"
-        "preemptions,instance,outcome\n";
+        "preemptions,pod,outcome\n";
     for (const serving::RequestRow& row : result.rows) {
-        append_row(text, row, prefixes[row.source], services[row.service]);
+        append_row(text, row, prefixes[row.source], services[row.service], pods[row.service]);
         if (text.size() < kFlushAt) continue;
         file.write(text);
         text.clear();

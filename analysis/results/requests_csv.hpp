@@ -2,12 +2,12 @@
 /// picosecond:
 ///
 ///     id,service,arrival_s,first_scheduled_s,first_token_s,finish_s,prompt_tokens,output_tokens,
-///     preemptions,instance,outcome
+///     preemptions,pod,outcome
 ///
 /// `id` numbers the requests of a source from 0; where there are several sources it is
-/// "source/number". A time that did not come, and the instance of a call that never reached one,
-/// are empty. `outcome` is completed, failed, rejected, timed_out or in_flight. Text with commas or
-/// quotes is quoted (RFC 4180).
+/// "source/number". A time that did not come, and the pod of a call that never reached one, are
+/// empty; of several pods it is the last one tried. `outcome` is completed, failed, rejected,
+/// timed_out or in_flight. Text with commas or quotes is quoted (RFC 4180).
 #pragma once
 
 #include <atomic>

@@ -131,9 +131,9 @@ void write_column(Hdf5Group& group, const char* name, const std::vector<serving:
     group.write(name, values);
 }
 
-void write_requests(Hdf5Group& root, const SimulationSpec& spec,
-                    const std::vector<serving::RequestRow>& rows) {
+void write_requests(Hdf5Group& root, const SimulationSpec& spec, const SimulationResult& result) {
     using Row = serving::RequestRow;
+    const std::vector<Row>& rows = result.rows;
     Hdf5Group group = root.create_group("requests");
     const auto moment = [](Time time) {
         return time == Time::max() ? std::numeric_limits<double>::quiet_NaN() : time.to_seconds();
@@ -149,10 +149,17 @@ void write_requests(Hdf5Group& root, const SimulationSpec& spec,
     for (std::size_t i = 0; i < serving::kOutcomeCount; ++i) {
         outcomes.emplace_back(serving::to_string(static_cast<serving::Outcome>(i)));
     }
+    std::vector<std::string> pods;
+    std::vector<std::int64_t> pods_before;  // of the services before
+    for (const std::vector<std::string>& of_service : result.control.instance_pods) {
+        pods_before.push_back(static_cast<std::int64_t>(pods.size()));
+        pods.insert(pods.end(), of_service.begin(), of_service.end());
+    }
     // Names stand once; rows refer to them by their place in these lists.
     group.write("service_names", services);
     group.write("source_names", sources);
     group.write("outcome_names", outcomes);
+    group.write("pod_names", pods);
     whole("id", [](const Row& row) { return static_cast<std::int64_t>(row.id); });
     whole("source", [](const Row& row) { return row.source; });
     whole("service", [](const Row& row) { return row.service; });
@@ -167,8 +174,8 @@ void write_requests(Hdf5Group& root, const SimulationSpec& spec,
     whole("prompt_tokens", [](const Row& row) { return row.prompt_tokens; });
     whole("output_tokens", [](const Row& row) { return row.output_tokens; });
     whole("preemptions", [](const Row& row) { return row.preemptions; });
-    whole("instance", [](const Row& row) {
-        return row.instance == Row::kNoInstance ? std::int64_t{-1} : std::int64_t{row.instance};
+    whole("pod", [&](const Row& row) {
+        return row.instance == Row::kNoInstance ? -1 : pods_before[row.service] + row.instance;
     });
     whole("outcome", [](const Row& row) { return static_cast<std::int64_t>(row.outcome); });
 }
@@ -197,7 +204,7 @@ void write_results_h5(const std::filesystem::path& path, const scenarios::Scenar
         Hdf5Group total = root.create_group("total");
         write_part(total, result.total, replica_series(result.control, std::nullopt));
         write_decisions(root, result.control.decisions);
-        if (with_requests) write_requests(root, scenario.spec, result.rows);
+        if (with_requests) write_requests(root, scenario.spec, result);
     }
     file.close();
 }

@@ -8,11 +8,13 @@
 ///         workloads/<name>/series/<replicas|desired_replicas>/  the same of each workload
 ///     /total/                   series and histograms over all services
 ///     /decisions/               time_s, actor, subject, about, outcome, before, wanted, after,
-///     reason,
-///                               inputs: changes and blocked changes, always; all ticks with
+///                               reason, inputs: changes and blocked changes, always; all ticks
+///                               with
 ///                               --decisions all
 ///     /requests/                the columns of requests.csv, where rows were kept; times that did
-///                               not come are NaN, the instance of a call without one is -1
+///                               not come are NaN; names stand once, in service_names,
+///                               pod_names ..., and columns hold places in these lists, -1 for
+///                               the pod of a call without one
 ///
 /// A service whose versions differ in their profiles has them as
 /// /services/<name>/versions/<version>/. Equal results give equal bytes. Memory: one column of the

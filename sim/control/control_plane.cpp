@@ -182,6 +182,7 @@ ControlResults ControlPlane::finish(Time end) {
     results.pools = parts_->pools.finish();
     for (const NodePoolResult& pool : results.pools) results.cost += pool.cost;
     results.decisions = state.decisions.take();
+    results.instance_pods = std::move(state.instance_pods);
     return results;
 }
 

@@ -72,6 +72,9 @@ struct ControlResults {
     std::vector<WorkloadResult> workloads;
     std::vector<NodePoolResult> pools;
     std::vector<Decision> decisions;
+    /// The pod of each instance of the data plane, by service and ordinal. A pod that becomes an
+    /// endpoint again is another instance.
+    std::vector<std::vector<std::string>> instance_pods;
     Money cost;  ///< all nodes, since measure_from
 };
 

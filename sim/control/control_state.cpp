@@ -65,8 +65,8 @@ ControlState::ControlState(const ControlSpec& control_spec, serving::DataPlane& 
         workload.sets = {ReplicaSet{}};
         workload.result.name = workload.spec->name;
         workload.result.service = workload.spec->service;
-        if (next_ordinal.size() <= workload.spec->service) {
-            next_ordinal.resize(workload.spec->service + 1, 0);
+        if (instance_pods.size() <= workload.spec->service) {
+            instance_pods.resize(workload.spec->service + 1);
         }
     }
 }

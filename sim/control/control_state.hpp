@@ -192,9 +192,9 @@ struct ControlState {
     std::vector<Workload> workloads;
     std::deque<ManagedPod> managed_pods;  ///< by index of the pod's id
     std::uint64_t next_serial = 0;
-    std::map<serving::InstanceKey, PodId> instances;  ///< those that are in the data plane
-    std::vector<std::uint32_t> next_ordinal;          ///< by service
-    std::vector<Int128> node_device_milli_time;       ///< by index of the node: handed out
+    std::map<serving::InstanceKey, PodId> instances;      ///< those that are in the data plane
+    std::vector<std::vector<std::string>> instance_pods;  ///< names, by service and ordinal
+    std::vector<Int128> node_device_milli_time;           ///< by index of the node: handed out
     bool room_announced = false;
 };
 

@@ -181,7 +181,9 @@ void PodLifecycle::become_ready(PodId id, ManagedPod& pod) {
 
 void PodLifecycle::become_endpoint(PodId id, ManagedPod& pod) {
     const WorkloadSpec& spec = *state_.workload_of(pod).spec;
-    pod.ordinal = state_.next_ordinal[spec.service]++;
+    std::vector<std::string>& instances = state_.instance_pods[spec.service];
+    pod.ordinal = static_cast<std::int64_t>(instances.size());
+    instances.push_back(pod.name);
     pod.drained = false;
     pod.endpoint_since = state_.now;
     const serving::InstanceKey key = state_.instance_key(pod);

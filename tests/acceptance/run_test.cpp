@@ -1,6 +1,10 @@
 // headroom run, as a user runs it: what it writes, what it prints, and that equal runs are equal.
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
 
 #include "tests/acceptance/scenario_files.hpp"
 #include "tests/acceptance/support.hpp"
@@ -44,6 +48,35 @@ TEST_CASE("run: the quickstart writes all its files and prints a report") {
     CHECK(contains(r.out, "TTFT"));
     CHECK(contains(r.out, "hpa chat"));
     CHECK(contains(r.out, "pass  replicas at 10m == 2"));
+}
+
+TEST_CASE("run: requests.csv names the pods that decisions.jsonl names") {
+    const TemporaryDirectory scratch;
+    const RunResult r =
+        run({"run", library("warm-pool"), "--out", scratch / "out", "--requests", "--decisions"});
+    REQUIRE(r.exit_code == 0);
+    std::set<std::string> bound;
+    std::istringstream decisions(read_text(scratch / "out/decisions.jsonl"));
+    for (std::string line; std::getline(decisions, line);) {
+        const json decision = json::parse(line);
+        if (decision["actor"] == "scheduler" && decision["outcome"] == "changed") {
+            CHECK(decision["about"] == "pod");
+            bound.insert(decision["subject"].get<std::string>());
+        }
+    }
+    std::set<std::string> served;
+    std::istringstream requests(read_text(scratch / "out/requests.csv"));
+    std::string line;
+    std::getline(requests, line);
+    REQUIRE(line.ends_with(",pod,outcome"));
+    while (std::getline(requests, line)) {
+        if (!line.ends_with(",completed")) continue;
+        const std::size_t end = line.rfind(',');
+        const std::size_t begin = line.rfind(',', end - 1) + 1;
+        served.insert(line.substr(begin, end - begin));
+    }
+    CHECK(served.size() > 5);
+    CHECK(std::includes(bound.begin(), bound.end(), served.begin(), served.end()));
 }
 
 TEST_CASE("run: data goes to standard output, notes to standard error, and no colour to a file") {

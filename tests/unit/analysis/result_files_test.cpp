@@ -48,8 +48,8 @@ TEST_CASE("requests.csv: has exact times, and nothing where nothing happened") {
     write_requests_csv(folder.path("r.csv"), run.scenario.spec, run.result);
     CHECK(scenarios::text_of(folder.path("r.csv")) ==
           "id,service,arrival_s,first_scheduled_s,first_token_s,finish_s,prompt_tokens,"
-          "output_tokens,preemptions,instance,outcome\n"
-          "4,chat,0.000000000001,1.000000000000,1.500000000001,3600.000000000000,512,64,1,2,"
+          "output_tokens,preemptions,pod,outcome\n"
+          "4,chat,0.000000000001,1.000000000000,1.500000000001,3600.000000000000,512,64,1,chat-3,"
           "completed\n"
           "5,reranker,12.000000000000,,,,0,0,0,,rejected\n");
 }
@@ -182,7 +182,8 @@ TEST_CASE("results.h5: holds series, histograms, decisions and requests") {
     CHECK(decisions.integers("after") == std::vector<std::int64_t>{0, 4, -1, 4, 2});
     const Hdf5Group requests = root.open_group("requests");
     CHECK(requests.integers("id") == std::vector<std::int64_t>{4, 5});
-    CHECK(requests.integers("instance") == std::vector<std::int64_t>{2, -1});
+    CHECK(requests.integers("pod") == std::vector<std::int64_t>{2, -1});
+    CHECK(requests.texts("pod_names")[2] == "chat-3");
     CHECK(std::isnan(requests.numbers("finish_s")[1]));
     CHECK(requests.texts(
               "outcome_names")[static_cast<std::size_t>(requests.integers("outcome")[1])] ==

@@ -50,10 +50,10 @@ Duration ms(std::int64_t n) {
 TEST_CASE("EngineLog: reads this project's requests.csv and leaves out what did not complete") {
     const ReadLog result = read_log(
         "id,service,arrival_s,first_scheduled_s,first_token_s,finish_s,prompt_tokens,"
-        "output_tokens,preemptions,instance,outcome\n"
-        "0,chat,0.5,0.5,0.75,2.5,100,8,0,0,completed\n"
+        "output_tokens,preemptions,pod,outcome\n"
+        "0,chat,0.5,0.5,0.75,2.5,100,8,0,chat-0,completed\n"
         "1,chat,1,,,,200,9,0,,rejected\n"
-        "2,chat,1.25,1.5,2,2,300,1,0,0,completed\n");
+        "2,chat,1.25,1.5,2,2,300,1,0,chat-0,completed\n");
     REQUIRE(result.log);
     CHECK(result.log->left_out == 1);
     CHECK_FALSE(result.log->sorted);
