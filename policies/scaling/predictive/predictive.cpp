@@ -77,7 +77,7 @@ class Predictive final : public control::ScalingPolicy {
     Predictive(const Parameters& parameters, const PolicyContext&);
 
     [[nodiscard]] std::vector<control::MetricRequest> metrics() const override {
-        return {{control::MetricKind::external, metric_, {}, false, "/metric"}};
+        return {{.kind = control::MetricKind::external, .name = metric_, .pointer = "/metric"}};
     }
     [[nodiscard]] std::vector<control::ScalingFault> faults() const override { return faults_; }
     [[nodiscard]] Duration period() const override { return demand_.period(); }
