@@ -1,10 +1,10 @@
 /// Quantities as people write them in a scenario, parsed exactly: decimal digits are summed as
 /// integers, no double is involved.
 ///
-///     parse_duration("1h30m")          5400 s      units: d h m s ms us ns ps, each with decimals
-///     parse_quantity_milli("500m")     500         Kubernetes: n u m k M G T P E Ki Mi Gi Ti Pi
-///     Ei, parse_quantity_units("80Gi")     80 * 2^30   or an exponent ("1e3")
-///     parse_utc("2023-11-16T18:00:00Z")  Unix seconds (RFC 3339)
+///     parse_duration("1h30m")            5400 s     units: d h m s ms us ns ps, with decimals
+///     parse_quantity_milli("500m")       500        units: n u m k M G T P E Ki Mi Gi Ti Pi Ei,
+///     parse_quantity_units("80Gi")       80 * 2^30  or an exponent ("1e3")
+///     parse_utc("2023-11-16T18:00:00Z")  1700157600 Unix seconds (RFC 3339)
 ///
 /// Durations follow Go's time.ParseDuration (plus d and ps, without signs); a plain number is
 /// refused, for its unit would be a guess. Quantities follow Kubernetes' resource.Quantity

@@ -2,8 +2,8 @@
 ///
 ///     LoadResult loaded = load_scenario("quickstart.json", {.sets = {"/seed=2"}});
 ///     if (!loaded.scenario) {
-///         for (const Diagnostic& d : loaded.diagnostics) std::cerr << d.text() << '\n';   // exit
-///         2
+///         for (const Diagnostic& d : loaded.diagnostics) std::cerr << d.text() << '\n';
+///         return 2;
 ///     }
 ///     SimulationResult result = Simulation(loaded.scenario->spec).run({});
 ///

@@ -2,8 +2,7 @@
 ///
 ///     PointSet a = points_of(profile);
 ///     PointSet b = points_of(measurement);
-///     for (const OperatorDifference& op : compare_points(a, b)) op.median;   // b is 3 % slower:
-///     0.03
+///     for (const OperatorDifference& op : compare_points(a, b)) op.median;  // 0.03: b is slower
 ///
 /// Points are the same when op, dtype and shape are; of several kernels the fastest counts.
 /// Memory-bound operators are fits in a profile: against a measurement they are evaluated at its

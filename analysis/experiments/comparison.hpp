@@ -1,9 +1,9 @@
 /// Comparison: what changes when a scenario does, with its uncertainty. A base is held against one
 /// or more alternatives, replication by replication under the same draws.
 ///
-///     const Comparison told = compare({"today", a}, {{"double", b}}, {.metrics =
-///     headline_metrics()}); told.alternatives[0].metrics[0].difference->low();       // b - a,
-///     paired
+///     const Comparison told =
+///         compare({"today", a}, {{"double", b}}, {.metrics = headline_metrics()});
+///     told.alternatives[0].metrics[0].difference->low();       // b - a, paired
 ///
 /// The interval of a difference is Student's t over the pairs, each metric for itself. Whether it
 /// is `significant` is judged over all metrics that are compared: Holm's procedure (Scandinavian

@@ -3,12 +3,11 @@
 ///
 /// A capacity scheduler says which requests have room in the KV cache:
 ///  - `guaranteed_no_evict` (the default): those in progress, for each of which the blocks to run
-///  to
-///    its last token are set aside; then waiting ones in order while all of their need fits too, up
-///    to the first that does not. Nobody is ever paused.
+///    to its last token are set aside; then waiting ones in order while all of their need fits
+///    too, up to the first that does not. Nobody is ever paused.
 ///  - `max_utilization`: a request needs the blocks of its next step only. Where one lacks them,
-///  the
-///    last one started is paused (its blocks freed, to be computed anew) and it is tried again.
+///    the last one started is paused (its blocks freed, to be computed anew) and it is tried
+///    again.
 ///  - `static_batch`: as the first, but new requests only when none is in progress.
 /// Then a micro-batch is filled in this order up to max_num_tokens and max_batch_size: prompts and
 /// generation run in one step, prompts whole unless `enable_chunked_context`.

@@ -2,9 +2,9 @@
 /// (source/extensions/load_balancing_policies/least_request/least_request_lb.cc):
 ///
 /// - equal weights, `choice_count` n > 0: n endpoints are drawn independently, with replacement,
-/// and
-///   the first with the fewest attempts in flight is taken (`two-choice` is n = 2). n = 0 looks at
-///   all of them, ties by one uniform draw, as FULL_SCAN does: the router that knows everything.
+///   and the first with the fewest attempts in flight is taken (`two-choice` is n = 2). n = 0
+///   looks at all of them, ties by one uniform draw, as FULL_SCAN does: the router that knows
+///   everything.
 /// - unequal weights: no choice at all but a weighted round robin (see `weighted`) with the weight
 ///   weight / (in flight + 1)^active_request_bias, read when an endpoint is put back after its
 ///   turn.

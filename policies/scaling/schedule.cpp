@@ -4,8 +4,8 @@
 /// the first tick, and what holds where no entry came in 8 years.
 ///
 ///     {"max_replicas": 8, "timezone_offset": "+01:00",
-///      "schedule": [{"at": "0 8 * * mon-fri", "replicas": 8}, {"at": "0 20 * * *", "replicas":
-///      2}]}
+///      "schedule": [{"at": "0 8 * * mon-fri", "replicas": 8},
+///                   {"at": "0 20 * * *", "replicas": 2}]}
 ///
 /// The calendar is the run's `start`, which is needed. An occurrence takes effect at the first tick
 /// at or after it. The offset is fixed: no daylight saving. max_replicas bounds the entries, so

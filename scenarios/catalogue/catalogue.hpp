@@ -4,8 +4,8 @@
 /// (profile.hpp).
 ///
 ///     Diagnostics problems;
-///     std::optional<Catalogue> catalogue = Catalogue::load(Catalogue::default_directory(),
-///     problems); const GpuEntry* gpu = catalogue->find_gpu("h100-sxm");       // null: not there
+///     const auto catalogue = Catalogue::load(Catalogue::default_directory(), problems);
+///     const GpuEntry* gpu = catalogue->find_gpu("h100-sxm");       // null: not there
 ///
 /// Loading refuses, all in one go and with file, line and pointer: a missing or unknown field, a
 /// value out of range or not finite, an unknown GPU, a model whose shape gives another number of

@@ -11,8 +11,9 @@
 /// no request, which is what LeastAllocated and its like count (kubernetes v1.28
 /// pkg/scheduler/util/pod_resources.go and framework/plugins/noderesources/resource_allocation.go).
 ///
-///     PodSpec spec{.name = "llm", .requests = {MilliCpu{4000}, gibibytes(64)}, .devices = {.count
-///     = 8}};
+///     PodSpec spec{.name = "llm",
+///                  .requests = {MilliCpu{4000}, gibibytes(64)},
+///                  .devices = {.count = 8}};
 #pragma once
 
 #include <array>

@@ -4,9 +4,9 @@
 /// is still in the processor's cache. The rest is scratch of one call into one instance: nothing in
 /// it means anything once that call is over. Not for several threads.
 ///
-///     const std::uint32_t slot = workspace.take();     // O(1), amortised
-///     workspace.sequences[slot].prompt = 100;          // references are good until the next
-///     take() workspace.give_back(slot);
+///     const std::uint32_t slot = workspace.take();  // O(1), amortised
+///     workspace.sequences[slot].prompt = 100;   // a reference: good until the next take()
+///     workspace.give_back(slot);
 #pragma once
 
 #include <cstdint>

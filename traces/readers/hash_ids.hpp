@@ -2,11 +2,10 @@
 /// standing for a, a + 1, ..., b.
 ///
 ///     parse_hash_ids("7 100-102", ids, message)  -> true, ids == {7, 100, 101, 102}
-///     append_hash_ids(text, ids, 4)                 // "7 100-102": reads back as the same ids
+///     append_hash_ids(text, ids, 4)              -> text is "7 100-102": reads back as the same
 ///
-/// O(length + ids); ids are appended to the caller's buffer. A message reads "hash_ids ...;
-/// expected
-/// ...".
+/// O(length + ids); ids are appended to the caller's buffer. A message reads "hash_ids has ...;
+/// expected ...".
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,8 @@
 /// A linear layer in one cuBLASLt kernel: bf16, sums in float, bias and what follows fused.
 ///
-///     LinearPlan plan(context, {.rows = 197, .out = 3072, .in = 768, .gelu = true}, operands,
-///     space); plan.launch(operands, space);               // asynchronous, no allocation
+///     const LinearSpec spec{.rows = 197, .out = 3072, .in = 768, .gelu = true};
+///     LinearPlan plan(context, spec, operands, space);
+///     plan.launch(operands, space);               // asynchronous, no allocation
 ///
 ///     y = gelu(x weight' + residual + bias)       // each part as asked for
 ///

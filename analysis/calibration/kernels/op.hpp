@@ -69,10 +69,9 @@ class Op {
                                                       const Shape& shape) const = 0;
     [[nodiscard]] virtual std::unique_ptr<Case> prepare(Context& context, const Shape& shape,
                                                         std::uint64_t seed) const = 0;
-    /// Runs it once on fresh random inputs with a poisoned output (every byte 0xff: NaN) and
-    /// returns
-    /// ||out - reference|| / ||reference|| against float64 on the host; NaN where an output was not
-    /// written.
+    /// Runs it once on fresh random inputs with a poisoned output (every byte 0xff: NaN). The
+    /// relative error, ||out - reference|| / ||reference|| against float64 on the host; NaN where
+    /// an output was not written.
     [[nodiscard]] virtual double check(Context& context, const Shape& shape,
                                        std::uint64_t seed) const = 0;
     /// The check passes below this.

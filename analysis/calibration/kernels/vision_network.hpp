@@ -3,8 +3,8 @@
 /// The GPU and the float64 reference run the same description, so a small variant (fewer blocks,
 /// narrower, a smaller image) checks the code that the full network is timed with.
 ///
-///     ResNet network = make_resnet50({.batch = 8});                      // 224 x 224, as
-///     published ResNet small = make_resnet50({.batch = 1, .image = 32, .width = 16, .blocks = 1});
+///     ResNet network = make_resnet50({.batch = 8});      // 224 x 224, as published
+///     ResNet small = make_resnet50({.batch = 1, .image = 32, .width = 16, .blocks = 1});
 ///
 /// Images are NHWC, weights of a convolution [out][row][column][in], of a linear layer [out][in].
 /// Sources: He et al., "Deep residual learning", arXiv:1512.03385, table 1 (v1.5: the stride sits

@@ -1,8 +1,8 @@
 /// What KEDA itself does to a scaled workload at each poll: 0 to 1, idle to the minimum, and back
 /// when nothing has been active for the cooldown period. All else is the HPA's.
 ///
-///     KedaScale scale = keda_scale(rules, {.current = 0, .active = true}, last_active, created,
-///     now);
+///     const KedaScaleInput input{.current = 0, .active = true};
+///     KedaScale scale = keda_scale(rules, input, last_active, created, now);
 ///     // scale.replicas == 1, scale.sets_last_active
 ///
 /// With an error and no active trigger nothing is done, with a fallback as without one (that acts

@@ -5,8 +5,8 @@
 /// a service with no pods makes a tick at once. The gateway buffers (Knative's activator in the
 /// path) while the ready pods cannot take `target_burst_capacity` more, or there are none.
 ///
-///     {"max_replicas": 20, "target": 50, "stable_window": "60s", "scale_to_zero_grace_period":
-///     "30s"}
+///     {"max_replicas": 20, "target": 50, "stable_window": "60s",
+///      "scale_to_zero_grace_period": "30s"}
 ///
 /// Parameters are Knative's in snake_case with its defaults; the bounds are called as in the other
 /// policies. A workload that starts with 0 replicas counts as scaled to zero. Equal views in equal

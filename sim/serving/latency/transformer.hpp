@@ -3,8 +3,7 @@
 /// of kernels one iteration launches on one tensor-parallel rank.
 ///
 ///     Bytes w = weight_bytes(llama_8b, DType::bf16);            // 16.06 GB
-///     KvRoom room = kv_blocks(llama_8b, h100, {.tp = 1});       // room.blocks, or
-///     room.gpus_needed
+///     KvRoom room = kv_blocks(llama_8b, h100, {.tp = 1});       // room.blocks or .gpus_needed
 ///
 /// Conventions: bytes and flop are of one rank unless a name says otherwise; rates are bytes/s and
 /// flop/s, dense (no sparsity). fp8 quantises the weights of the layers; embeddings, LM head, norms
