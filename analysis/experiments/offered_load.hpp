@@ -1,8 +1,9 @@
 /// What a scenario's sources ask of each service, before anything is simulated: the rate over the
 /// run and in its busiest window, how bursty it is, and how long the requests are.
 ///
-///     const std::vector<OfferedLoad> loads = offered_loads(scenario);     // by service
-///     loads[0].mean_rate, loads[0].peak_rate, loads[0].lengths.mean_prompt()
+///     const OfferedLoads loads = offered_loads(scenario);
+///     const ServiceLoad& chat = loads.services[0];     // in the order of scenario.spec.services
+///     chat.mean_rate, chat.peak_rate, chat.lengths.mean_prompt()
 ///
 /// An arrival process is asked for its rate and the lengths for their quantiles, so these are
 /// expectations, the same for every seed. A trace is read once, to its end in this run. Sessions

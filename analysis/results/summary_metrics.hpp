@@ -1,6 +1,6 @@
 /// SummaryMetrics: the numbers that `expect` asks for, out of a summary and the replicas over time.
 ///
-///     SummaryMetrics metrics(scenario, result, summary);
+///     SummaryMetrics metrics(result, summary);
 ///     metrics.value("services.chat.latency.ttft_s.p99");
 ///     metrics.range("replicas", from, to);
 ///

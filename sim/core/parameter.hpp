@@ -4,11 +4,13 @@
 /// help text and `headroom policies`. Parameters holds checked values: every field of the spec is
 /// present (its default filled in), so a policy's constructor reads without asking.
 ///
-///     static const std::vector<ParameterSpec> kSpec = {
-///         ParameterSpec::integer("max_num_seqs", 256, "sequences in a batch at most").at_least(1),
-///         ParameterSpec::duration("window", Duration::seconds(60), "averaging window"),
-///     };
-///     MyPolicy(const Parameters& p) : seqs_(p.integer("max_num_seqs")) {}
+///     static ParameterSpecs parameter_specs() {
+///         return {
+///             ParameterSpec::integer("max_num_seqs", 256, "sequences at most").at_least(1),
+///             ParameterSpec::duration("window", Duration::seconds(60), "averaging window"),
+///         };
+///     }
+///     MyPolicy(const Parameters& p, const PolicyContext&) : seqs_(p.integer("max_num_seqs")) {}
 ///
 /// Reading a name that the spec does not have, or as another type, is a programmer error (CHECK).
 #pragma once

@@ -4,8 +4,8 @@
 ///     REGISTER_POLICY(RoutingPolicy, RoundRobin, "round-robin", "each instance in turn");
 ///
 /// where RoundRobin has `static ParameterSpecs parameter_specs()` and a constructor
-/// `RoundRobin(const Parameters&, const PolicyContext&)`. names() is sorted: nothing depends on the
-/// order in which objects were linked. find is O(log n).
+/// `RoundRobin(const Parameters&, const PolicyContext&)`. entries() is sorted by name: nothing
+/// depends on the order in which objects were linked. find is O(log n).
 #pragma once
 
 #include <functional>
