@@ -1,7 +1,7 @@
 /// What the control plane is built from: plain data, filled by the scenario loader or a test, every
 /// name resolved and every default in place. A workload is the set of pods behind one version of
-/// one service (a Deployment); an instance of the data plane is one pod here (groups of pods come
-/// later).
+/// one service (a Deployment); an instance of the data plane is one pod here (an instance that
+/// spans several pods is not modelled).
 #pragma once
 
 #include <array>

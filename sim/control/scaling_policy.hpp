@@ -56,6 +56,8 @@ struct PodSample {
     Duration window;  ///< the span it averages over
 };
 
+/// A pod's status.phase as the Kubernetes API shows it; the simulator's own, finer phases are
+/// cluster::PodPhase.
 enum class PodPhase : std::uint8_t { pending, running, succeeded, failed, unknown };
 
 struct ContainerResources {

@@ -43,9 +43,10 @@ class RandomStream {
         return {static_cast<std::uint64_t>(block[0]) | static_cast<std::uint64_t>(block[1]) << 32,
                 static_cast<std::uint64_t>(block[2]) | static_cast<std::uint64_t>(block[3]) << 32};
     }
-    /// The draws from 2 * first_pair on: what as many calls of bits2() would return, with half as
-    /// many instructions.
+    /// Blocks that fill() makes at once.
     static constexpr std::size_t kBlocks = 8;
+    /// Draws 2 * first_pair onwards, as that many bits2() would give them, in half the
+    /// instructions.
     void fill(std::uint64_t index, std::uint64_t first_pair,
               std::array<std::uint64_t, 2 * kBlocks>& draws) const;
     [[nodiscard]] std::uint64_t bits(std::uint64_t index, std::uint64_t draw = 0) const {

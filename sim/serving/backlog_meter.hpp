@@ -39,16 +39,16 @@ class BacklogMeter {
         sum += spans_[span_];
         return sum;
     }
-    /// True when calls pile up: over the quarters of [from, until] their mean number rises each
-    /// time, and from the second to the last by more than `slack` calls and by enough: to 1.5 times
-    /// as many, or, where there was a backlog before, by kPilingUp of the calls that came in the
-    /// meantime, `flow` of them a second.
+    /// True when the backlog grows: the mean number of calls rises from quarter to quarter of
+    /// [from, until], and from the second to the last by more than `slack` calls and either to 1.5
+    /// times as many or by kPilingUp of the calls that arrived in between (`flow`: arrivals per
+    /// second).
     [[nodiscard]] bool grows(Time from, Time until, double slack, double flow) const;
 
-    /// The part of the calls that stay: where it is less, more calls may just take longer.
+    /// Share of the arrivals that must stay behind; below it calls may simply take longer.
     static constexpr double kPilingUp = 0.02;
 
-    /// Half of them cover a run at least, so that a quarter of its last 16th is a span of its own.
+    /// After a doubling 64 cover the run, so each quarter of its last sixteenth still has a span.
     static constexpr std::size_t kSpans = 128;
 
   private:

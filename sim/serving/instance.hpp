@@ -26,10 +26,10 @@ namespace headroom::serving {
 
 using AttemptId = Id<struct AttemptTag>;
 
-/// Classes of a cell's events, in the order in which they run at one instant: routers look, then
-/// requests arrive, then work ends, then what waited too long gives up, then batches form from what
-/// is there. A router that looks sees what the control plane would: its position is the first of
-/// the instant.
+/// Classes of a cell's events, in the order in which they run at one instant: routers look;
+/// requests arrive; deliveries reach their instances; iterations and services end; deadlines
+/// expire; batches form from what is there; KV transfers end; KV blocks arrive. A router that looks
+/// sees what the control plane would: its position is the first of the instant.
 enum EventClass : unsigned {
     kObservation = 0,  ///< a router looks at its endpoints' loads; entity: router
     kArrival = 1,      ///< a source's next request; entity: source

@@ -34,8 +34,11 @@ struct KvSequence {
     std::uint64_t salt = 0;      ///< sequences of different salts share nothing
     std::vector<std::uint32_t> blocks{};
     std::vector<std::uint64_t> keys{};  ///< of its blocks from the first on, as far as needed yet
-    std::int64_t entered = 0;           ///< leading blocks that can be found by who has use for it
-    std::int64_t named = 0;             ///< and of these, those that have their key already
+    /// Leading full blocks that prefix caching may reuse (vLLM: cached blocks).
+    std::int64_t entered = 0;
+    /// Of these, how many stand in the table of keys; those that only this sequence could find are
+    /// put there by release().
+    std::int64_t named = 0;
 };
 
 class PagedKvCache {
