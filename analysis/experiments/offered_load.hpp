@@ -2,7 +2,7 @@
 /// run and in its busiest window, how bursty it is, and how long the requests are.
 ///
 ///     const OfferedLoads loads = offered_loads(scenario);
-///     const ServiceLoad& chat = loads.services[0];     // in the order of scenario.spec.services
+///     const OfferedLoad& chat = loads.services[0];     // in the order of scenario.spec.services
 ///     chat.mean_rate, chat.peak_rate, chat.lengths.mean_prompt()
 ///
 /// An arrival process is asked for its rate and the lengths for their quantiles, so these are

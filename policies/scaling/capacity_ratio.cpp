@@ -44,7 +44,6 @@ class CapacityRatio final : public control::ScalingPolicy {
           factor_milli_(parameters.integer("safety_factor")),
           demand_(parameters) {
         demand_.append_faults(faults_);
-        append_capacity_faults(parameters, faults_);
     }
 
     [[nodiscard]] std::vector<control::MetricRequest> metrics() const override {

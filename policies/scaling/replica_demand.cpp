@@ -8,6 +8,7 @@
 
 #include "policies/scaling/decision_text.hpp"
 #include "policies/scaling/invalid_decision.hpp"
+#include "sim/core/check.hpp"
 
 namespace headroom::policies {
 
@@ -130,17 +131,9 @@ void append_load_specs(ParameterSpecs& specs) {
 }
 
 std::int64_t capacity_of(const Parameters& parameters) {
-    if (!parameters.given("capacity_per_replica")) return 1000;
-    return std::max<std::int64_t>(1, parameters.integer("capacity_per_replica"));
-}
-
-void append_capacity_faults(const Parameters& parameters,
-                            std::vector<control::ScalingFault>& faults) {
-    if (parameters.given("capacity_per_replica") &&
-        parameters.integer("capacity_per_replica") > 0) {
-        return;
-    }
-    faults.push_back({"/capacity_per_replica", "expected a capacity of at least 1m"});
+    const std::int64_t capacity = parameters.integer("capacity_per_replica");
+    HEADROOM_CHECK(capacity > 0, "a replica carries something");
+    return capacity;
 }
 
 }  // namespace headroom::policies

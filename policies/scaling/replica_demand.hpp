@@ -67,10 +67,7 @@ class ReplicaDemand {
 
 /// Parameters `metric` and `capacity_per_replica`, which are about the same unit.
 void append_load_specs(ParameterSpecs& specs);
-/// capacity_per_replica in milli-units, at least one of them; one unit where none is given, which a
-/// loader refuses.
+/// capacity_per_replica in milli-units, at least one of them.
 [[nodiscard]] std::int64_t capacity_of(const Parameters& parameters);
-void append_capacity_faults(const Parameters& parameters,
-                            std::vector<control::ScalingFault>& faults);
 
 }  // namespace headroom::policies

@@ -165,7 +165,6 @@ Predictive::Predictive(const Parameters& parameters, const PolicyContext&)
           std::llround(std::clamp(parameters.number("headroom_quantile"), 0.0, 1.0) * 1000)),
       demand_(parameters) {
     demand_.append_faults(faults_);
-    append_capacity_faults(parameters, faults_);
     find_faults(parameters);
     read_history(parameters);
 }

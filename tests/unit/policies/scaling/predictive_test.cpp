@@ -348,14 +348,12 @@ TEST_CASE("Predictive: configurations that cannot work are faults, and do no har
     CHECK(make_predictive({{"sample_period", seconds(61)}})->faults().at(0).pointer ==
           "/sample_period");
     const auto faults = make_predictive({{"history", numbers({1, -2, 1e300, std::nan("")})},
-                                         {"min_replicas", whole(60)},
-                                         {"capacity_per_replica", whole(0)}})
+                                         {"min_replicas", whole(60)}})
                             ->faults();
-    REQUIRE(faults.size() == 5);
+    REQUIRE(faults.size() == 4);
     CHECK(faults[0].pointer == "/min_replicas");
-    CHECK(faults[1].pointer == "/capacity_per_replica");
-    CHECK(faults[2].pointer == "/history/1");
-    CHECK(faults[4].pointer == "/history/3");
+    CHECK(faults[1].pointer == "/history/1");
+    CHECK(faults[3].pointer == "/history/3");
     // Out of its range, a bucket of nothing is made one of a second.
     const auto odd = make_predictive({{"season", seconds(250)}, {"bucket", seconds(0)}});
     CHECK(odd->decide(view_with_load(100, 3, 250)).desired == 3);

@@ -5,6 +5,7 @@
 
 #include "sim/core/random.hpp"
 #include "tests/catch.hpp"
+#include "tests/unit/analysis/statistics/aborts.hpp"
 #include "tests/unit/core/time_at.hpp"
 #include "tests/unit/policies/scaling/scaling_fixture.hpp"
 
@@ -125,6 +126,17 @@ TEST_CASE("ReplicaDemand: replicas to carry a load are counted in integers") {
     CHECK(replicas_to_carry(6, 5) == 2);
     constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
     CHECK(replicas_to_carry(Int128{kMost} * kMost, 1) == 1'000'000'000);
+}
+
+TEST_CASE("ReplicaDemand: a capacity that no loader lets through is a programmer's error") {
+    ParameterSpecs specs;
+    append_load_specs(specs);
+    Parameters parameters = Parameters::defaults(specs);
+    CHECK(analysis::aborts([&] { static_cast<void>(capacity_of(parameters)); }));
+    parameters.set("capacity_per_replica", {std::int64_t{0}});
+    CHECK(analysis::aborts([&] { static_cast<void>(capacity_of(parameters)); }));
+    parameters.set("capacity_per_replica", {std::int64_t{1}});
+    CHECK(capacity_of(parameters) == 1);
 }
 
 }  // namespace
