@@ -127,14 +127,7 @@ TEST_CASE("Scaling policies: each gives surge a digest of its own") {
     add_unlike(seen, digest_of(surge(std::nullopt)), "no autoscaler");
     for (const auto& [name, entry] : Registry<control::ScalingPolicy>::instance().entries()) {
         if (for_tests(name)) continue;
-        PolicyChoice choice = choose<control::ScalingPolicy>(name);
-        for (const ParameterSpec& spec : entry.specs) {
-            // What must be said: enough for the surge.
-            if (spec.type == ParameterType::integer && !choice.parameters.given(spec.name) &&
-                !spec.optional) {
-                choice.parameters.set(spec.name, whole(9));
-            }
-        }
+        const auto choice = choose_complete<control::ScalingPolicy>(name);
         add_unlike(seen, digest_of(surge(choice)), name);
     }
     CHECK(seen.size() >= 3);
@@ -164,6 +157,7 @@ TEST_CASE("Arrival processes: each gives its own digest, at the same rate of 20 
                                       {std::make_shared<const ParameterValue::List>(steps)});
             }
         }
+        complete(choice.parameters, entry.specs);
         SimulationSpec spec;
         spec.name = "arrivals";
         spec.end = Time::zero() + Duration::minutes(10);

@@ -80,7 +80,8 @@ TEST_CASE("Routing policies: each changes the digest of burst-and-drizzle and lo
     const auto batching = choose<serving::BatchingPolicy>("test-one-at-a-time");
     const auto digest_of = [&](const std::string& routing) {
         INFO(routing);
-        return run_whole(burst_and_drizzle(choose<serving::RoutingPolicy>(routing), batching))
+        return run_whole(
+                   burst_and_drizzle(choose_complete<serving::RoutingPolicy>(routing), batching))
             .digest.hex();
     };
     const std::string base = digest_of("test-first-endpoint");
@@ -99,7 +100,7 @@ TEST_CASE("Batching policies: each changes the digest of burst-and-drizzle and l
     const auto routing = choose<serving::RoutingPolicy>("test-first-endpoint");
     const auto digest_of = [&](const std::string& batching) {
         INFO(batching);
-        PolicyChoice choice = choose<serving::BatchingPolicy>(batching);
+        PolicyChoice choice = choose_complete<serving::BatchingPolicy>(batching);
         // What a policy reserves per request must fit into the little cache more than once.
         if (choice.parameters.given("reserve_tokens")) {
             choice.parameters.set("reserve_tokens", whole(256));

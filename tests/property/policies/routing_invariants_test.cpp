@@ -79,7 +79,9 @@ void look_now_and_then(RoutingPolicy& policy, const serving::RouterView& view,
 }
 
 std::unique_ptr<RoutingPolicy> make_router(const Registry<RoutingPolicy>::Entry& entry) {
-    return entry.make(Parameters::defaults(entry.specs), {RandomStream{kRoutingSeed, "router"}});
+    Parameters parameters;
+    tests::complete(parameters, entry.specs);
+    return entry.make(parameters, {RandomStream{kRoutingSeed, "router"}});
 }
 
 /// Lists of changing length and load, as a router sees them in a run.

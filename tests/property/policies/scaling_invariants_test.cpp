@@ -22,19 +22,59 @@ constexpr std::uint64_t kScalingSeed = 20'240'608;
 constexpr std::int64_t kMin = 2;
 constexpr std::int64_t kMax = 12;
 
-/// Defaults; bounds where the policy has them, ten for any other number that it requires.
-Parameters parameters_of(const ParameterSpecs& specs) {
-    Parameters parameters = Parameters::defaults(specs);
-    for (const ParameterSpec& spec : specs) {
-        if (spec.type != ParameterType::integer) continue;
-        if (spec.name == "min_replicas") {
-            parameters.set(spec.name, {kMin});
-        } else if (spec.name == "max_replicas") {
-            parameters.set(spec.name, {kMax});
-        } else if (!parameters.given(spec.name) && !spec.optional) {
-            parameters.set(spec.name, {std::int64_t{10}});
-        }
+/// Requires a value of every type, and reads each.
+class Demanding final : public ScalingPolicy {
+  public:
+    static ParameterSpecs parameter_specs() {
+        const ParameterSpec part = ParameterSpec::number("part", 0, "any").required();
+        return {
+            ParameterSpec::boolean("boolean", false, "any").required(),
+            ParameterSpec::integer("integer", 0, "any").required().at_least(11),
+            ParameterSpec::number("number", 0, "any").required().above(0).at_most(0.5),
+            ParameterSpec::text("text", "", "any").required(),
+            ParameterSpec::choice("choice", {"one", "two"}, "one", "any").required(),
+            ParameterSpec::count_or_percent("count", "0%", "any").required(),
+            ParameterSpec::duration("duration", {}, "any").required().at_most(1),
+            ParameterSpec::quantity("quantity", 0, "m", "any").required().above(0),
+            ParameterSpec::object("object", {part}, "any").required(),
+            ParameterSpec::list("list", part, "any").required(),
+            ParameterSpec::map("map", part, "any").required(),
+            ParameterSpec::tagged("tagged", "kind", {ParameterSpec::object("one", {part}, "any")},
+                                  "", "any"),
+        };
     }
+    Demanding(const Parameters& parameters, const PolicyContext&) {
+        CHECK(parameters.boolean("boolean"));
+        CHECK(parameters.integer("integer") >= 11);
+        CHECK(parameters.number("number") > 0);
+        CHECK(parameters.number("number") <= 0.5);
+        CHECK_FALSE(parameters.text("text").empty());
+        CHECK(parameters.text("choice") == "one");
+        CHECK(parameters.integer("count") >= 0);
+        CHECK(parameters.duration("duration") <= Duration::seconds(1));
+        CHECK(parameters.integer("quantity") > 0);
+        CHECK(parameters.object("object").given("part"));
+        CHECK(parameters.list("list").size() == 1);
+        CHECK(parameters.object("map").values().size() == 1);
+        CHECK(parameters.object("tagged").text("kind") == "one");
+        CHECK(parameters.object("tagged").given("part"));
+    }
+    [[nodiscard]] std::vector<control::MetricRequest> metrics() const override { return {}; }
+    [[nodiscard]] Duration period() const override { return Duration::seconds(15); }
+    ScalingDecision decide(const ScalingView& view) override {
+        return {.desired = view.spec_replicas, .reason = "any"};
+    }
+};
+REGISTER_POLICY(ScalingPolicy, Demanding, "test-demanding", "for tests");
+
+/// Defaults, bounds where the policy has them, some value where it requires one.
+Parameters parameters_of(const ParameterSpecs& specs) {
+    Parameters parameters;
+    for (const ParameterSpec& spec : specs) {
+        if (spec.name == "min_replicas") parameters.set(spec.name, {kMin});
+        if (spec.name == "max_replicas") parameters.set(spec.name, {kMax});
+    }
+    tests::complete(parameters, specs);
     return parameters;
 }
 
