@@ -1,6 +1,9 @@
 // headroom validate, schema, policies and trace info.
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "tests/acceptance/scenario_files.hpp"
 #include "tests/acceptance/support.hpp"
@@ -98,13 +101,18 @@ TEST_CASE("help and version: on standard output, one line for the version") {
     CHECK(count_lines(version.out) == 1);
     const RunResult help = run({"--help"});
     CHECK(help.exit_code == 0);
-    for (const char* name : {"run", "validate", "schema", "policies", "trace", "build", "test"}) {
+    std::vector<std::string> names;
+    std::istringstream lines(help.out);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("  ")) names.push_back(line.substr(2, line.find(' ', 2) - 2));
+    }
+    CHECK(names.size() >= 13);
+    for (const std::string& name : names) {
         CAPTURE(name);
-        CHECK(contains(help.out, std::string("\n  ") + name + " "));
-        if (std::string(name) == "build" || std::string(name) == "test") continue;
+        if (name == "build" || name == "test") continue;  // the launcher's
         const RunResult more = run({name, "--help"});
         CHECK(more.exit_code == 0);
-        CHECK(contains(more.out, std::string("usage: headroom ") + name));
+        CHECK(contains(more.out, "usage: headroom " + name));
         CHECK(more.err == "");
     }
 }
