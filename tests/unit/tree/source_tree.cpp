@@ -218,6 +218,28 @@ std::string read_file(const fs::path& path) {
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
+bool has_table_of_files(const SourceFile& readme) {
+    return std::any_of(readme.lines.begin(), readme.lines.end(),
+                       [](const std::string& line) { return line.starts_with("| file |"); });
+}
+
+/// The words between grave accents, up to their first dot; "na*" where a star follows one.
+std::vector<std::string> quoted_names(const SourceFile& readme) {
+    std::vector<std::string> names;
+    for (const std::string& line : readme.lines) {
+        for (auto at = line.find('`'); at != std::string::npos; at = line.find('`', at + 1)) {
+            const auto begin = at + 1;
+            at = line.find('`', begin);
+            if (at == std::string::npos) break;
+            auto end = begin;
+            while (is_word(line[end])) ++end;
+            if (line[end] == '*') ++end;
+            names.push_back(line.substr(begin, end - begin));
+        }
+    }
+    return names;
+}
+
 /// Not part of the tree: what git ignores, and git itself.
 bool is_foreign(const std::string& path) {
     static const std::set<std::string> foreign = {".git",    ".cache", ".clangd", ".idea",
@@ -519,6 +541,31 @@ Violations headers_without_introduction(const Files& files) {
         if (!ends_with_any(file.path, {".hpp", ".h", ".cuh"})) continue;
         if (!file.lines.empty() && file.lines.front().starts_with("///")) continue;
         found.push_back({file.path, 1, "a header opens with what it is, in lines of ///"});
+    }
+    return found;
+}
+
+Violations headers_missing_in_readme(const Files& files) {
+    std::map<std::string, std::vector<std::string>> names_by_folder;
+    for (const SourceFile& file : files) {
+        const fs::path path(file.path);
+        // The tables of tests are about their cases.
+        if (path.filename() != "README.md" || file.path.starts_with("tests/")) continue;
+        if (!has_table_of_files(file)) continue;
+        names_by_folder[path.parent_path().generic_string()] = quoted_names(file);
+    }
+    Violations found;
+    for (const SourceFile& file : files) {
+        const fs::path path(file.path);
+        const auto names = names_by_folder.find(path.parent_path().generic_string());
+        if (path.extension() != ".hpp" || names == names_by_folder.end()) continue;
+        const std::string stem = path.stem().string();
+        const auto is_it = [&](const std::string& name) {
+            if (name.ends_with('*')) return stem.starts_with(name.substr(0, name.size() - 1));
+            return stem == name;
+        };
+        if (std::any_of(names->second.begin(), names->second.end(), is_it)) continue;
+        found.push_back({file.path, 0, "the README of its folder does not name it"});
     }
     return found;
 }

@@ -54,5 +54,7 @@ using Files = std::vector<SourceFile>;
 [[nodiscard]] Violations tabs_and_trailing_space(const Files& files);
 [[nodiscard]] Violations leftover_marks(const Files& files);
 [[nodiscard]] Violations headers_without_introduction(const Files& files);
+/// A README with a table "| file | ..." names each header beside it, as `name` or as `na*`.
+[[nodiscard]] Violations headers_missing_in_readme(const Files& files);
 
 }  // namespace headroom::tree

@@ -246,4 +246,24 @@ TEST_CASE("Tree: every header says at its top what it is") {
     CHECK(to_text(headers_without_introduction(real_tree())) == "");
 }
 
+TEST_CASE("Tree: a README with a table of files names every header of its folder") {
+    const auto missing = [](const std::string& readme, const std::string& header) {
+        return headers_missing_in_readme({make_file("sim/core/README.md", readme),
+                                          make_file("sim/core/" + header, "/// A thing.\n")})
+            .size();
+    };
+    const std::string table = "| file | subject |\n| --- | --- |\n| `slab`, `id.hpp` | ids |\n";
+    CHECK(missing(table, "slab.hpp") == 0);
+    CHECK(missing(table, "id.hpp") == 0);
+    CHECK(missing(table, "slab_list.hpp") == 1);
+    CHECK(missing(table, "ids.hpp") == 1);
+    CHECK(missing(table, "ids.cpp") == 0);
+    CHECK(missing(table + "ids\n", "ids.hpp") == 1);
+    CHECK(missing(table + "`time*.hpp`\n", "time_scale.hpp") == 0);
+    CHECK(missing(table, "folder/ids.hpp") == 0);
+    CHECK(missing("No table.\n", "ids.hpp") == 0);
+
+    CHECK(to_text(headers_missing_in_readme(real_tree())) == "");
+}
+
 }  // namespace headroom::tree
