@@ -11,6 +11,7 @@
 #include "tests/catch.hpp"
 #include "tests/scale.hpp"
 #include "tests/unit/scenarios/json_pointers.hpp"
+#include "tests/unit/scenarios/temporary_folder.hpp"
 #include "tests/unit/scenarios/varied_scenario.hpp"
 
 namespace headroom::scenarios {
@@ -43,6 +44,19 @@ TEST_CASE(
         CHECK(scenario.description.size() > 20);
         CHECK_FALSE(scenario.expectations.empty());
     }
+}
+
+TEST_CASE("Library: the READMEs know every scenario") {
+    const std::vector<std::string> paths = library_files();
+    const std::filesystem::path root = HEADROOM_SOURCE_DIR;
+    const std::string table = text_of(root / "scenarios/library/README.md");
+    for (const std::string& path : paths) {
+        const std::string name = std::filesystem::path(path).filename().string();
+        CAPTURE(name);
+        CHECK(table.find("\n| `" + name + "` | ") != std::string::npos);
+    }
+    const std::string number = "; " + std::to_string(paths.size()) + " [examples](";
+    CHECK(text_of(root / "README.md").find(number) != std::string::npos);
 }
 
 TEST_CASE("Library: every what-if is a patch of quickstart that changes it") {
