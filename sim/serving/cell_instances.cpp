@@ -117,7 +117,9 @@ void Cell::kill_instance(Time now, InstanceKey key) {
     for (const AttemptId attempt : lost_) {
         calls.push_back(attempts_[attempt].call);
         service.stats.attempts.end(Outcome::failed);
-        calls_[calls.back()].attempt = AttemptId::none();
+        Call& call = calls_[calls.back()];
+        call.preemptions += record.instance->report(position_, attempts_[attempt].slot).preemptions;
+        call.attempt = AttemptId::none();
         attempts_.erase(attempt);
     }
     const std::vector<HandoverId> kept = record.kept;

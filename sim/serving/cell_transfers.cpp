@@ -159,6 +159,7 @@ void Cell::lose_kept(Time now, HandoverId id) {
         queue_.cancel(decode.delivery);
     } else {
         InstanceRecord& record = *instances_[decode.instance];
+        call.call.preemptions += record.instance->report(position_, decode.slot).preemptions;
         record.instance->abort(position_, decode.slot);
         reschedule(decode.instance, record);
     }

@@ -121,6 +121,7 @@ class Instance {
     /// Runs the event that next_event() named.
     virtual void run(Time now, InstanceHost& host) = 0;
     /// Everything in it is lost now; appends the attempts in the order queue last, running first.
+    /// Nothing may follow but report().
     virtual void kill(const EventKey& position, std::vector<AttemptId>& lost) = 0;
     virtual void set_speed(const EventKey& position, SpeedPpm speed) = 0;
     /// The remote tokens that this attempt wanted are there.

@@ -174,6 +174,28 @@ TEST_CASE("Cell: a killed instance leaves no drain behind") {
     CHECK(rig.cell->stats(0).causes[static_cast<std::size_t>(Cause::instance_lost)] == 1);
 }
 
+TEST_CASE("Cell: what a killed instance had preempted still counts as preempted") {
+    const bool exact = GENERATE(false, true);
+    CellRig rig;
+    rig.config.exact_steps = exact;
+    rig.specs.push_back(
+        llm_service("llm", choose<serving::BatchingPolicy>("vllm-v1"), 5));  // KV blocks
+    rig.specs[0].versions[0].engine.llm->block_size = 4;
+    rig.specs[0].gateway.max_attempts = GENERATE(1, 2);
+    rig.sources.push_back(
+        list_source(0, {arrival_at(Duration::zero(), 8, 8), arrival_at(Duration::zero(), 4, 8)}));
+    rig.start();
+    rig.add(at(0), 0, 0);
+    // Both grow to five blocks; at the fifth decode, after 33 ms, the second one has to go.
+    const Time killed = Time::zero() + Duration::milliseconds(45);
+    rig.run(killed);
+    REQUIRE(rig.cell->stats(0).preemptions == 1);
+    rig.cell->kill_instance(killed, {0, 0});
+    rig.cell->finish(at(1));
+    CHECK(rig.rows().at(0).preemptions == 0);
+    CHECK(rig.rows().at(1).preemptions == 1);
+}
+
 TEST_CASE("Cell: counts what is in flight at the end, wherever it is") {
     CellRig rig;
     rig.specs.push_back(simple_service("service", 1, Distribution::fixed(4.0)));
