@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/core/check.hpp"
+#include "sim/core/hash.hpp"
 #include "sim/serving/cell_parts.hpp"
 #include "sim/serving/llm_workspace.hpp"
 
@@ -49,6 +50,7 @@ Cell::Cell(const CellConfig& config, const std::vector<ServiceSpec>& specs,
         auto source = std::make_unique<Source>();
         source->spec = &source_specs[i];
         source->global = i;
+        source->draw_key = static_cast<std::uint32_t>(hash_name(source->spec->name));
         source->service = local_[source_specs[i].service];
         source->source = source_specs[i].make(config.seed);
         source->answers_completions = source->source->answers_completions();
@@ -214,6 +216,7 @@ void Cell::arrive(Time now, std::uint32_t index) {
     root.number = source.next_number++;
     root.arrival = now;
     root.source = source.global;
+    root.draw_key = source.draw_key;
     root.user = arrival.user;
     root.attributes = arrival.attributes;
     root.contents = std::move(arrival.contents);
@@ -263,7 +266,7 @@ std::uint32_t Cell::draw_version(const LiveCall& live, Takes takes) const {
     if (total == 0) return kNone;
     auto draw = static_cast<std::int64_t>(service.version_split.below(
         static_cast<std::uint64_t>(total), live.root.number,
-        static_cast<std::uint64_t>(live.root.source) << 32 | live.call.number));
+        static_cast<std::uint64_t>(live.root.draw_key) << 32 | live.call.number));
     for (std::uint32_t i = 0; i < service.versions.size(); ++i) {
         if (!takes(*service.versions[i])) continue;
         draw -= service.versions[i]->weight;
@@ -373,7 +376,7 @@ namespace {
 
 /// Tells the draws made for one attempt from those for any other of the same root request.
 std::uint64_t draw_of(const RootRequest& root, const Call& call) {
-    return static_cast<std::uint64_t>(root.source) << 32 |
+    return static_cast<std::uint64_t>(root.draw_key) << 32 |
            static_cast<std::uint64_t>(call.number) << 8 |
            std::min<std::uint64_t>(call.attempts, 255);
 }

@@ -151,6 +151,7 @@ struct Cell::Service {
 struct Cell::Source {
     const SourceSpec* spec = nullptr;
     std::uint32_t global = 0;
+    std::uint32_t draw_key = 0;        ///< hash of its name
     std::uint32_t service = 0;         ///< local index
     bool answers_completions = false;  ///< as the source said
     std::unique_ptr<RequestSource> source;

@@ -22,6 +22,7 @@ struct RootRequest {
     std::uint64_t number = 0;  ///< within its source
     Time arrival{};
     std::uint32_t source = 0;
+    std::uint32_t draw_key = 0;  ///< of its source, by name: no other source moves its draws
     std::uint32_t user = 0;
     std::uint32_t calls = 0;  ///< made so far
     RequestAttributes attributes{};

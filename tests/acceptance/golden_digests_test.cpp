@@ -14,8 +14,8 @@ struct Golden {
     const char* digest;
 };
 constexpr Golden kGolden[] = {
-    {"quickstart", "7eae968ca7d4dccc7f6e51e2a644b9c3"},
-    {"three-cells", "1f9d69247fc9d251706c97870e879838"},
+    {"quickstart", "e6a621d3a9f13b94ea121177e1e3db4a"},
+    {"three-cells", "91c9824912ac428f979fc3d1606e1c45"},
     {"kv-pressure", "442648b53d8e75afbae4faeea2dcc8da"},
 };
 

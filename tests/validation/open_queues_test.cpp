@@ -53,7 +53,7 @@ TEST_CASE("Validation: M/M/1 has the exact mean wait and quantiles of the respon
 TEST_CASE("Validation: M/M/10 has the mean wait of Erlang's C") {
     constexpr int kServers = 10;
     constexpr double kRate = 8.0;
-    const Replications runs = replicate(kReplications, 1'500'000, [](std::int64_t requests) {
+    const Replications runs = replicate(kReplications, 2'250'000, [](std::int64_t requests) {
         return open_queue(kServers, kRate, Distribution::exponential(1.0), requests,
                           Duration::seconds(200));
     });

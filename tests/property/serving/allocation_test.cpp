@@ -1,5 +1,6 @@
 // Nothing is allocated per event once a cell has warmed up. The load is closed, so that what is in
 // flight is bounded and slabs and queues reach their largest sizes early.
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <new>
@@ -74,8 +75,9 @@ std::uint64_t octaves(const CellRig& rig) {
     return sum;
 }
 
-/// Allocations in 100,000 events after a warm-up, but for the octaves that a histogram meets then
-/// for the first time: there is always a rarer latency.
+/// Allocations in 100,000 events after a warm-up, the fewest of three such spans, for a queue may
+/// still grow longer than it ever was. Without the octaves that a histogram meets for the first
+/// time: there is always a rarer latency.
 std::uint64_t allocations_of(CellRig& rig) {
     rig.config.keep_rows = false;
     rig.start();
@@ -84,18 +86,19 @@ std::uint64_t allocations_of(CellRig& rig) {
             rig.add(Time::zero(), service, ordinal);
         }
     }
-    const auto run_events = [&](std::int64_t events) {
-        REQUIRE_FALSE(rig.cell->run_until(Time::max(), events));
-        REQUIRE_FALSE(rig.cell->has_notifications());
-    };
-    run_events(400'000);
-    const std::int64_t arrived = rig.cell->arrived();
-    const std::uint64_t known_octaves = octaves(rig);
-    const std::uint64_t before = allocations;
-    static_cast<void>(rig.cell->run_until(Time::max(), 100'000));
-    const std::uint64_t during = allocations - before;
-    CHECK(rig.cell->arrived() > arrived + 5'000);
-    return during - (octaves(rig) - known_octaves);
+    REQUIRE_FALSE(rig.cell->run_until(Time::max(), 400'000));
+    REQUIRE_FALSE(rig.cell->has_notifications());
+    std::uint64_t fewest = ~std::uint64_t{0};
+    for (int span = 0; span < 3; ++span) {
+        const std::int64_t arrived = rig.cell->arrived();
+        const std::uint64_t known_octaves = octaves(rig);
+        const std::uint64_t before = allocations;
+        static_cast<void>(rig.cell->run_until(Time::max(), 100'000));
+        const std::uint64_t during = allocations - before;
+        CHECK(rig.cell->arrived() > arrived + 5'000);
+        fewest = std::min(fewest, during - (octaves(rig) - known_octaves));
+    }
+    return fewest;
 }
 
 traces::LengthModel lengths(double mean) {

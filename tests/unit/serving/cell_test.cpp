@@ -196,6 +196,37 @@ TEST_CASE("Cell: what a killed instance had preempted still counts as preempted"
     CHECK(rig.rows().at(1).preemptions == 1);
 }
 
+TEST_CASE("Cell: neither another source nor another service moves a service's draws") {
+    const Distribution random = Distribution::exponential(1.0);
+    const auto source = [](const char* name, std::uint32_t service, std::size_t requests) {
+        serving::SourceSpec spec =
+            list_source(service, arrivals_at(std::vector<double>(requests, 0.0)));
+        spec.name = name;
+        return spec;
+    };
+    const auto finishes = [](const CellRig& rig, std::uint32_t service) {
+        std::vector<Time> times;
+        for (const serving::RequestRow& row : rig.rows()) {
+            if (row.service == service) times.push_back(row.finish);
+        }
+        return times;
+    };
+    CellRig alone;
+    alone.specs.push_back(simple_service("service", 1, random));
+    alone.sources.push_back(source("users", 0, 5));
+    CellRig beside;
+    beside.specs = {simple_service("another", 1, random), simple_service("service", 1, random)};
+    beside.sources = {source("others", 0, 5), source("silent", 1, 0), source("users", 1, 5)};
+    for (CellRig* rig : {&alone, &beside}) {
+        rig->start();
+        for (std::uint32_t i = 0; i < rig->specs.size(); ++i) rig->add(at(0), i, 0);
+        rig->run_to_the_end();
+    }
+    CHECK(finishes(alone, 0).size() == 5);
+    CHECK(finishes(beside, 1) == finishes(alone, 0));
+    CHECK(finishes(beside, 0) != finishes(alone, 0));
+}
+
 TEST_CASE("Cell: counts what is in flight at the end, wherever it is") {
     CellRig rig;
     rig.specs.push_back(simple_service("service", 1, Distribution::fixed(4.0)));
