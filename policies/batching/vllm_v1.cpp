@@ -36,8 +36,8 @@ class BlockCounter {
         free_ -= view_.blocks_for(tokens);
         return true;
     }
-    bool extend(const SequenceView& s, std::int64_t, std::int64_t tokens) {
-        const std::int64_t need = std::max<std::int64_t>(view_.blocks_for(tokens) - s.blocks, 0);
+    bool extend(const SequenceView& s, std::int64_t, std::int64_t, std::int64_t held) {
+        const std::int64_t need = std::max<std::int64_t>(view_.blocks_for(held) - s.blocks, 0);
         if (need > free_) return false;
         free_ -= need;
         return true;
@@ -67,8 +67,9 @@ class EngineLedger {
                std::int64_t whole) {
         return ledger_.admit(position, cached, tokens, whole);
     }
-    bool extend(const SequenceView&, std::int64_t position, std::int64_t tokens) {
-        return ledger_.extend(position, tokens);
+    bool extend(const SequenceView& s, std::int64_t position, std::int64_t tokens,
+                std::int64_t held) {
+        return ledger_.extend(position, s.computed + tokens, held);
     }
     /// Their blocks are handed out one by one.
     static bool extend_all_decodes(const BatchView&) { return false; }
@@ -199,7 +200,7 @@ class VllmV1 final : public serving::BatchingPolicy {
             const std::int64_t tokens = tokens_wanted(s.uncomputed() + s.drafts, budget);
             if (tokens == 0) continue;
             plain_decode_[static_cast<std::size_t>(i)] = s.decoding() && s.drafts == 0;
-            while (go_on && !ledger.extend(s, i, tokens_held(view, s, tokens))) {
+            while (go_on && !ledger.extend(s, i, tokens, tokens_held(view, s, tokens))) {
                 const std::int64_t victim = victim_of(view);
                 std::int64_t& had = granted_[static_cast<std::size_t>(victim)];
                 const SequenceView v = view.running_at(victim);

@@ -82,8 +82,10 @@ class BlockLedger {
     /// those for `whole` tokens would be, too; else nothing.
     [[nodiscard]] virtual bool admit(std::int64_t waiting_position, std::int64_t cached,
                                      std::int64_t tokens, std::int64_t whole) = 0;
-    /// New blocks for `tokens` in all, if they are free.
-    [[nodiscard]] virtual bool extend(std::int64_t running_position, std::int64_t tokens) = 0;
+    /// New blocks for `held` tokens in all, if they are free. `computed` of these are after this
+    /// step, and can be found; the others are ahead of that (speculation).
+    [[nodiscard]] virtual bool extend(std::int64_t running_position, std::int64_t computed,
+                                      std::int64_t held) = 0;
     virtual void preempt(std::int64_t running_position) = 0;
 };
 

@@ -123,7 +123,8 @@ class SteppedLlmInstance : public Instance, protected BatchView, private BlockLe
     [[nodiscard]] CacheLookup look_up(std::int64_t waiting_position) override;
     [[nodiscard]] bool admit(std::int64_t waiting_position, std::int64_t cached,
                              std::int64_t tokens, std::int64_t whole) override;
-    [[nodiscard]] bool extend(std::int64_t running_position, std::int64_t tokens) override;
+    [[nodiscard]] bool extend(std::int64_t running_position, std::int64_t computed,
+                              std::int64_t held) override;
     void preempt(std::int64_t running_position) override;
     void count_view();
     [[nodiscard]] SequenceView view_of(const Sequence& s) const;

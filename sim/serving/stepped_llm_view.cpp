@@ -107,12 +107,13 @@ bool SteppedLlmInstance::admit(std::int64_t waiting_position, std::int64_t cache
     return true;
 }
 
-bool SteppedLlmInstance::extend(std::int64_t running_position, std::int64_t tokens) {
+bool SteppedLlmInstance::extend(std::int64_t running_position, std::int64_t computed,
+                                std::int64_t held) {
     Sequence& s = sequences_[running_[static_cast<std::size_t>(running_position)]];
-    const auto held = static_cast<std::int64_t>(s.kv.blocks.size());
-    if (cache_.blocks_for(tokens) - held > cache_.free_blocks()) return false;
-    cache_.hold(s.kv, tokens);
-    cache_.enter(s.kv, std::min(tokens, s.known()));
+    const auto blocks = static_cast<std::int64_t>(s.kv.blocks.size());
+    if (cache_.blocks_for(held) - blocks > cache_.free_blocks()) return false;
+    cache_.hold(s.kv, held);
+    cache_.enter(s.kv, std::min(computed, s.known()));
     return true;
 }
 

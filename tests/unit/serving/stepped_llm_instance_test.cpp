@@ -400,4 +400,19 @@ TEST_CASE("SteppedLlmInstance: drafts use up the budget, and who got none of it 
     check_empty(rig);
 }
 
+TEST_CASE("SteppedLlmInstance: blocks held for drafts are not found before they are computed") {
+    serving::LlmEngineSpec spec =
+        engine({.caching = true}, 1000, {{"long_prefill_token_threshold", whole(7)}});
+    spec.speculation = serving::SpeculationSpec{2, 0.0, Duration::zero()};
+    EngineRig rig(spec);
+    rig.submit(at_tick(0), 30, 1, ids({1, 2, 3, 4, 5, 6, 7, 8}));
+    rig.submit(at_tick(1), 17, 1, ids({1, 2, 3, 4, 5}));
+    rig.run_to_the_end();
+    // The first one's second chunk ends at 14 tokens and holds blocks for 16: three are found.
+    const std::int64_t second = t(7, 0, 0, 49) + t(7 + 5, 0, 0, 7 * (14 + 7) + 5 * (24 + 5));
+    CHECK(came(rig, 1) == Came{second, second});
+    CHECK(rig.stats.prefix_hit_tokens == 12);
+    check_empty(rig);
+}
+
 }  // namespace headroom::tests
