@@ -64,7 +64,6 @@ class Cluster {
     /// Whether there was one.
     bool remove_taint(NodeId id, std::string_view key, TaintEffect effect);
     void set_device_healthy(NodeId id, std::int32_t device, bool healthy);
-    void set_vertex(NodeId id, VertexId vertex) { nodes_[id].vertex = vertex; }
 
     PodId add_pod(std::shared_ptr<const PodSpec> spec, std::uint32_t ordinal, Time now);
     PodId add_pod(PodSpec spec, std::uint32_t ordinal, Time now) {

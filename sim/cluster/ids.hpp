@@ -8,6 +8,5 @@ namespace headroom::cluster {
 using NodeId = Id<struct NodeTag>;
 using PodId = Id<struct PodTag>;
 using WorkloadId = Id<struct WorkloadTag>;  ///< a workload of the control plane; opaque here
-using VertexId = Id<struct VertexTag>;      ///< of the topology
 
 }  // namespace headroom::cluster

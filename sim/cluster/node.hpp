@@ -158,7 +158,6 @@ struct Node {
     NodeUsage usage;
     std::vector<PodId> pods;  ///< bound here, in id order
     ImageCache images;
-    VertexId vertex;  ///< where it hangs in the topology; none() without a network
 };
 
 /// Taints, selector and affinity of a machine with these taints.
