@@ -33,7 +33,6 @@ struct ControlPlane::Parts {
 
     void start_workloads();
     void dispatch(const ControlQueue::Event& event);
-    void pod_step(PodId pod, bool grace);
     WorkloadResult finish_workload(Workload& workload);
 
     ControlState state;
