@@ -3,7 +3,6 @@
 ///
 ///     TimeWeighted busy{now};
 ///     busy.add(t, +1);                              // t may not go back (DCHECK)
-///     busy.reset_statistics(measure_from);          // statistics start here, the level stays
 ///     busy.integral(end).to_seconds();              // level-seconds, exact, 128 bits
 ///
 ///     TimeSeries replicas;                          // exact; or TimeSeries{Duration::seconds(15)}
@@ -36,8 +35,6 @@ class TimeWeighted {
         level_ = level;
     }
     void add(Time at, std::int64_t delta) { set(at, level_ + delta); }
-    /// Forgets what was before `from` (not before the last change), except the level.
-    void reset_statistics(Time from);
 
     [[nodiscard]] std::int64_t current() const { return level_; }
     /// Since when the level is what it is.
@@ -73,35 +70,34 @@ class TimeWeighted {
 /// A step function of time as points: a value holds from its point to the next. A point equal to
 /// the one before is dropped. With an interval, changes take effect at the next multiple of it, and
 /// of those between two multiples the last one counts: what sampling at the multiples would see.
-template <class Value>
-class BasicTimeSeries {
+class TimeSeries {
   public:
     struct Point {
         Time time;
-        Value value;
+        std::int64_t value;
         bool operator==(const Point&) const = default;
     };
 
-    BasicTimeSeries() = default;
-    explicit BasicTimeSeries(Duration interval) : interval_(interval) {
+    TimeSeries() = default;
+    explicit TimeSeries(Duration interval) : interval_(interval) {
         HEADROOM_CHECK(interval >= Duration::zero(), "a sampling interval is not negative");
     }
 
     /// Times never go back (DCHECK). A second value at one time replaces the first.
-    void append(Time at, Value value);
+    void append(Time at, std::int64_t value);
 
     [[nodiscard]] bool empty() const { return points_.empty(); }
     [[nodiscard]] const std::vector<Point>& points() const { return points_; }
     [[nodiscard]] Duration interval() const { return interval_; }
     /// 0 before the first point.
-    [[nodiscard]] Value value_at(Time at) const;
+    [[nodiscard]] std::int64_t value_at(Time at) const;
     /// Least and greatest value that holds at any time of [from, until], both ends included.
-    [[nodiscard]] Value min_during(Time from, Time until) const;
-    [[nodiscard]] Value max_during(Time from, Time until) const;
+    [[nodiscard]] std::int64_t min_during(Time from, Time until) const;
+    [[nodiscard]] std::int64_t max_during(Time from, Time until) const;
     /// Mean over time of [from, until]; the value there where both are the same.
     [[nodiscard]] double mean_during(Time from, Time until) const;
 
-    bool operator==(const BasicTimeSeries&) const = default;
+    bool operator==(const TimeSeries&) const = default;
 
   private:
     /// The first point after `at`.
@@ -110,8 +106,5 @@ class BasicTimeSeries {
     Duration interval_;
     std::vector<Point> points_;
 };
-
-using TimeSeries = BasicTimeSeries<std::int64_t>;
-using RealTimeSeries = BasicTimeSeries<double>;  ///< for reports: nothing is decided by it
 
 }  // namespace headroom::metrics

@@ -27,21 +27,6 @@ TEST_CASE("TimeWeighted: integrates the level over time") {
     CHECK(level.max() == 5);
 }
 
-TEST_CASE("TimeWeighted: statistics can start later, with the level kept") {
-    TimeWeighted level{at(0), 9};
-    level.set(at(5), 2);
-    level.reset_statistics(at(10));
-    CHECK(level.current() == 2);
-    CHECK(level.min() == 2);
-    CHECK(level.max() == 2);
-    CHECK(level.integral(at(10)) == TimeIntegral{});
-    level.set(at(15), 4);
-    CHECK(level.integral(at(20)).ps() == Duration::seconds(30).ps());
-    CHECK(level.mean(at(10), at(20)) == 3.0);
-    CHECK(level.min() == 2);
-    CHECK(level.max() == 4);
-}
-
 TEST_CASE("TimeWeighted: a level replaced at the instant it was set was never held") {
     TimeWeighted level{at(0), 3};
     level.set(at(5), 0);
@@ -49,10 +34,6 @@ TEST_CASE("TimeWeighted: a level replaced at the instant it was set was never he
     level.set(at(5), 4);
     CHECK(level.min() == 3);
     CHECK(level.max() == 4);
-    level.reset_statistics(at(6));
-    level.set(at(6), 7);
-    CHECK(level.min() == 7);
-    CHECK(level.max() == 7);
 }
 
 TEST_CASE("TimeWeighted: counts as zero before it began") {
@@ -124,11 +105,6 @@ TEST_CASE("TimeSeries: the mean weighs each value by how long it held") {
     CHECK(series.mean_during(at(10), at(30)) == 5.5);
     CHECK(series.mean_during(at(0), at(20)) == 1.5);
     CHECK(series.mean_during(at(25), at(25)) == 8.0);
-    RealTimeSeries real;
-    real.append(at(0), 0.25);
-    real.append(at(1), 0.75);
-    CHECK(real.mean_during(at(0), at(2)) == Approx(0.5));
-    CHECK(real.max_during(at(0), at(2)) == 0.75);
 }
 
 TEST_CASE("TimeSeries: with an interval it holds what sampling at the multiples would see") {
