@@ -41,22 +41,13 @@ bool FlowNetwork::contains(FlowId id) const {
            flows_[id.index].generation == id.generation;
 }
 
-LinkId FlowNetwork::add_link(std::string name, std::int64_t capacity_bytes_per_s,
-                             Duration latency) {
+LinkId FlowNetwork::add_link(std::string name, std::int64_t capacity_bytes_per_s) {
     HEADROOM_CHECK(capacity_bytes_per_s >= 0 && capacity_bytes_per_s <= kMaxCapacity,
                    "a link's capacity is between 0 and 2^47 - 1 bytes/s");
-    HEADROOM_CHECK(latency >= Duration::zero(), "a link's latency is not negative");
     Link& l = links_.emplace_back();
     l.name = std::move(name);
     l.capacity = capacity_bytes_per_s;
-    l.latency = latency;
     return {static_cast<std::uint32_t>(links_.size() - 1), 0};
-}
-
-Duration FlowNetwork::route_latency(std::span<const LinkId> route) const {
-    Duration sum;
-    for (const LinkId id : route) sum += link(id).latency;
-    return sum;
 }
 
 void FlowNetwork::begin_change(Time now) {

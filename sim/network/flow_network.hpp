@@ -55,14 +55,10 @@ class FlowNetwork {
     }
 
     /// A link in one direction. Capacity 0 stalls its flows.
-    LinkId add_link(std::string name, std::int64_t capacity_bytes_per_s,
-                    Duration latency = Duration::zero());
+    LinkId add_link(std::string name, std::int64_t capacity_bytes_per_s);
     [[nodiscard]] std::size_t link_count() const { return links_.size(); }
     [[nodiscard]] const std::string& link_name(LinkId id) const { return link(id).name; }
     [[nodiscard]] std::int64_t capacity(LinkId id) const { return link(id).capacity; }
-    [[nodiscard]] Duration latency(LinkId id) const { return link(id).latency; }
-    /// The sum of the links' latencies. Flows do not contain it: the owner adds it to the finish.
-    [[nodiscard]] Duration route_latency(std::span<const LinkId> route) const;
 
     /// Starts a transfer of `total` bytes over a route that has no link twice. `max_rate` in
     /// bytes/s is a limit of its own (disk, decompression). Zero bytes, or an empty route without a
@@ -103,7 +99,6 @@ class FlowNetwork {
     struct Link {
         std::string name;
         std::int64_t capacity = 0;
-        Duration latency;
         std::vector<Member> members;
         std::int64_t used = 0;  ///< rate units
         Int128 carried = 0;     ///< up to `settled`

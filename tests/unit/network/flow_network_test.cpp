@@ -169,13 +169,5 @@ TEST_CASE("FlowNetwork: the sizes and rates of the largest clusters do not overf
     CHECK_FALSE(net.next_finish().has_value());
 }
 
-TEST_CASE("FlowNetwork: the latency of a route is the sum of its links'") {
-    FlowNetwork net;
-    const LinkId a = net.add_link("a", 1, Duration::microseconds(3));
-    const LinkId b = net.add_link("b", 1, Duration::microseconds(4));
-    CHECK(net.route_latency({{a, b}}) == Duration::microseconds(7));
-    CHECK(net.link_name(b) == "b");
-}
-
 }  // namespace
 }  // namespace headroom::network
