@@ -101,7 +101,7 @@ class Study {
         }
         Replication& out = runs_[static_cast<std::size_t>(place)];
         out = measure(seeded, result, places_);
-        if (options_.keep_decisions || options_.decisions_of == index) {
+        if (options_.decisions_of == index) {
             out.decisions = std::move(result.control.decisions);
         }
     }

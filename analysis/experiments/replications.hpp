@@ -33,8 +33,7 @@ struct ReplicationOptions {
     int count = 1;
     int threads = 1;  ///< replications at once
     bool exact_steps = false;
-    bool keep_decisions = false;                      ///< fill Replication::decisions of all
-    std::optional<int> decisions_of = {};             ///< fill it of this index in any case
+    std::optional<int> decisions_of = {};             ///< fill Replication::decisions of this index
     const std::atomic<bool>* stop = nullptr;          ///< ends the study early, as `interrupted`
     std::function<void(int finished)> progress = {};  ///< from any thread, one at a time
 };

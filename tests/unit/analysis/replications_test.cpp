@@ -80,17 +80,15 @@ void check_equal(const Replicated& a, const Replicated& b) {
 
 TEST_CASE("Replications: equal bit for bit with one, two and four threads, and in parts") {
     const scenarios::Scenario scenario = small_queue();
-    const Replicated one = replicate(scenario, {.count = 6, .threads = 1, .keep_decisions = true});
+    const Replicated one = replicate(scenario, {.count = 6, .threads = 1, .decisions_of = 3});
     REQUIRE(one.status == RunStatus::finished);
     REQUIRE(one.runs.size() == 6);
     for (const int threads : {2, 4}) {
-        check_equal(one,
-                    replicate(scenario, {.count = 6, .threads = threads, .keep_decisions = true}));
+        check_equal(one, replicate(scenario, {.count = 6, .threads = threads, .decisions_of = 3}));
     }
     Replicated parts;
-    append(parts, replicate(scenario, {.count = 2, .keep_decisions = true}));
-    append(parts,
-           replicate(scenario, {.first = 2, .count = 4, .threads = 2, .keep_decisions = true}));
+    append(parts, replicate(scenario, {.count = 2, .decisions_of = 3}));
+    append(parts, replicate(scenario, {.first = 2, .count = 4, .threads = 2, .decisions_of = 3}));
     check_equal(one, parts);
 }
 
