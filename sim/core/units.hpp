@@ -35,12 +35,10 @@ class Quantity {
 };
 
 using Tokens = Quantity<struct TokensTag>;
-using Blocks = Quantity<struct BlocksTag>;  ///< of a paged KV cache
 using Bytes = Quantity<struct BytesTag>;
 using MilliCpu = Quantity<struct MilliCpuTag>;  ///< 1000 = one core
 using MilliGpu = Quantity<struct MilliGpuTag>;  ///< 1000 = one whole GPU
 using Money = Quantity<struct MoneyTag>;        ///< micro-units of the scenario's currency
-using Joules = Quantity<struct JoulesTag>;      ///< millijoules
 
 [[nodiscard]] constexpr Bytes kibibytes(std::int64_t n) {
     return Bytes{n << 10};
