@@ -45,10 +45,6 @@ class Cells final : public serving::DataPlane {
     void kill_instance(Time now, serving::InstanceKey key) override {
         change(key.service).kill_instance(now, key);
     }
-    void set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
-                            std::int64_t weight) override {
-        change(service).set_version_weight(now, service, version, weight);
-    }
     void set_gateway_buffering(Time now, std::uint32_t service, bool buffers) override {
         change(service).set_gateway_buffering(now, service, buffers);
     }

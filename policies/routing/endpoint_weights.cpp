@@ -10,7 +10,7 @@ ParameterSpec EndpointWeights::parameter_spec() {
     return ParameterSpec::list(
         "weights",
         ParameterSpec::integer("weight", 1, "").required().at_least(1).at_most(1'000'000),
-        "weight of instance i modulo the length of the list; empty: the endpoints' own, 1 each");
+        "weight of instance i modulo the length of the list; empty: 1 each");
 }
 
 EndpointWeights::EndpointWeights(const Parameters& parameters) {

@@ -2,7 +2,7 @@
 /// weight under load. Weights are whole and at least 1, as in Envoy
 /// (source/extensions/load_balancing_policies/common/thread_aware_lb_impl.cc); the instance of
 /// ordinal i has the one at i modulo the length of the list, as replicas have speeds by rank. An
-/// empty list: the weights that the endpoints themselves have, 1 unless somebody set another.
+/// empty list: 1 each.
 ///
 /// O(1).
 #pragma once
@@ -22,7 +22,7 @@ class EndpointWeights {
     explicit EndpointWeights(const Parameters& parameters);
 
     [[nodiscard]] std::int64_t at(const serving::RouterView& view, std::int64_t position) const {
-        if (weights_.empty()) return view.endpoint(position).weight;
+        if (weights_.empty()) return 1;
         return weights_[view.ordinal(position) % weights_.size()];
     }
 

@@ -80,12 +80,8 @@ class Cell final : private InstanceHost {
                       std::int64_t notify_at = 0);
     void drain_instance(Time now, InstanceKey key);
     void kill_instance(Time now, InstanceKey key);
-    void set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
-                            std::int64_t weight);
     void set_gateway_buffering(Time now, std::uint32_t service, bool buffers);
     void set_speed(Time now, InstanceKey key, SpeedPpm speed);
-    /// Its weight among the endpoints of its version, as routers see it; 1 until set. >= 1.
-    void set_endpoint_weight(Time now, InstanceKey key, std::int64_t weight);
     [[nodiscard]] InstanceLoad instance_load(Time now, InstanceKey key) const;
     /// Of all versions together.
     [[nodiscard]] ServiceLoad service_load(Time now, std::uint32_t service) const;

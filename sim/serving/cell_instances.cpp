@@ -78,7 +78,7 @@ void Cell::add_instance(Time now, InstanceKey key, std::uint32_t version, SpeedP
     }
     InstanceRecord& added = *record;
     engines_.push_back(record->instance.get());
-    loads_.push_back({0, 1});
+    loads_.emplace_back();
     instances_.push_back(std::move(record));
     add_endpoint(index, added);
     service.notified = false;
@@ -141,20 +141,6 @@ void Cell::kill_instance(Time now, InstanceKey key) {
     dispatch_queued(now, local);
 }
 
-void Cell::set_version_weight(Time now, std::uint32_t index, std::uint32_t version,
-                              std::int64_t weight) {
-    stand_at(now);
-    Service& service = service_of(index);
-    service.versions[version]->weight = weight;
-    dispatch_queued(now, local_[index]);
-    if (!service.splits()) return;
-    const RingBuffer<CallId>& waiting = service.arrivals.calls;
-    for (std::size_t i = 0; i < waiting.size(); ++i) {
-        const CallId id = waiting[i];
-        if (calls_.contains(id) && calls_[id].queued) count_waiting(now, live(id));
-    }
-}
-
 void Cell::set_gateway_buffering(Time now, std::uint32_t index, bool buffers) {
     Service& service = service_of(index);
     if (service.buffers == buffers) return;
@@ -180,17 +166,6 @@ void Cell::set_speed(Time now, InstanceKey key, SpeedPpm speed) {
     InstanceRecord& record = *instances_[index];
     record.instance->set_speed(position_, speed);
     reschedule(index, record);
-}
-
-void Cell::set_endpoint_weight(Time now, InstanceKey key, std::int64_t weight) {
-    HEADROOM_CHECK(weight >= 1, "an endpoint's weight is at least 1");
-    stand_at(now);
-    const std::uint32_t index = index_of(key);
-    const InstanceRecord& record = *instances_[index];
-    loads_[index].weight = weight;
-    Endpoints& endpoints = *services_[record.service]->versions[record.version];
-    ++endpoints.open.changes;
-    ++endpoints.ready.changes;
 }
 
 InstanceLoad Cell::instance_load(Time now, InstanceKey key) const {

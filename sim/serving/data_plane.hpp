@@ -71,8 +71,6 @@ class DataPlane {
     virtual void drain_instance(Time now, InstanceKey key) = 0;
     /// Gone now; its attempts fail with Cause::instance_lost (and may be retried by the gateway).
     virtual void kill_instance(Time now, InstanceKey key) = 0;
-    virtual void set_version_weight(Time now, std::uint32_t service, std::uint32_t version,
-                                    std::int64_t weight) = 0;
     /// Whether the gateway keeps requests back from instances that have their limit of them
     /// (GatewaySpec::max_in_flight_per_instance); it does until told otherwise.
     virtual void set_gateway_buffering(Time now, std::uint32_t service, bool buffers) = 0;

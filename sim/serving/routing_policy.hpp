@@ -24,7 +24,6 @@ namespace headroom::serving {
 /// What a router may ask of one endpoint. Counts are live: those of the events before this one.
 struct EndpointView {
     std::int64_t in_flight = 0;  ///< attempts sent to it and not ended
-    std::int64_t weight = 1;     ///< >= 1; its share relative to the others'
 };
 
 class RouterView {
@@ -37,7 +36,7 @@ class RouterView {
     /// What a scrape of the instance would show now. Costs more than endpoint(): it looks into the
     /// engine.
     [[nodiscard]] virtual InstanceLoad load(std::int64_t position) const = 0;
-    /// A number that changes whenever the list of endpoints or a weight does.
+    /// A number that changes whenever the list of endpoints does.
     [[nodiscard]] virtual std::uint64_t generation() const = 0;
     [[nodiscard]] virtual Time now() const = 0;
 };

@@ -28,7 +28,7 @@ class LoadView final : public serving::RouterView {
         return static_cast<std::int64_t>(in_flight.size());
     }
     [[nodiscard]] serving::EndpointView endpoint(std::int64_t position) const override {
-        return {.in_flight = in_flight.at(static_cast<std::size_t>(position)), .weight = 1};
+        return {.in_flight = in_flight.at(static_cast<std::size_t>(position))};
     }
     [[nodiscard]] std::uint32_t ordinal(std::int64_t position) const override {
         return static_cast<std::uint32_t>(2 * position + 1);

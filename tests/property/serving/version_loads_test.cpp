@@ -1,5 +1,5 @@
 // What the versions of a service show adds up to what the service shows, at any time, whatever
-// happens to requests, instances and weights.
+// happens to requests and instances.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -74,13 +74,9 @@ struct Splits {
         const auto service = static_cast<std::uint32_t>(draws.below(2));
         const auto versions = static_cast<std::int64_t>(rig.specs[service].versions.size());
         const auto version = static_cast<std::uint32_t>(draws.below(versions));
-        const std::int64_t action = draws.below(8);
+        const std::int64_t action = draws.below(7);
         if (action < 3 || instances.empty()) return add(now, service, version);
-        if (action == 3) {
-            const std::int64_t least = version == 0 ? 1 : 0;  // some version has a weight
-            return rig.cell->set_version_weight(now, service, version, draws.between(least, 3));
-        }
-        if (action == 4) return rig.cell->set_gateway_buffering(now, service, draws.one_in(2));
+        if (action == 3) return rig.cell->set_gateway_buffering(now, service, draws.one_in(2));
         const auto which = draws.below(static_cast<std::int64_t>(instances.size()));
         const InstanceKey key = instances[static_cast<std::size_t>(which)];
         instances.erase(instances.begin() + which);

@@ -57,7 +57,6 @@ class FakeDataPlane final : public serving::DataPlane {
         CHECK(instances.erase(key) == 1);
         calls.push_back({now, "kill", key, 0});
     }
-    void set_version_weight(Time, std::uint32_t, std::uint32_t, std::int64_t) override {}
     void set_gateway_buffering(Time now, std::uint32_t service, bool buffers) override {
         calls.push_back({now, buffers ? "buffer" : "pass", {service, 0}, 0});
     }

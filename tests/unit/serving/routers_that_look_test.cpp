@@ -191,39 +191,4 @@ TEST_CASE("Cell: in a drained run looks do not shift its end") {
     CHECK(end_with(100.0) == at(34));
 }
 
-TEST_CASE("Cell: an endpoint's weight is 1 until it is set, and a change is a new generation") {
-    struct Probe final : serving::RoutingPolicy {
-        Probe(const Parameters&, const PolicyContext&) {}
-        static ParameterSpecs parameter_specs() { return {}; }
-        std::int64_t pick(const serving::RouterView& view, const serving::RoutedRequest&) override {
-            std::int64_t heaviest = 0;
-            for (std::int64_t i = 1; i < view.size(); ++i) {
-                if (view.endpoint(i).weight > view.endpoint(heaviest).weight) heaviest = i;
-            }
-            return heaviest;
-        }
-    };
-    static const bool registered = [] {
-        return Registry<serving::RoutingPolicy>::instance().add(
-            {"test-heaviest", "for tests", {}, [](const Parameters& p, const PolicyContext& c) {
-                 return std::make_unique<Probe>(p, c);
-             }});
-    }();
-    REQUIRE(registered);
-    CellRig rig;
-    rig.specs.push_back(simple_service("service", 1, Distribution::fixed(0.1)));
-    rig.specs[0].routing = choose<serving::RoutingPolicy>("test-heaviest");
-    rig.sources.push_back(
-        list_source(0, {arrival_at(Duration::seconds(1)), arrival_at(Duration::seconds(3))}));
-    rig.start();
-    for (const std::uint32_t ordinal : {0U, 1U, 2U}) rig.add(at(0), 0, ordinal);
-    rig.run(at(2));
-    rig.cell->set_endpoint_weight(at(2), {0, 2}, 5);
-    rig.run_to_the_end();
-    const auto rows = rig.rows();
-    REQUIRE(rows.size() == 2);
-    CHECK(rows[0].instance == 0);
-    CHECK(rows[1].instance == 2);
-}
-
 }  // namespace headroom::tests

@@ -13,7 +13,6 @@ namespace headroom::tests {
 
 struct HandMadeEndpoint {
     std::int64_t in_flight = 0;
-    std::int64_t weight = 1;
     std::uint32_t ordinal = 0;
     std::int64_t waiting = 0;
     std::int64_t kv_used = 0;  ///< blocks of 1000
@@ -40,7 +39,7 @@ class HandMadeView final : public serving::RouterView {
     }
     [[nodiscard]] serving::EndpointView endpoint(std::int64_t position) const override {
         ++looks;
-        return {at(position).in_flight, at(position).weight};
+        return {at(position).in_flight};
     }
     [[nodiscard]] std::uint32_t ordinal(std::int64_t position) const override {
         return at(position).ordinal;

@@ -33,12 +33,6 @@ Picks picks_of(const std::vector<std::int64_t>& weights, std::uint64_t skipped, 
     return picks;
 }
 
-HandMadeView weighing(const std::vector<std::int64_t>& weights) {
-    std::vector<HandMadeEndpoint> list(weights.size());
-    for (std::size_t i = 0; i < list.size(); ++i) list[i].weight = weights[i];
-    return HandMadeView(std::move(list));
-}
-
 std::map<std::int64_t, int> counts_of(serving::RoutingPolicy& policy, const HandMadeView& view,
                                       std::uint64_t requests) {
     std::map<std::int64_t, int> counts;
@@ -120,12 +114,6 @@ TEST_CASE("Weighted: gives each endpoint the turns of its weight, by ordinal and
     view.remove(0);  // ordinals 1, 2, 3 are left
     CHECK(counts_of(*policy, view, 400) ==
           std::map<std::int64_t, int>{{0, 100}, {1, 200}, {2, 100}});
-}
-
-TEST_CASE("Weighted: without a list takes the weights that the endpoints have") {
-    const auto policy = make_router("weighted");
-    CHECK(counts_of(*policy, weighing({1, 4, 5}), 1000) ==
-          std::map<std::int64_t, int>{{0, 100}, {1, 400}, {2, 500}});
 }
 
 TEST_CASE("Weighted: equal weights are plain turns") {
