@@ -25,7 +25,6 @@ ResourceLevel device_level(const cluster::Node& node, const cluster::PodSpec& po
     if (pod.devices.count <= 0) return level;
     std::int64_t unit = 0;
     for (const cluster::Device& device : node.usage.devices()) {
-        if (!device.healthy()) continue;
         level.allocatable += cluster::kWholeDevice.count();
         level.held += cluster::kWholeDevice.count() - device.free_milli().count();
         if (unit == 0 && device.allows(pod.devices)) unit = unit_milli(pod.devices, device);

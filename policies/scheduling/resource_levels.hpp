@@ -1,5 +1,5 @@
 /// What the scores by resources share: how much of a resource a node has, holds and would hold.
-/// cpu is in milli-cpu, memory in bytes, devices in milli-devices of healthy ones (1000 = a whole
+/// cpu is in milli-cpu, memory in bytes, devices in milli-devices (1000 = a whole
 /// device, whatever its model). O(devices) for devices, else O(1).
 ///
 /// `with_defaults` counts 100 milli-cpu and 200 MiB for a container that requests nothing, on the

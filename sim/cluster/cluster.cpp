@@ -26,23 +26,6 @@ void default_label(NodeSpec& spec, std::string_view key, const std::string& valu
 
 }  // namespace
 
-void Cluster::count_node(const Node& node, std::int64_t sign) {
-    if (node.state == NodeState::lost) return;
-    const NodeSpec& spec = *node.spec;
-    totals_.nodes += sign;
-    totals_.devices += sign * static_cast<std::int64_t>(spec.devices.size());
-    totals_.allocatable.cpu += spec.allocatable.cpu * sign;
-    totals_.allocatable.memory += spec.allocatable.memory * sign;
-    totals_.price_per_hour += spec.price_per_hour * sign;
-}
-
-void Cluster::count_pod(const Pod& pod, std::int64_t sign) {
-    totals_.bound_pods += sign;
-    totals_.used.cpu += pod.spec->requests.cpu * sign;
-    totals_.used.memory += pod.spec->requests.memory * sign;
-    for (const DeviceGrant& grant : pod.devices) totals_.used_devices += grant.milli * sign;
-}
-
 NodeId Cluster::add_node(NodeSpec spec, Time now, NodeState state) {
     HEADROOM_CHECK(state == NodeState::ready || state == NodeState::starting,
                    "a node begins as ready or starting");
@@ -59,46 +42,13 @@ NodeId Cluster::add_node(NodeSpec spec, Time now, NodeState state) {
     node.created = now;
     node.state = state;
     if (state == NodeState::ready) node.ready_since = now;
-    count_node(node, 1);
     return id;
-}
-
-void Cluster::remove_node(NodeId id) {
-    const Node& node = nodes_[id];
-    HEADROOM_CHECK(node.pods.empty(), "a node is removed while pods are bound to it");
-    count_node(node, -1);
-    node_by_name_.erase(node.spec->name);
-    nodes_.erase(id);
 }
 
 void Cluster::set_node_state(NodeId id, NodeState state, Time now) {
     Node& node = nodes_[id];
-    count_node(node, -1);
     node.state = state;
-    count_node(node, 1);
     if (state == NodeState::ready && node.ready_since == Time::max()) node.ready_since = now;
-}
-
-void Cluster::add_taint(NodeId id, const Taint& taint) {
-    std::vector<Taint>& taints = nodes_[id].taints;
-    const auto it = std::find_if(taints.begin(), taints.end(), [&taint](const Taint& t) {
-        return t.key == taint.key && t.effect == taint.effect;
-    });
-    if (it == taints.end()) {
-        taints.push_back(taint);
-    } else {
-        it->value = taint.value;
-    }
-}
-
-bool Cluster::remove_taint(NodeId id, std::string_view key, TaintEffect effect) {
-    return std::erase_if(nodes_[id].taints, [key, effect](const Taint& t) {
-               return t.key == key && t.effect == effect;
-           }) > 0;
-}
-
-void Cluster::set_device_healthy(NodeId id, std::int32_t device, bool healthy) {
-    nodes_[id].usage.set_device_healthy(device, healthy);
 }
 
 PodId Cluster::add_pod(std::shared_ptr<const PodSpec> spec, std::uint32_t ordinal, Time now) {
@@ -143,7 +93,6 @@ void Cluster::bind(PodId pod_id, NodeId node_id, std::span<const DeviceChoice> c
     node.usage.charge(*pod.spec, choices, pod.devices);
     node.pods.insert(std::lower_bound(node.pods.begin(), node.pods.end(), pod_id), pod_id);
     pod.node = node_id;
-    count_pod(pod, 1);
     enter(pod, PodPhase::scheduled, now);
 }
 
@@ -176,7 +125,6 @@ void Cluster::release(PodId id, Time now) {
         }
         pod.holds_image = pod.holds_weights = false;
         node.usage.discharge(*pod.spec, pod.devices);
-        count_pod(pod, -1);
         pod.devices.clear();
         const auto at = std::lower_bound(node.pods.begin(), node.pods.end(), id);
         HEADROOM_CHECK(at != node.pods.end() && *at == id, "a node does not know its pod");
@@ -217,9 +165,7 @@ NodeId Cluster::find_node(std::string_view name) const {
 }
 
 void Cluster::check_conservation() const {
-    Cluster recount;  // only its totals
     nodes_.for_each([&](NodeId node_id, const Node& node) {
-        recount.count_node(node, 1);
         Resources used;
         Resources scoring;
         std::vector<MilliGpu> milli(node.usage.devices().size());
@@ -233,7 +179,6 @@ void Cluster::check_conservation() const {
                 milli[static_cast<std::size_t>(grant.device)] += grant.milli;
                 memory[static_cast<std::size_t>(grant.device)] += grant.memory;
             }
-            recount.count_pod(pod, 1);
         }
         HEADROOM_CHECK(used == node.usage.used() && scoring == node.usage.scoring_used(),
                        "a node's sums differ from its pods");
@@ -248,7 +193,6 @@ void Cluster::check_conservation() const {
                 "a device's share differs from its pods");
         }
     });
-    HEADROOM_CHECK(recount.totals_ == totals_, "the cluster's totals differ from its nodes");
 }
 
 }  // namespace headroom::cluster

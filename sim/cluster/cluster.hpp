@@ -30,18 +30,6 @@
 
 namespace headroom::cluster {
 
-/// Sums over nodes that are not lost (allocatable) and over bound pods (used).
-struct ClusterTotals {
-    std::int64_t nodes = 0;
-    std::int64_t devices = 0;
-    Resources allocatable;
-    Resources used;
-    MilliGpu used_devices;
-    std::int64_t bound_pods = 0;
-    Money price_per_hour;
-    bool operator==(const ClusterTotals&) const = default;
-};
-
 enum class Artifact : std::uint8_t { image, weights };
 
 enum class HoldResult : std::uint8_t {
@@ -56,14 +44,7 @@ class Cluster {
     /// Names are unique (CHECK). The labels for hostname, instance type and pool are filled in
     /// where the spec leaves them out. A node starts as `ready` or `starting`.
     NodeId add_node(NodeSpec spec, Time now, NodeState state = NodeState::ready);
-    /// The node must be empty.
-    void remove_node(NodeId id);
     void set_node_state(NodeId id, NodeState state, Time now);
-    /// Adds a taint, or replaces the value of the one with the same key and effect.
-    void add_taint(NodeId id, const Taint& taint);
-    /// Whether there was one.
-    bool remove_taint(NodeId id, std::string_view key, TaintEffect effect);
-    void set_device_healthy(NodeId id, std::int32_t device, bool healthy);
 
     PodId add_pod(std::shared_ptr<const PodSpec> spec, std::uint32_t ordinal, Time now);
     PodId add_pod(PodSpec spec, std::uint32_t ordinal, Time now) {
@@ -107,20 +88,16 @@ class Cluster {
     void for_each_node(Fn&& fn) const {
         nodes_.for_each(fn);
     }
-    [[nodiscard]] const ClusterTotals& totals() const { return totals_; }
 
-    /// Recounts nodes and totals from the pods; a difference is a programmer error. O(all).
+    /// Recounts nodes from the pods; a difference is a programmer error. O(all).
     void check_conservation() const;
 
   private:
-    void count_node(const Node& node, std::int64_t sign);
-    void count_pod(const Pod& pod, std::int64_t sign);
     static void enter(Pod& pod, PodPhase phase, Time now);
 
     Slab<Node, NodeTag> nodes_;
     Slab<Pod, PodTag> pods_;
     std::map<std::string, NodeId, std::less<>> node_by_name_;
-    ClusterTotals totals_;
 };
 
 }  // namespace headroom::cluster

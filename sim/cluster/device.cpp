@@ -17,8 +17,7 @@ Bytes share_of(Bytes whole, std::int64_t part, std::int64_t parts) {
 
 Device::Device(std::shared_ptr<const DeviceSpec> spec) : spec_(std::move(spec)) {
     if (spec_->sharing != SharingMode::sliced) return;
-    table_ = spec_->slice_table != nullptr ? spec_->slice_table
-                                           : builtin_slice_table(spec_->model, spec_->memory);
+    table_ = builtin_slice_table(spec_->model, spec_->memory);
     HEADROOM_CHECK(table_ != nullptr, "a sliced device of a model without a slice table");
     HEADROOM_CHECK(table_->memory_slices < 32, "a device has at most 31 memory slices");
     profile_count_.assign(table_->profiles.size(), 0);
@@ -41,7 +40,6 @@ std::int32_t Device::find_start(std::int32_t profile, std::int32_t wanted) const
 }
 
 bool Device::can_fit(const DeviceRequest& request, std::int32_t start) const {
-    if (!healthy_) return false;
     if (spec_->sharing == SharingMode::sliced) {
         if (request.slice_profile.empty()) return false;
         const std::int32_t profile = table_->find(request.slice_profile);
@@ -51,7 +49,6 @@ bool Device::can_fit(const DeviceRequest& request, std::int32_t start) const {
     if (spec_->sharing == SharingMode::exclusive) {
         return request.milli_each == kWholeDevice && grants_ == 0;
     }
-    if (spec_->max_shares > 0 && grants_ >= spec_->max_shares) return false;
     return used_milli_ + request.milli_each <= kWholeDevice;
 }
 

@@ -6,8 +6,8 @@
 /// fits in table order, or at a start the caller names.
 ///
 /// Invariants: what is granted never exceeds the device, and release gives back exactly the grant.
-/// A failed (unhealthy) device grants nothing; grants on it may be released. can_fit and allocate
-/// are O(profiles * placements), the rest O(1). Allocating what does not fit is a programmer error.
+/// can_fit and allocate are O(profiles * placements), the rest O(1). Allocating what does not fit
+/// is a programmer error.
 ///
 ///     Device gpu{spec};
 ///     if (gpu.can_fit({.slice_profile = "3g"})) grant = gpu.allocate({.slice_profile = "3g"});
@@ -31,12 +31,8 @@ struct DeviceSpec {
     std::string model{};
     Bytes memory{};
     SharingMode sharing = SharingMode::exclusive;
-    /// Pods at once on a shared device; 0 = no limit. (CUDA MPS: 48 clients on Volta and later.)
-    std::int32_t max_shares = 0;
     std::int64_t idle_milliwatts = 0;
     std::int64_t peak_milliwatts = 0;
-    /// Of a sliced device; null = the built-in table of the model.
-    std::shared_ptr<const SliceTable> slice_table{};
 };
 
 /// What a pod wants of the devices of its node.
@@ -79,7 +75,7 @@ class Device {
     /// DeviceChoice. Does not look at the model.
     [[nodiscard]] bool can_fit(const DeviceRequest& request,
                                std::int32_t start = DeviceChoice::kFirstFit) const;
-    /// How many units of one request an empty, healthy device of this kind holds: 0 or 1 of whole
+    /// How many units of one request an empty device of this kind holds: 0 or 1 of whole
     /// devices and shares (they are of distinct devices), any number of slices.
     [[nodiscard]] std::int32_t units_when_empty(const DeviceRequest& request) const;
     /// The caller writes the device's index into the grant.
@@ -96,9 +92,6 @@ class Device {
     [[nodiscard]] std::uint32_t used_slices() const { return used_slices_; }
     [[nodiscard]] std::int32_t free_compute_slices() const;
 
-    [[nodiscard]] bool healthy() const { return healthy_; }
-    void set_healthy(bool healthy) { healthy_ = healthy; }
-
     bool operator==(const Device&) const = default;
 
   private:
@@ -113,7 +106,6 @@ class Device {
     std::int32_t used_compute_ = 0;
     std::int32_t grants_ = 0;
     std::vector<std::int32_t> profile_count_;  ///< slices in use, by profile
-    bool healthy_ = true;
 };
 
 }  // namespace headroom::cluster

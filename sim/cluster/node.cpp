@@ -67,15 +67,6 @@ std::string Fit::text() const {
     return text;
 }
 
-bool Fit::resolvable_by_preemption() const {
-    Fit short_of;
-    for (const FitReason r :
-         {FitReason::pods, FitReason::cpu, FitReason::memory, FitReason::devices}) {
-        short_of.add(r);
-    }
-    return !ok() && (mask_ & ~short_of.mask_) == 0;
-}
-
 NodeUsage::NodeUsage(const std::shared_ptr<const NodeSpec>& spec) : spec_(spec) {
     devices_.reserve(spec->devices.size());
     for (const DeviceSpec& device : spec->devices) {
@@ -187,20 +178,11 @@ MilliGpu NodeUsage::free_milli() const {
     return sum;
 }
 
-void NodeUsage::set_device_healthy(std::int32_t device, bool healthy) {
-    HEADROOM_CHECK(device >= 0 && static_cast<std::size_t>(device) < devices_.size(),
-                   "a device that the node does not have");
-    devices_[static_cast<std::size_t>(device)].set_healthy(healthy);
-}
-
 Node::Node(std::shared_ptr<const NodeSpec> node_spec)
-    : spec(std::move(node_spec)),
-      taints(spec->taints),
-      usage(spec),
-      images(spec->image_cache_capacity) {}
+    : spec(std::move(node_spec)), usage(spec), images(spec->image_cache_capacity) {}
 
-Fit fits_placement(const PodSpec& pod, const NodeSpec& spec, const std::vector<Taint>& taints) {
-    if (first_untolerated(taints, pod.tolerations) != nullptr) return Fit{FitReason::taint};
+Fit fits_placement(const PodSpec& pod, const NodeSpec& spec) {
+    if (first_untolerated(spec.taints, pod.tolerations) != nullptr) return Fit{FitReason::taint};
     if (!matches_all(pod.node_selector, spec.labels)) return Fit{FitReason::node_selector};
     if (!matches_any(pod.required_affinity, spec.labels)) return Fit{FitReason::node_affinity};
     return {};
@@ -217,12 +199,12 @@ Fit fits(const PodSpec& pod, const Node& node) {
         case NodeState::ready:
             break;
     }
-    const Fit placement = fits_placement(pod, *node.spec, node.taints);
+    const Fit placement = fits_placement(pod, *node.spec);
     return placement.ok() ? node.usage.fits(pod) : placement;
 }
 
 Fit could_ever_fit(const PodSpec& pod, const std::shared_ptr<const NodeSpec>& spec) {
-    const Fit placement = fits_placement(pod, *spec, spec->taints);
+    const Fit placement = fits_placement(pod, *spec);
     return placement.ok() ? NodeUsage{spec}.fits(pod) : placement;
 }
 

@@ -94,8 +94,6 @@ class Fit {
     [[nodiscard]] constexpr std::uint16_t mask() const { return mask_; }
     /// The reasons in the order of the enum, "insufficient cpu, insufficient memory".
     [[nodiscard]] std::string text() const;
-    /// Whether taking pods off the node could help: only what is short stands in the way.
-    [[nodiscard]] bool resolvable_by_preemption() const;
     constexpr bool operator==(const Fit&) const = default;
 
   private:
@@ -131,7 +129,6 @@ class NodeUsage {
     [[nodiscard]] std::int32_t pods() const { return pods_; }
     [[nodiscard]] const std::vector<Device>& devices() const { return devices_; }
     [[nodiscard]] MilliGpu free_milli() const;
-    void set_device_healthy(std::int32_t device, bool healthy);
 
     bool operator==(const NodeUsage&) const = default;
 
@@ -154,15 +151,13 @@ struct Node {
     NodeState state = NodeState::ready;
     Time created;
     Time ready_since = Time::max();  ///< first ready; Time::max() = not yet
-    std::vector<Taint> taints;       ///< starts as the spec's; may change
     NodeUsage usage;
     std::vector<PodId> pods;  ///< bound here, in id order
     ImageCache images;
 };
 
-/// Taints, selector and affinity of a machine with these taints.
-[[nodiscard]] Fit fits_placement(const PodSpec& pod, const NodeSpec& spec,
-                                 const std::vector<Taint>& taints);
+/// Taints, selector and affinity.
+[[nodiscard]] Fit fits_placement(const PodSpec& pod, const NodeSpec& spec);
 /// Everything that one node decides.
 [[nodiscard]] Fit fits(const PodSpec& pod, const Node& node);
 /// Whether an empty, ready machine of this kind could hold the pod.

@@ -102,21 +102,6 @@ bool has_word(std::string_view text, std::string_view word) {
     return false;
 }
 
-/// Places profiles[starts.size()..] beside the memory slices in `taken`.
-bool place_rest(const SliceTable& table, std::span<const std::int32_t> profiles,
-                std::uint32_t taken, std::vector<std::int32_t>& starts) {
-    if (starts.size() == profiles.size()) return true;
-    const SliceProfile& p = table.profiles[static_cast<std::size_t>(profiles[starts.size()])];
-    for (const std::int32_t start : p.starts) {
-        const std::uint32_t mask = slice_mask(start, p.memory_slices);
-        if ((taken & mask) != 0) continue;
-        starts.push_back(start);
-        if (place_rest(table, profiles, taken | mask, starts)) return true;
-        starts.pop_back();
-    }
-    return false;
-}
-
 }  // namespace
 
 std::int32_t SliceTable::find(std::string_view name_or_kind) const {
@@ -126,19 +111,6 @@ std::int32_t SliceTable::find(std::string_view name_or_kind) const {
         }
     }
     return -1;
-}
-
-bool find_layout(const SliceTable& table, std::span<const std::int32_t> profiles,
-                 std::vector<std::int32_t>& starts) {
-    starts.clear();
-    std::int32_t compute = 0;
-    std::vector<std::int32_t> count(table.profiles.size(), 0);
-    for (const std::int32_t p : profiles) {
-        const SliceProfile& profile = table.profiles[static_cast<std::size_t>(p)];
-        compute += profile.compute_slices;
-        if (++count[static_cast<std::size_t>(p)] > profile.max_count) return false;
-    }
-    return compute <= table.compute_slices && place_rest(table, profiles, 0, starts);
 }
 
 std::shared_ptr<const SliceTable> builtin_slice_table(std::string_view model, Bytes memory) {

@@ -13,7 +13,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,12 +46,6 @@ struct SliceTable {
 [[nodiscard]] constexpr std::uint32_t slice_mask(std::int32_t start, std::int32_t length) {
     return ((std::uint32_t{1} << length) - 1U) << start;
 }
-
-/// Looks for a valid set of placements of these profiles (indices in the table) on an empty device,
-/// in whatever order of creation: `starts` gets the first found in the order of the tables, one per
-/// profile. False, and `starts` empty, when there is none. Backtracking over at most 7 slices.
-bool find_layout(const SliceTable& table, std::span<const std::int32_t> profiles,
-                 std::vector<std::int32_t>& starts);
 
 /// The built-in table of a device, recognised by a word of its model name ("A100-SXM4-40GB",
 /// "h200") and, where one family has several sizes, by its memory. Null for a device that has no

@@ -218,8 +218,8 @@ void PodLifecycle::remove(PodId id) {
 
 void PodLifecycle::bear_taints(PodId id, ManagedPod& pod) {
     const cluster::Pod& placed = state_.cluster.pod(id);
-    const auto time =
-        cluster::toleration_time(state_.cluster.node(placed.node).taints, placed.spec->tolerations);
+    const auto time = cluster::toleration_time(state_.cluster.node(placed.node).spec->taints,
+                                               placed.spec->tolerations);
     if (!time) return;
     pod.eviction = state_.queue.push(
         control_key(pod.bound_at.later_by(*time), EventClass::pod_step, id.index, kEvictionOrdinal),

@@ -14,7 +14,7 @@ class TaintTolerationFilter final : public control::FilterPlugin {
 
     [[nodiscard]] std::string_view filter(const control::SchedulingContext& context,
                                           cluster::NodeId node) const override {
-        const auto& taints = context.cluster->node(node).taints;
+        const auto& taints = context.cluster->node(node).spec->taints;
         return cluster::first_untolerated(taints, context.pod->tolerations) == nullptr
                    ? std::string_view{}
                    : "node(s) had untolerated taint";

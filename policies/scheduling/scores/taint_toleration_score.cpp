@@ -15,7 +15,7 @@ class TaintTolerationScore final : public control::ScorePlugin {
 
     [[nodiscard]] std::int64_t score(const control::SchedulingContext& context,
                                      cluster::NodeId node) const override {
-        const auto& taints = context.cluster->node(node).taints;
+        const auto& taints = context.cluster->node(node).spec->taints;
         return std::count_if(taints.begin(), taints.end(), [&](const cluster::Taint& taint) {
             return taint.effect == cluster::TaintEffect::prefer_no_schedule &&
                    !cluster::tolerated(taint, context.pod->tolerations);
