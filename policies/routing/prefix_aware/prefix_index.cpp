@@ -5,9 +5,9 @@ namespace headroom::policies {
 void PrefixIndex::match(const std::vector<std::uint64_t>& hashes) {
     ++matches_;
     for (const std::uint64_t hash : hashes) {
-        const auto it = first_of_.find(hash);
-        if (it == first_of_.end()) return;
-        for (std::uint32_t i = it->second; i != kNone; i = holdings_[i].next) {
+        const std::uint32_t* first = first_of_.find(hash);
+        if (first == nullptr) return;
+        for (std::uint32_t i = *first; i != kNone; i = holdings_[i].next) {
             Server& server = servers_[holdings_[i].server];
             if (server.matched_in != matches_) {
                 server.matched_in = matches_;
@@ -38,13 +38,17 @@ void PrefixIndex::add(std::uint32_t number, const std::vector<std::uint64_t>& ha
             continue;
         }
         const std::uint32_t added = allocate();
-        const auto [block, is_new] = first_of_.emplace(hash, added);
+        std::uint32_t* first = first_of_.find(hash);
         Holding& holding = holdings_[added];
         holding.hash = hash;
         holding.server = number;
         holding.tokens = static_cast<std::uint32_t>(tokens_each);
-        holding.next = is_new ? kNone : block->second;
-        block->second = added;
+        holding.next = first == nullptr ? kNone : *first;
+        if (first == nullptr) {
+            first_of_.insert(hash, added);
+        } else {
+            *first = added;
+        }
         append(server, added);
         server.tokens += tokens_each;
         while (server.tokens > capacity_) forget(server, server.oldest);
@@ -58,9 +62,8 @@ void PrefixIndex::remove(std::uint32_t number) {
 }
 
 std::uint32_t PrefixIndex::find(std::uint32_t server, std::uint64_t hash) const {
-    const auto it = first_of_.find(hash);
-    if (it == first_of_.end()) return kNone;
-    std::uint32_t i = it->second;
+    const std::uint32_t* first = first_of_.find(hash);
+    std::uint32_t i = first == nullptr ? kNone : *first;
     while (i != kNone && holdings_[i].server != server) i = holdings_[i].next;
     return i;
 }
@@ -88,15 +91,15 @@ void PrefixIndex::forget(Server& server, std::uint32_t holding) {
     unlink(server, holding);
     Holding& gone = holdings_[holding];
     server.tokens -= gone.tokens;
-    const auto block = first_of_.find(gone.hash);
-    if (block->second == holding) {
+    std::uint32_t* first = first_of_.find(gone.hash);
+    if (*first == holding) {
         if (gone.next == kNone) {
-            first_of_.erase(block);
+            first_of_.erase(gone.hash);
         } else {
-            block->second = gone.next;
+            *first = gone.next;
         }
     } else {
-        std::uint32_t before = block->second;
+        std::uint32_t before = *first;
         while (holdings_[before].next != holding) before = holdings_[before].next;
         holdings_[before].next = gone.next;
     }

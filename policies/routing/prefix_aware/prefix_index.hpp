@@ -9,12 +9,13 @@
 ///     index.add(server, hashes, tokens_each);     // it was sent there
 ///
 /// match is O(sum over matched blocks of the servers that have one), add is O(blocks), both in the
-/// mean. Memory: about 60 bytes per block and server. The hash table's order decides nothing.
+/// mean. Memory: about 60 bytes per block and server.
 #pragma once
 
-#include <boost/unordered_map.hpp>
 #include <cstdint>
 #include <vector>
+
+#include "sim/core/key_map.hpp"
 
 namespace headroom::policies {
 
@@ -64,7 +65,7 @@ class PrefixIndex {
     std::vector<Server> servers_;  ///< by number
     std::vector<Holding> holdings_;
     std::uint32_t free_ = kNone;
-    boost::unordered_map<std::uint64_t, std::uint32_t> first_of_;  ///< block -> its holdings
+    KeyMap<std::uint32_t> first_of_;  ///< block -> its holdings
     std::uint64_t matches_ = 0;
 };
 

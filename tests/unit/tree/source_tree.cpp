@@ -436,6 +436,7 @@ Violations libraries_out_of_place(const Files& files) {
 
 Violations sources_of_chance(const Files& files) {
     static const std::vector<Forbidden> names = {{"std::unordered_", true},
+                                                 {"boost::unordered", true},
                                                  {"std::hash"},
                                                  {"std::chrono"},
                                                  {"<chrono>"},

@@ -155,6 +155,7 @@ TEST_CASE("Tree: the simulator knows no file format, and few files know Boost.Gr
 TEST_CASE("Tree: no clock, hash order or foreign random number reaches the simulator") {
     const std::vector<const char*> bad = {
         "std::unordered_map<int, int> m;",
+        "boost::unordered_flat_map<int, int> m;",
         "#include <unordered_map>\nstd::unordered_multiset<int> m;",
         "#include <chrono>",
         "auto t = std::chrono::seconds(1);",
