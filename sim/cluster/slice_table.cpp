@@ -1,7 +1,8 @@
 #include "sim/cluster/slice_table.hpp"
 
 #include <array>
-#include <cctype>
+
+#include "sim/core/ascii.hpp"
 
 namespace headroom::cluster {
 
@@ -91,9 +92,9 @@ std::shared_ptr<const SliceTable> make_table(const Column& column) {
 bool has_word(std::string_view text, std::string_view word) {
     std::string current;
     for (std::size_t i = 0; i <= text.size(); ++i) {
-        const auto c = i < text.size() ? static_cast<unsigned char>(text[i]) : '-';
-        if (std::isalnum(c) != 0) {
-            current.push_back(static_cast<char>(std::tolower(c)));
+        const char c = i < text.size() ? text[i] : '-';
+        if (is_letter(c) || is_digit(c)) {
+            current.push_back(to_lower(c));
             continue;
         }
         if (current == word) return true;

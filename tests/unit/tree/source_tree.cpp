@@ -474,6 +474,19 @@ Violations sources_of_chance(const Files& files) {
     return found;
 }
 
+Violations dependence_on_locale(const Files& files) {
+    static const std::vector<Forbidden> names = {
+        {"<cctype>"}, {"isalnum"}, {"isalpha"},   {"isdigit"}, {"islower"},
+        {"isprint"},  {"ispunct"}, {"isspace"},   {"isupper"}, {"isxdigit"},
+        {"tolower"},  {"toupper"}, {"strcasecmp"}};
+    Violations found;
+    for (const SourceFile& file : files) {
+        if (!is_source(file.path) || file.path.starts_with("tests/")) continue;
+        find_names(file, names, "it follows the locale; see sim/core/ascii.hpp", found);
+    }
+    return found;
+}
+
 Violations printing_simulator(const Files& files) {
     static const std::vector<Forbidden> names = {
         {"printf("},    {"fprintf("},     {"vprintf("},   {"vfprintf("},

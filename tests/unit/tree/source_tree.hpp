@@ -47,6 +47,7 @@ using Files = std::vector<SourceFile>;
 
 // Determinism and silence of the simulator.
 [[nodiscard]] Violations sources_of_chance(const Files& files);
+[[nodiscard]] Violations dependence_on_locale(const Files& files);
 [[nodiscard]] Violations printing_simulator(const Files& files);
 
 // Form.

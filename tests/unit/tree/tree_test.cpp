@@ -187,6 +187,22 @@ TEST_CASE("Tree: no clock, hash order or foreign random number reaches the simul
     CHECK(to_text(sources_of_chance(real_tree())) == "");
 }
 
+TEST_CASE("Tree: what a character is does not follow the locale") {
+    for (const char* text : {"#include <cctype>", "if (std::isalnum(c) != 0) return;",
+                             "x = static_cast<char>(tolower(c));"}) {
+        CAPTURE(text);
+        CHECK(objects(dependence_on_locale, "sim/core/a.hpp", text));
+        CHECK(objects(dependence_on_locale, "analysis/cli/a.cpp", text));
+        CHECK_FALSE(objects(dependence_on_locale, "tests/unit/core/a_test.cpp", text));
+    }
+    for (const char* text : {"x = to_lower(c);", "if (is_digit(c)) return;", "// std::tolower"}) {
+        CAPTURE(text);
+        CHECK_FALSE(objects(dependence_on_locale, "sim/core/a.hpp", text));
+    }
+
+    CHECK(to_text(dependence_on_locale(real_tree())) == "");
+}
+
 TEST_CASE("Tree: the simulator and its policies print nothing") {
     const std::vector<const char*> bad = {"printf(\"x\");",     "std::fprintf(stderr, \"x\");",
                                           "std::cout << 1;",    "std::cerr << 1;",
