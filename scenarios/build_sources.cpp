@@ -35,7 +35,7 @@ class FailedSource final : public RequestSource {
     std::string error_;
 };
 
-/// Ends another source before `end`, and after `limit` requests.
+/// Ends another source before `end`.
 class EndedSource final : public RequestSource {
   public:
     EndedSource(std::unique_ptr<RequestSource> inner, Time end)
@@ -46,6 +46,9 @@ class EndedSource final : public RequestSource {
     }
     serving::Arrival take() override { return inner_->take(); }
     void completed(const serving::Completion& c) override { inner_->completed(c); }
+    [[nodiscard]] bool answers_completions() const override {
+        return inner_->answers_completions();
+    }
     [[nodiscard]] const std::string& error() const override { return inner_->error(); }
 
   private:

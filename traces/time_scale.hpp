@@ -33,12 +33,6 @@ class TimeScale {
         return scale;
     }
     [[nodiscard]] bool is_one() const { return multiply_ == divide_; }
-    [[nodiscard]] TimeScale inverse() const {
-        TimeScale scale;
-        scale.multiply_ = divide_;
-        scale.divide_ = multiply_;
-        return scale;
-    }
 
     /// Of a time that is not negative; saturates at Duration::max().
     [[nodiscard]] Duration operator()(Duration d) const {

@@ -26,7 +26,6 @@ void TraceReader::advance() {
         if (options_.window && since_start >= *options_.window) return;
         const Duration scaled = scale_(since_start);
         const Duration most = Time::horizon_limit().since_start() - options_.delay;
-        if (options_.end && scaled >= options_.end->since_start() - options_.delay) return;
         if (scaled > most) {
             error_ = file_->where() +
                      "an arrival more than 100 days after the start once scaled and delayed; "
@@ -97,10 +96,8 @@ std::unique_ptr<TraceReader> open_trace(const std::string& path, const TraceOpti
         return nullptr;
     }
     if (!reader->peek()) {
-        const bool cut =
-            options.limit || options.window || options.end || options.start > Duration::zero();
-        error =
-            path + (cut ? ": no requests between start, window, limit and end" : ": no requests");
+        const bool cut = options.limit || options.window || options.start > Duration::zero();
+        error = path + (cut ? ": no requests between start, window and limit" : ": no requests");
         return nullptr;
     }
     return reader;

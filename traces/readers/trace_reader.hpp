@@ -8,7 +8,7 @@
 ///
 /// Order of the options: rows before `start` are left out and time counts from there, rows at or
 /// after `start + window` end the trace, then times are scaled (time_scale / rate_scale), then
-/// `delay` is added, then `end` cuts. Some ten million CSV rows a second on one core.
+/// `delay` is added. Some ten million CSV rows a second on one core.
 ///
 /// Rows that say what their tokens are (`hash_ids`) become requests with contents, one allocation
 /// of them a request; no option changes these, for they scale times only. Ids mean something within
@@ -37,7 +37,6 @@ struct TraceOptions {
     Duration start{};                     ///< in the trace's own time
     std::optional<Duration> window{};     ///< in the trace's own time; none: to the end
     Duration delay{};                     ///< added to every time of the result
-    std::optional<Time> end{};            ///< of the result: no request at or after it
     bool require_contents = false;        ///< a request without contents is an error
 };
 
@@ -48,6 +47,7 @@ class TraceReader final : public serving::RequestSource {
         return next_.time;
     }
     serving::Arrival take() override;
+    [[nodiscard]] bool answers_completions() const override { return false; }
     [[nodiscard]] const std::string& error() const override { return error_; }
 
     [[nodiscard]] const std::string& format_name() const { return file_->format_name(); }

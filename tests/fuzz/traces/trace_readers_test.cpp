@@ -76,7 +76,7 @@ bool check_trace(const std::string& path, const TraceOptions& options) {
     REQUIRE(good);
     if (!trace->error().empty()) REQUIRE(fault_of_trace_error(trace->error(), path) == "");
     if (!trace->error().empty()) return false;
-    if (options.limit || options.window || options.end) return true;
+    if (options.limit || options.window) return true;
     // The summary counts the same requests.
     if (options.start > Duration::zero() || options.require_contents) return true;
     const TraceSummary summary = summarize(path, options.format);
@@ -112,7 +112,6 @@ TraceOptions drawn_options(Draws& draws) {
     if (draws.one_in(6)) options.start = Duration::seconds(draws.between(0, 3));
     if (draws.one_in(6)) options.window = Duration::seconds(draws.between(1, 10));
     if (draws.one_in(6)) options.delay = Duration::seconds(draws.between(0, 8'640'000));
-    if (draws.one_in(6)) options.end = Time::zero() + Duration::seconds(draws.between(0, 100));
     options.require_contents = draws.one_in(6);
     return options;
 }

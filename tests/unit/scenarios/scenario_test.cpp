@@ -381,6 +381,19 @@ TEST_CASE("Scenario: taints are unique by key and effect") {
               "Kubernetes, found \"a\" twice with NoSchedule"));
 }
 
+TEST_CASE("Scenario: a trace that the duration ends wants to hear of no completion") {
+    const std::string file = std::string(HEADROOM_SOURCE_DIR) + "/traces/samples/azure-like.csv";
+    const Scenario scenario = good(R"({"duration": "1m", "services": {"web": {"simple": {}}},
+        "sources": {"x": {"service": "web", "trace": {"file": ")" +
+                                   file + R"("}}}})");
+    const auto source = scenario.spec.sources.at(0).make(1);
+    CHECK_FALSE(source->answers_completions());
+    Time last;
+    while (source->peek()) last = source->take().time;
+    CHECK(last < Time::zero() + Duration::minutes(1));
+    CHECK(last > Time::zero());
+}
+
 TEST_CASE("Scenario: --trace replaces the only source, unscaled, and drains") {
     const std::string trace = std::string(HEADROOM_SOURCE_DIR) + "/traces/samples/azure-like.csv";
     const Scenario scenario = good(kQueue, {.traces = {trace}});

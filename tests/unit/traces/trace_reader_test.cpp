@@ -9,7 +9,6 @@
 #include "tests/unit/traces/read_trace.hpp"
 #include "tests/unit/traces/temporary_file.hpp"
 #include "traces/readers/trace_summary.hpp"
-#include "traces/scaled_source.hpp"
 
 namespace headroom::traces {
 namespace {
@@ -148,12 +147,18 @@ TEST_CASE("TraceReader: an output of no tokens counts as the one that prefill yi
     CHECK(result.arrivals[0].output == Tokens{1});
 }
 
+TEST_CASE("TraceReader: wants to hear of no completion") {
+    const TemporaryFile file(kHeader + "1,1,1\n");
+    std::string error;
+    CHECK_FALSE(open_trace(file.path(), {}, error)->answers_completions());
+}
+
 TEST_CASE("TraceReader: a file that cannot be a trace is refused while opening") {
     CHECK(read_trace("").error == ": no requests (the file is empty)");
     CHECK(read_trace(kHeader).error == ": no requests");
     CHECK_FALSE(read_trace(kHeader + "x,1,1\n").opened);
     CHECK(read_trace(kHeader + "5,1,1\n", {.start = Duration::seconds(6)}).error ==
-          ": no requests between start, window, limit and end");
+          ": no requests between start, window and limit");
     std::string error;
     CHECK(open_trace("no-such.csv", {}, error) == nullptr);
     CHECK(error == "no-such.csv: cannot open: No such file or directory");
@@ -197,8 +202,6 @@ TEST_CASE("TraceReader: options cut, scale and delay in that order") {
     CHECK(result.arrivals[2].time == at(11.5));
     CHECK(read_trace(rows, {.limit = 2}).arrivals.size() == 2);
     CHECK(read_trace(rows, {.time_scale = 3}).arrivals[1].time == at(6));
-    CHECK(read_trace(rows, {.end = at(5)}).arrivals.size() == 3);
-    CHECK(read_trace(rows, {.time_scale = 1e6, .end = at(5e6)}).arrivals.size() == 4 - 1);
     CHECK(read_trace(kHeader + "0,1,1\n9,1,1\n", {.time_scale = 1e6}).error ==
           ":3: an arrival more than 100 days after the start once scaled and delayed; expected at "
           "most 100 days");
@@ -208,21 +211,9 @@ TEST_CASE("TimeScale: scales exactly where a double would not") {
     const TimeScale third = TimeScale::make(1, 3).value();
     CHECK(third(Duration::hours(2000)) == Duration::picoseconds(2'400'000'000'000'000'000));
     CHECK(third(Duration::picoseconds(2)) == Duration::picoseconds(1));
-    CHECK(third.inverse()(Duration::picoseconds(7)) == Duration::picoseconds(21));
     CHECK(TimeScale::make(1e6, 1e-6).value()(Duration::hours(2400)) == Duration::max());
     CHECK_FALSE(TimeScale::make(0, 1).has_value());
     CHECK_FALSE(TimeScale::make(1, -1).has_value());
-}
-
-TEST_CASE("ScaledSource: runs another source at another speed") {
-    const TemporaryFile file(kHeader + "1,1,1\n2,2,2\n");
-    std::string error;
-    ScaledSource source(open_trace(file.path(), {}, error), TimeScale::make(1, 4).value());
-    CHECK(source.peek() == at(0.25));
-    CHECK(source.take().time == at(0.25));
-    CHECK(source.take().time == at(0.5));
-    CHECK_FALSE(source.peek().has_value());
-    CHECK(source.error().empty());
 }
 
 TEST_CASE("TraceSummary: counts, rates, gaps and exact quantiles") {
