@@ -70,9 +70,7 @@ struct InstanceTypeEntry {
     std::int32_t gpu_count = 0;
     std::int32_t gpu_milli = 1000;         ///< of each: less for a virtual GPU
     std::int64_t network_bytes_per_s = 0;  ///< 0: not published
-    std::int64_t local_disk_bytes = 0;
-    std::optional<Money> price_per_hour;  ///< micro-dollars, on demand; nothing: no list price
-    std::optional<Money> spot_price_per_hour;
+    std::optional<Money> price_per_hour;   ///< micro-dollars, on demand; nothing: no list price
     std::string price_date;
     std::string source;
 };

@@ -84,7 +84,7 @@ void read_gpu(GpuEntry& gpu, Fields& fields) {
     gpu.spec.memory_bytes_per_s = fields.rate("memory_bytes_per_s");
     gpu.spec.bf16_flops = fields.rate("bf16_flops_per_s");
     gpu.spec.fp8_flops = fields.amount("fp8_flops_per_s");
-    gpu.spec.int8_flops = fields.amount("int8_ops_per_s");
+    static_cast<void>(fields.amount("int8_ops_per_s"));  // no model runs in it
     gpu.spec.link = read_link(fields);
     gpu.spec.link_bytes_per_s = fields.rate("link_bytes_per_s");
     gpu.spec.compute_capability = fields.integer("compute_capability", 0, 1000);
@@ -178,11 +178,10 @@ void read_prices(InstanceTypeEntry& type, Fields& fields) {
     if (fields.has_optional("price_usd_per_hour")) {
         type.price_per_hour = read_price(fields, "price_usd_per_hour");
     }
-    if (fields.has_optional("spot_price_usd_per_hour")) {
-        type.spot_price_per_hour = read_price(fields, "spot_price_usd_per_hour");
-    }
+    const bool spot = fields.has_optional("spot_price_usd_per_hour");
+    if (spot) static_cast<void>(read_price(fields, "spot_price_usd_per_hour"));
     const bool dated = fields.has_optional("price_date");
-    if (dated || type.price_per_hour || type.spot_price_per_hour) {
+    if (dated || type.price_per_hour || spot) {
         type.price_date = fields.text("price_date");
     }
 }
@@ -221,7 +220,7 @@ void read_instance_type(InstanceTypeEntry& type, Fields& fields,
         type.network_bytes_per_s = fields.integer("network_bytes_per_s", 1);
     }
     if (fields.has_optional("local_disk_bytes")) {
-        type.local_disk_bytes = fields.integer("local_disk_bytes", 0);
+        static_cast<void>(fields.integer("local_disk_bytes", 0));
     }
     read_prices(type, fields);
     std::vector<std::string> names;

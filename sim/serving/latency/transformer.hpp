@@ -70,7 +70,6 @@ struct GpuSpec {
     double memory_bytes_per_s = 0;
     double bf16_flops = 0;        ///< fp16 where the GPU has no bf16
     double fp8_flops = 0;         ///< 0: the GPU has none
-    double int8_flops = 0;        ///< 0: none
     double link_bytes_per_s = 0;  ///< between GPUs of a node, one direction
     LinkKind link = LinkKind::pcie;
     std::int64_t compute_capability = 0;  ///< NVIDIA's, times 10 (90: Hopper); 0: another vendor
