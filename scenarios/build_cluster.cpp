@@ -120,6 +120,9 @@ control::NodePoolSpec build_node_pool(BuildContext& context, const std::string& 
     if (parameters.given("price_per_hour")) {
         pool.node.price_per_hour = price(parameters.number("price_per_hour"));
     }
+    if (parameters.given("image_cache_capacity")) {
+        pool.node.image_cache_capacity = Bytes{parameters.integer("image_cache_capacity")};
+    }
     set_sharing(context, pointer, parameters.text("gpu_sharing"), pool.node);
     for (const ParameterValue& zone : parameters.list("zones")) {
         pool.zones.push_back(std::get<std::string>(zone.data));

@@ -205,7 +205,14 @@ ParameterSpec node_pool_format() {
          ParameterSpec::number("price_per_hour", 0, "instead of the list price")
              .optional_without_default()
              .at_least(0)
-             .at_most(1e9)},
+             .at_most(1e9),
+         ParameterSpec::quantity("image_cache_capacity", 0, "bytes",
+                                 "what a node keeps of images and weights before the least "
+                                 "recently used ones that no pod uses go; default: unlimited. What "
+                                 "does not fit beside those in use is fetched all the same, and "
+                                 "again by the next pod: the node keeps no copy")
+             .optional_without_default()
+             .above(0)},
         "nodes of one kind: exactly one of instance_type and node");
 }
 
