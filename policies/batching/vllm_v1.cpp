@@ -270,7 +270,10 @@ class VllmV1 final : public serving::BatchingPolicy {
         for (std::int64_t i = 0; i < view.waiting() && budget > 0 && running < max_num_seqs_; ++i) {
             const SequenceView s = view.waiting_at(i);
             // A request of one adapter too many is passed over.
-            if (view.max_adapters() > 0 && !has_slot(view, s)) continue;
+            if (view.max_adapters() > 0 && !has_slot(view, s)) {
+                plan.passed_over.push_back(i);
+                continue;
+            }
             const auto [state, cached] = ledger.look_up(i);
             if (state == CacheLookup::State::fetching) continue;
             if (state == CacheLookup::State::no_room) break;

@@ -156,6 +156,8 @@ struct StepPlan {
     std::vector<std::int64_t> preempt;
     /// Admissions name waiting positions in order, without gaps unless some are passed over.
     std::vector<Chunk> chunks;
+    /// Waiting positions that were passed over: they stay ahead of who is preempted later.
+    std::vector<std::int64_t> passed_over;
     Decode decode = Decode::none;
     std::vector<std::int64_t> decode_positions;  ///< for Decode::listed, ascending
     bool repeatable = false;
@@ -169,6 +171,7 @@ struct StepPlan {
     void clear() {
         preempt.clear();
         chunks.clear();
+        passed_over.clear();
         decode = Decode::none;
         decode_positions.clear();
         repeatable = false;

@@ -57,6 +57,9 @@ SteppedLlmInstance::Batch SteppedLlmInstance::next_batch(Time now) {
         looked_up_ = false;
         count_view();
         policy_->plan_next_step(*this, plan_);
+        for (const std::int64_t position : plan_.passed_over) {
+            sequences_[waiting_[static_cast<std::size_t>(position)]].passed_over = true;
+        }
         carry_out(now, batch);
         // A plan that only preempted made room: ask again.
     } while (batch.work.empty() && !plan_.preempt.empty() && !computes());
@@ -121,6 +124,7 @@ void SteppedLlmInstance::carry_out(Time now, Batch& batch) {
         Sequence& s = sequences_[slot];
         running_.push_back(slot);
         s.running = true;
+        s.passed_over = false;
         s.fetch = Fetch::none;
         s.computed = chunk.cached;
         if (s.first_scheduled == Time::max()) s.first_scheduled = now;

@@ -415,4 +415,21 @@ TEST_CASE("SteppedLlmInstance: blocks held for drafts are not found before they 
     check_empty(rig);
 }
 
+TEST_CASE("SteppedLlmInstance: who was passed over goes before those that are preempted since") {
+    serving::LlmEngineSpec spec = engine({}, 5);
+    spec.adapters = serving::AdapterSpec{1, 2, Duration::zero(), Duration::zero()};
+    EngineRig rig(spec);
+    rig.submit(at_tick(0), 8, 6, {}, 0, 1);
+    rig.submit(at_tick(0), 8, 9, {}, 0, 1);
+    rig.submit(at_tick(0), 4, 1, {}, 0, 2);  // its adapter has no slot
+    rig.run_to_the_end();
+    // The second one finds no block for its first decode, and none before the first one is done.
+    const std::int64_t prompts = t(16, 0, 0, 64 + 64);
+    const std::int64_t first = prompts + 5 * t(0, 1, 10);  // over 8, 9, ... 12 tokens
+    CHECK(came(rig, 0) == Came{prompts, first});
+    CHECK(came(rig, 2).end == first + t(4, 0, 0, 16));
+    CHECK(rig.outcomes[1].report.preemptions == 1);
+    check_empty(rig);
+}
+
 }  // namespace headroom::tests
