@@ -7,7 +7,8 @@
 /// Along the running list each decode wants a free block at its turn, needed or not, and preempts
 /// the last of the list by recomputation when there is none, be it an unfinished prompt. Nothing is
 /// admitted in an iteration that preempts: the victim heads the queue and wants all the blocks it
-/// gave back.
+/// gave back, and the watermark besides. (Where that is no whole block Vidur may take the victim
+/// back at once; here it waits for the next iteration.)
 ///
 /// Vidur keeps a list of its own, ordered as the last batch. That is the order of arrival, as the
 /// running list's is: who is preempted goes to the queue's head, and only the last prompt of a
