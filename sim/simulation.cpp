@@ -93,10 +93,11 @@ class Run {
           cell_infos_(find_cells(spec)),
           cells_(spec, options, cell_infos_),
           control_(spec.control, cells_, spec.seed, spec.measure_from, options.all_decisions),
-          runner_(cells_.all(), options) {}
+          runner_(cells_.all(), options),
+          stop_(options.stop) {}
 
     SimulationResult execute() {
-        control_.start();
+        control_.start(stop_);
         hand_over_changed();
         while (step()) {
         }
@@ -132,9 +133,11 @@ class Run {
         return true;
     }
 
-    /// Runs control events of exactly `now`, with the notifications that they cause.
+    /// Runs control events of exactly `now`, with the notifications that they cause: ten thousand
+    /// pods may want a node at once, so that a stop is looked at here too. The next window ends it.
     void run_control(Time now) {
         while (control_.next_event_time() <= now) {
+            if (stop_ != nullptr && stop_->load(std::memory_order_relaxed)) return;
             control_.run_next(now);
             hand_over_changed();
         }
@@ -233,6 +236,7 @@ class Run {
     Cells cells_;
     control::ControlPlane control_;
     CellRunner runner_;
+    const std::atomic<bool>* stop_;
     Time now_;
     Time end_;
 };

@@ -31,7 +31,7 @@ struct ControlPlane::Parts {
           pools(state),
           faults(state, lifecycle, pools) {}
 
-    void start_workloads();
+    void start_workloads(const std::atomic<bool>* stop);
     void dispatch(const ControlQueue::Event& event);
     WorkloadResult finish_workload(Workload& workload);
 
@@ -53,15 +53,15 @@ ControlPlane::ControlPlane(const ControlSpec& spec, serving::DataPlane& data_pla
 
 ControlPlane::~ControlPlane() = default;
 
-void ControlPlane::start() {
+void ControlPlane::start(const std::atomic<bool>* stop) {
     parts_->pools.build(parts_->scheduler, parts_->fetcher);
-    parts_->start_workloads();
+    parts_->start_workloads(stop);
     parts_->faults.start();
     parts_->metrics.start();
     parts_->autoscalers.start();
 }
 
-void ControlPlane::Parts::start_workloads() {
+void ControlPlane::Parts::start_workloads(const std::atomic<bool>* stop) {
     for (Workload& workload : state.workloads) {
         workload.result.desired_replicas.append(state.now, workload.desired);
         workload.result.ready_replicas.append(state.now, 0);
@@ -69,7 +69,10 @@ void ControlPlane::Parts::start_workloads() {
     }
     for (Workload& workload : state.workloads) warm_pools.reconcile(workload);
     if (state.spec.initial == InitialState::cold) return;
-    while (scheduler.queue().has_active()) scheduler.run_cycle();
+    while (scheduler.queue().has_active()) {
+        if (stop != nullptr && stop->load(std::memory_order_relaxed)) return;
+        scheduler.run_cycle();
+    }
     for (Workload& workload : state.workloads) {
         for (const std::vector<PodId>* pods : {&workload.pods, &workload.standby}) {
             for (const PodId pod : *pods) {

@@ -15,6 +15,7 @@
 /// state. Memory: O(nodes + pods + decisions kept).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -39,8 +40,9 @@ class ControlPlane {
     ControlPlane(const ControlPlane&) = delete;
     ControlPlane& operator=(const ControlPlane&) = delete;
 
-    /// Builds nodes and initial pods at time 0. Once, before anything else.
-    void start();
+    /// Builds nodes and initial pods at time 0. Once, before anything else. A raised `stop` leaves
+    /// pods without a node: the run is to end.
+    void start(const std::atomic<bool>* stop = nullptr);
     /// Time::max() when there is none.
     [[nodiscard]] Time next_event_time() const;
     /// Runs the next event, which is due now.
