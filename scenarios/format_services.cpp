@@ -35,7 +35,7 @@ ParameterSpec warm_pool_format(const char* help) {
                                        "loaded and without traffic; 0: no pool")
                     .required()
                     .at_least(0)
-                    .at_most(1e6),
+                    .at_most(control::kReplicaLimit),
                 ParameterSpec::duration("activation", Duration::zero(),
                                         "from a loaded pod's promotion until its server is up; "
                                         "readiness comes after it")
@@ -62,7 +62,7 @@ ParameterSpec versions_format() {
          ParameterSpec::integer("replicas", 1, "default: the service's")
              .optional_without_default()
              .at_least(0)
-             .at_most(1e6),
+             .at_most(control::kReplicaLimit),
          warm_pool_format("default: the service's")},
         "one version of the service");
     return ParameterSpec::map("versions", std::move(version),
@@ -171,7 +171,7 @@ ParameterSpec service_format() {
                                 "at the start; default: the autoscaler's minimum, or 1")
              .optional_without_default()
              .at_least(0)
-             .at_most(1e6),
+             .at_most(control::kReplicaLimit),
          strategy_format(),
          ParameterSpec::integer("min_ready_seconds", 0,
                                 "in a rollout a pod counts once it was ready for so long")

@@ -12,7 +12,9 @@ using control::ScalingPolicy;
 class StaticReplicas final : public control::ScalingPolicy {
   public:
     static ParameterSpecs parameter_specs() {
-        return {ParameterSpec::integer("replicas", 1, "replicas at all times").at_least(0),
+        return {ParameterSpec::integer("replicas", 1, "replicas at all times")
+                    .at_least(0)
+                    .at_most(control::kReplicaLimit),
                 ParameterSpec::duration("sync_period", Duration::seconds(15),
                                         "how often a departure from it is put right")
                     .above(0)};

@@ -25,6 +25,10 @@
 
 namespace headroom::control {
 
+/// No scenario may ask for more replicas: more than any cluster has, and a slip of the pen must not
+/// fill the memory. Every parameter of a policy that is a number of replicas has it as its bound.
+inline constexpr double kReplicaLimit = 1e6;
+
 enum class MetricKind : std::uint8_t { resource, container_resource, pods, object, external };
 
 /// A metric a policy wants to see. `name` is a Kubernetes resource ("cpu", "memory") for resource

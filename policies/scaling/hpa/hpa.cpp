@@ -204,8 +204,12 @@ ParameterSpecs Hpa::parameter_specs() {
     return {
         ParameterSpec::integer("min_replicas", 1,
                                "replicas at least; 0 takes an Object or External metric")
-            .at_least(0),
-        ParameterSpec::integer("max_replicas", 1, "replicas at most").required().at_least(1),
+            .at_least(0)
+            .at_most(control::kReplicaLimit),
+        ParameterSpec::integer("max_replicas", 1, "replicas at most")
+            .required()
+            .at_least(1)
+            .at_most(control::kReplicaLimit),
         metrics_spec(),
         ParameterSpec::object(
             "behavior",

@@ -43,7 +43,8 @@ ParameterSpec fallback_spec() {
                                        "failures in a row that a trigger may have before")
                     .at_least(0),
                 ParameterSpec::integer("replicas", 1, "replicas that a failing trigger asks for")
-                    .at_least(0),
+                    .at_least(0)
+                    .at_most(control::kReplicaLimit),
                 ParameterSpec::choice("behavior",
                                       {"static", "currentReplicas", "currentReplicasIfHigher",
                                        "currentReplicasIfLower"},
@@ -198,13 +199,16 @@ std::int64_t wanted_by(const KedaScale& scale, const KedaScaleRules& rules) {
 ParameterSpecs own_specs() {
     return {
         ParameterSpec::integer("min_replicas", 0, "replicas at least (KEDA: minReplicaCount)")
-            .at_least(0),
+            .at_least(0)
+            .at_most(control::kReplicaLimit),
         ParameterSpec::integer("max_replicas", 100, "replicas at most (KEDA: maxReplicaCount)")
-            .at_least(1),
+            .at_least(1)
+            .at_most(control::kReplicaLimit),
         ParameterSpec::integer("idle_replica_count", 0,
                                "replicas while no trigger is active, below min_replicas")
             .optional_without_default()
-            .at_least(0),
+            .at_least(0)
+            .at_most(control::kReplicaLimit),
         ParameterSpec::duration("polling_interval", Duration::seconds(30),
                                 "time between two looks whether a trigger is active")
             .above(0),
@@ -217,7 +221,8 @@ ParameterSpecs own_specs() {
         ParameterSpec::boolean("paused_scale_out", false, "never more replicas"),
         ParameterSpec::integer("paused_replicas", 0, "exactly so many, whatever the triggers say")
             .optional_without_default()
-            .at_least(0),
+            .at_least(0)
+            .at_most(control::kReplicaLimit),
         ParameterSpec::boolean("force_activation", false, "as if a trigger were always active"),
         KedaTriggers::spec(),
     };

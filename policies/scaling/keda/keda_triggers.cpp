@@ -51,7 +51,8 @@ std::vector<ParameterSpec> alternatives() {
              ParameterSpec::text("end", "", "cron expression of five fields").required(),
              ParameterSpec::integer("desired_replicas", 1, "replicas between start and end")
                  .required()
-                 .at_least(0)},
+                 .at_least(0)
+                 .at_most(control::kReplicaLimit)},
             "replicas by the time of day"),
         ParameterSpec::object(
             "queue",

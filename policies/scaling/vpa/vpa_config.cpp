@@ -191,7 +191,8 @@ ParameterSpecs vpa_parameter_specs() {
                               "recommend only; change new pods; also evict (Auto is Recreate)"),
         ParameterSpec::integer("min_replicas", update.min_replicas,
                                "live pods from which on one may be evicted")
-            .at_least(1),
+            .at_least(1)
+            .at_most(control::kReplicaLimit),
         container_policies_spec(),
         span("recommender_interval", Duration::minutes(1),
              "time between two samples, with a recommendation each"),

@@ -1,5 +1,6 @@
 /// Every registered scaling policy, by enumeration: what any of them must keep.
 #include <algorithm>
+#include <string>
 
 #include "sim/control/metric_names.hpp"
 #include "sim/control/scaling_policy.hpp"
@@ -197,6 +198,27 @@ TEST_CASE("Scaling policies: never leave their bounds") {
             replicas = decision.desired;
         }
         if (bounded) CHECK(changes > 10);
+    }
+}
+
+/// "/fallback/replicas" and the like: parameters that are a number of replicas and have no bound.
+std::string unbounded_replicas(const ParameterSpecs& specs, const std::string& pointer) {
+    std::string found;
+    for (const ParameterSpec& spec : specs) {
+        const std::string here = pointer + "/" + spec.name;
+        if (spec.type == ParameterType::integer && spec.name.ends_with("replicas") &&
+            (!spec.maximum || *spec.maximum > control::kReplicaLimit)) {
+            found += here + "\n";
+        }
+        found += unbounded_replicas(spec.fields, here);
+        found += unbounded_replicas(spec.alternatives, here);
+    }
+    return found;
+}
+
+TEST_CASE("Scaling policies: no parameter asks for more replicas than a scenario may") {
+    for (const auto& [name, entry] : Registry<ScalingPolicy>::instance().entries()) {
+        if (!tests::for_tests(name)) CHECK(unbounded_replicas(entry.specs, name) == "");
     }
 }
 
