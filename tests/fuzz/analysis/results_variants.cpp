@@ -86,7 +86,7 @@ class VariantWriter {
     }
     void write_decisions(hid_t decisions) {
         column(decisions, "time_s", Column::number);
-        for (const char* name : {"actor", "subject", "outcome", "reason", "inputs"}) {
+        for (const char* name : {"actor", "subject", "about", "outcome", "reason", "inputs"}) {
             column(decisions, name, Column::text);
         }
         for (const char* name : {"before", "wanted", "after"}) {
@@ -181,6 +181,7 @@ class VariantWriter {
         const std::array<std::string, 5> bad = {"", "\x1b[2J", "\xff\xfe", "Changed",
                                                 std::string(3000, 'x')};
         if (spoil_ && draws_.one_in(2)) return bad[static_cast<std::size_t>(draws_.below(5))];
+        if (name == "about") return row == 1 ? "pod" : "workload";
         if (name == "outcome") return row == 1 ? "blocked" : "changed";
         if (reason_is_bad_) return "\x1b[2J";
         return row == 0 ? "chat" : "web";

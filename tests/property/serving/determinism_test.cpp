@@ -73,7 +73,7 @@ SimulationSpec several_cells(std::uint64_t seed) {
     spec.measure_from = Time::zero() + Duration::milliseconds(1500);
     const auto v1 = choose<serving::BatchingPolicy>(
         "vllm-v1", {{"max_num_seqs", whole(6)}, {"max_num_batched_tokens", whole(256)}});
-    spec.services.push_back(llm_service("chat", v1, 60));
+    spec.services.push_back(llm_service("chat", v1, 36));
     spec.services.push_back(simple_service("tools", 2, Distribution::exponential(0.04)));
     spec.services.push_back(simple_service("sleeper", 1, Distribution::exponential(0.08)));
     spec.services.push_back(simple_service("ranker", 2, Distribution::fixed(0.15), 6));
@@ -160,7 +160,7 @@ TEST_CASE("Simulation: threads and the size of steps change no bit of several bu
     // The spec does what it is there for.
     CHECK(woken >= static_cast<std::int64_t>(2 * seeds));
     CHECK(lost >= static_cast<std::int64_t>(seeds));
-    CHECK(preempted > 0);
+    CHECK(preempted >= static_cast<std::int64_t>(seeds));
 }
 
 TEST_CASE("Simulation: threads change no bit of a run that ends with requests in flight") {
