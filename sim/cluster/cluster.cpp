@@ -154,8 +154,7 @@ HoldResult Cluster::hold(PodId id, Artifact artifact, Time now) {
         return HoldResult::hit;
     }
     if (!cache.insert(wanted.name, wanted.size, now)) return HoldResult::no_space;
-    cache.acquire_inserted(wanted.name, now);
-    held = true;
+    held = cache.acquire(wanted.name, now);
     return HoldResult::inserted;
 }
 

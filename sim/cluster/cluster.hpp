@@ -73,7 +73,7 @@ class Cluster {
 
     [[nodiscard]] bool has_artifact(PodId pod, Artifact artifact) const;
     /// Pins the artifact in the cache of the pod's node until release, putting it there first where
-    /// it is not (the caller has pulled it). Counts a hit or a miss.
+    /// it is not (the caller has pulled it).
     HoldResult hold(PodId pod, Artifact artifact, Time now);
 
     [[nodiscard]] const Node& node(NodeId id) const { return nodes_[id]; }

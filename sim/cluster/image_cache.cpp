@@ -4,26 +4,12 @@
 
 namespace headroom::cluster {
 
-void ImageCache::pin(Entry& entry, Time now) {
-    if (entry.pins++ == 0) pinned_ += entry.size;
-    entry.last_used = now;
-}
-
 bool ImageCache::acquire(std::string_view name, Time now) {
     const auto it = entries_.find(name);
-    if (it == entries_.end()) {
-        ++misses_;
-        return false;
-    }
-    ++hits_;
-    pin(it->second, now);
+    if (it == entries_.end()) return false;
+    if (it->second.pins++ == 0) pinned_ += it->second.size;
+    it->second.last_used = now;
     return true;
-}
-
-void ImageCache::acquire_inserted(std::string_view name, Time now) {
-    const auto it = entries_.find(name);
-    HEADROOM_CHECK(it != entries_.end(), "an image that is not in the cache");
-    pin(it->second, now);
 }
 
 void ImageCache::release(std::string_view name, Time now) {
@@ -57,7 +43,6 @@ void ImageCache::evict_least_recently_used() {
     HEADROOM_CHECK(victim != entries_.end(), "no image to evict");
     used_ -= victim->second.size;
     entries_.erase(victim);
-    ++evictions_;
 }
 
 }  // namespace headroom::cluster

@@ -4,10 +4,11 @@
 /// first, ties by name. insert either makes all the room it needs or evicts nothing and refuses.
 /// used() <= capacity() always. O(log entries) a look-up, O(entries) an eviction; a node holds few.
 ///
-///     if (!cache.acquire("llm:v3", now)) {          // a miss: pull it, then
-///         if (cache.insert("llm:v3", size, now)) cache.acquire_inserted("llm:v3", now);
+///     bool pinned = cache.acquire("llm:v3", now);
+///     if (!pinned) {                                     // a miss: pull it, then
+///         pinned = cache.insert("llm:v3", size, now) && cache.acquire("llm:v3", now);
 ///     }
-///     cache.release("llm:v3", now);
+///     if (pinned) cache.release("llm:v3", now);
 #pragma once
 
 #include <cstdint>
@@ -28,10 +29,8 @@ class ImageCache {
     explicit ImageCache(Bytes capacity = kUnlimited) : capacity_(capacity) {}
 
     [[nodiscard]] bool contains(std::string_view name) const { return entries_.contains(name); }
-    /// Pins the entry and counts a hit; or counts a miss and returns false.
-    bool acquire(std::string_view name, Time now);
-    /// Pins what was just inserted: neither hit nor miss.
-    void acquire_inserted(std::string_view name, Time now);
+    /// Pins the entry. False: it is not there.
+    [[nodiscard]] bool acquire(std::string_view name, Time now);
     /// Gives a pin back. The entry stays until its room is needed.
     void release(std::string_view name, Time now);
     /// Adds an unpinned entry (of one that is there, only the time of use changes). False: it does
@@ -42,9 +41,6 @@ class ImageCache {
     [[nodiscard]] Bytes used() const { return used_; }
     [[nodiscard]] Bytes pinned() const { return pinned_; }
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
-    [[nodiscard]] std::int64_t hits() const { return hits_; }
-    [[nodiscard]] std::int64_t misses() const { return misses_; }
-    [[nodiscard]] std::int64_t evictions() const { return evictions_; }
 
   private:
     struct Entry {
@@ -52,16 +48,12 @@ class ImageCache {
         std::int32_t pins = 0;
         Time last_used;
     };
-    void pin(Entry& entry, Time now);
     void evict_least_recently_used();
 
     std::map<std::string, Entry, std::less<>> entries_;
     Bytes capacity_;
     Bytes used_;
     Bytes pinned_;
-    std::int64_t hits_ = 0;
-    std::int64_t misses_ = 0;
-    std::int64_t evictions_ = 0;
 };
 
 }  // namespace headroom::cluster
