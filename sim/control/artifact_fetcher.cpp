@@ -13,21 +13,20 @@ Duration transfer_time(Bytes size, std::int64_t rate) {
 }
 
 ArtifactFetcher::ArtifactFetcher(ControlState& state) : state_(state) {
-    const auto shared_link = [&](const char* name, std::int64_t rate) {
+    const auto shared_link = [&](std::int64_t rate) {
         std::vector<network::LinkId> links;
-        if (rate > 0) links.push_back(state_.network.add_link(name, FlowNetwork::clamped(rate)));
+        if (rate > 0) links.push_back(state_.network.add_link(FlowNetwork::clamped(rate)));
         return links;
     };
-    registry_ = shared_link("registry", state.spec.registry_bytes_per_s);
-    store_ = shared_link("weights-store", state.spec.weights_store_bytes_per_s);
+    registry_ = shared_link(state.spec.registry_bytes_per_s);
+    store_ = shared_link(state.spec.weights_store_bytes_per_s);
 }
 
 void ArtifactFetcher::add_node(NodeId node) {
-    const cluster::NodeSpec& spec = *state_.cluster.node(node).spec;
     if (nics_.size() <= node.index) nics_.resize(node.index + 1);
-    const std::int64_t rate = spec.nic_bytes_per_s;
+    const std::int64_t rate = state_.cluster.node(node).spec->nic_bytes_per_s;
     if (rate <= 0 || rate > FlowNetwork::kMaxCapacity) return;
-    nics_[node.index] = state_.network.add_link(spec.name + " nic", rate);
+    nics_[node.index] = state_.network.add_link(rate);
 }
 
 void ArtifactFetcher::join(PodId pod, NodeId node, cluster::Artifact artifact,

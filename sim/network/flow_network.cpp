@@ -41,11 +41,10 @@ bool FlowNetwork::contains(FlowId id) const {
            flows_[id.index].generation == id.generation;
 }
 
-LinkId FlowNetwork::add_link(std::string name, std::int64_t capacity_bytes_per_s) {
+LinkId FlowNetwork::add_link(std::int64_t capacity_bytes_per_s) {
     HEADROOM_CHECK(capacity_bytes_per_s >= 0 && capacity_bytes_per_s <= kMaxCapacity,
                    "a link's capacity is between 0 and 2^47 - 1 bytes/s");
     Link& l = links_.emplace_back();
-    l.name = std::move(name);
     l.capacity = capacity_bytes_per_s;
     return {static_cast<std::uint32_t>(links_.size() - 1), 0};
 }

@@ -19,7 +19,7 @@
 /// levels in there: O(H + L * R + C log C), C capped flows, plus O(log flows) per changed rate.
 /// Nothing is allocated once the largest numbers of flows and hops have been seen.
 ///
-///     LinkId nic = network.add_link("nic", 1'250'000'000, Duration::microseconds(20));
+///     LinkId nic = network.add_link(1'250'000'000);
 ///     FlowId pull = network.start(now, {{registry, nic}}, gibibytes(9));
 ///     if (auto t = network.next_finish()) { network.finish_due(*t, done); }
 #pragma once
@@ -29,7 +29,6 @@
 #include <limits>
 #include <optional>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -55,9 +54,7 @@ class FlowNetwork {
     }
 
     /// A link in one direction. Capacity 0 stalls its flows.
-    LinkId add_link(std::string name, std::int64_t capacity_bytes_per_s);
-    [[nodiscard]] std::size_t link_count() const { return links_.size(); }
-    [[nodiscard]] const std::string& link_name(LinkId id) const { return link(id).name; }
+    LinkId add_link(std::int64_t capacity_bytes_per_s);
     [[nodiscard]] std::int64_t capacity(LinkId id) const { return link(id).capacity; }
 
     /// Starts a transfer of `total` bytes over a route that has no link twice. `max_rate` in
@@ -97,7 +94,6 @@ class FlowNetwork {
         std::uint32_t hop;  ///< which hop of the flow's route this link is
     };
     struct Link {
-        std::string name;
         std::int64_t capacity = 0;
         std::vector<Member> members;
         std::int64_t used = 0;  ///< rate units

@@ -103,7 +103,6 @@ class Cell final : private InstanceHost {
     struct EndpointList;
     struct Endpoints;
     struct GatewayQueue;
-    struct KvFabric;
     struct Service;
     struct Source;
     struct InstanceRecord;

@@ -371,7 +371,7 @@ void Cell::finish(Time end) {
         if (!handover.sending) return;
         Service& service = *services_[calls_[handover.call].service];
         service.stats.kv_transferred_bytes -=
-            service.kv_fabric->network.remaining(handover.flow, end).count();
+            service.kv_fabric->unsent(handover.transfer, end).count();
     });
     for (auto& service : services_) {
         service->stats.backlog.advance(end);

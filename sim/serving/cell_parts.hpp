@@ -10,6 +10,7 @@
 #include "sim/core/random.hpp"
 #include "sim/core/ring_buffer.hpp"
 #include "sim/serving/cell.hpp"
+#include "sim/serving/kv_fabric.hpp"
 
 namespace headroom::serving {
 
@@ -89,23 +90,6 @@ struct Cell::Endpoints {
     BacklogMeter calls;        ///< not ended
 };
 
-/// The links over which the instances of a service send KV blocks: out of the one, through the
-/// fabric, into the other.
-struct Cell::KvFabric {
-    struct Nic {
-        network::LinkId out;
-        network::LinkId in;
-    };
-    [[nodiscard]] const Nic& nic_of(std::uint32_t instance, const KvTransferSpec& spec);
-
-    network::FlowNetwork network;
-    std::optional<network::LinkId> shared;
-    std::vector<std::optional<Nic>> nics;  ///< by instance index, made when first asked for
-    std::vector<HandoverId> owners;        ///< by flow index
-    EventHandle event;
-    Time scheduled = Time::max();
-};
-
 /// Calls that wait until an instance can take them, in order.
 struct Cell::GatewayQueue {
     RingBuffer<CallId> calls;  ///< those that ended, or wait elsewhere now, are stale
@@ -141,6 +125,8 @@ struct Cell::Service {
     std::uint32_t prefill = 0;  ///< with kv_fabric: the versions that are its pools
     std::uint32_t decode = 0;
     std::unique_ptr<KvFabric> kv_fabric;
+    EventHandle transfer_end;  ///< of the next one over kv_fabric
+    Time transfer_ends = Time::max();
     RandomStream version_split;
     RandomStream jitter;
     RandomStream service_times;

@@ -9,27 +9,12 @@
 namespace headroom::serving {
 
 void Cell::make_kv_fabric(Service& service) {
-    const KvTransferSpec& spec = *service.spec->kv_transfer;
-    service.kv_fabric = std::make_unique<KvFabric>();
-    if (spec.fabric_bytes_per_s > 0) {
-        service.kv_fabric->shared = service.kv_fabric->network.add_link(
-            "fabric", network::FlowNetwork::clamped(spec.fabric_bytes_per_s));
-    }
+    service.kv_fabric = std::make_unique<KvFabric>(*service.spec->kv_transfer);
     for (std::uint32_t i = 0; i < service.versions.size(); ++i) {
         const EngineRole role = service.versions[i]->spec->engine.llm->role;
         if (role == EngineRole::prefill) service.prefill = i;
         if (role == EngineRole::decode) service.decode = i;
     }
-}
-
-const Cell::KvFabric::Nic& Cell::KvFabric::nic_of(std::uint32_t instance,
-                                                  const KvTransferSpec& spec) {
-    if (nics.size() <= instance) nics.resize(instance + 1);
-    if (!nics[instance]) {
-        const std::int64_t capacity = network::FlowNetwork::clamped(spec.nic_bytes_per_s);
-        nics[instance] = Nic{network.add_link("out", capacity), network.add_link("in", capacity)};
-    }
-    return *nics[instance];
 }
 
 /// The prompt is computed: the call goes on to the decode pool.
@@ -51,44 +36,31 @@ void Cell::hand_over(Time now, const LiveAttempt& attempt, const LiveCall& live,
 void Cell::kv_wanted(Time now, AttemptId attempt, std::int64_t tokens) {
     const CallId call = attempts_[attempt].call;
     const LiveCall to = live(call);
-    const std::uint32_t local = to.call.service;
-    KvFabric& fabric = *to.service.kv_fabric;
-    const KvTransferSpec& spec = *to.service.spec->kv_transfer;
+    const Bytes size{tokens * to.service.spec->kv_transfer->bytes_per_token};
     Handover& handover = handovers_[to.call.handover];
-    const network::LinkId out = fabric.nic_of(handover.instance, spec).out;
-    const network::LinkId in = fabric.nic_of(attempts_[attempt].instance, spec).in;
-    std::vector<network::LinkId> route{out};
-    if (fabric.shared) route.push_back(*fabric.shared);
-    route.push_back(in);
-    handover.flow = fabric.network.start(now, route, Bytes{tokens * spec.bytes_per_token});
+    handover.transfer = to.service.kv_fabric->start(now, to.call.handover, handover.instance,
+                                                    attempts_[attempt].instance, size);
     handover.sending = true;
-    to.service.stats.kv_transferred_bytes += tokens * spec.bytes_per_token;
-    if (fabric.owners.size() <= handover.flow.index) fabric.owners.resize(handover.flow.index + 1);
-    fabric.owners[handover.flow.index] = to.call.handover;
-    refresh_transfers(to.service, local);
+    to.service.stats.kv_transferred_bytes += size.count();
+    refresh_transfers(to.service, to.call.service);
 }
 
 /// Puts the end of the next transfer into the queue of events.
 void Cell::refresh_transfers(Service& service, std::uint32_t local) {
-    KvFabric& fabric = *service.kv_fabric;
-    const Time next = fabric.network.next_finish().value_or(Time::max());
-    if (next == fabric.scheduled) return;
-    if (fabric.event.valid()) queue_.cancel(fabric.event);
-    fabric.event = {};
-    fabric.scheduled = next;
+    const Time next = service.kv_fabric->next_finish();
+    if (next == service.transfer_ends) return;
+    if (service.transfer_end.valid()) queue_.cancel(service.transfer_end);
+    service.transfer_end = {};
+    service.transfer_ends = next;
     if (next == Time::max()) return;
-    fabric.event = queue_.push(EventKey::make(next, kTransfer, local), {local, 0});
+    service.transfer_end = queue_.push(EventKey::make(next, kTransfer, local), {local, 0});
 }
 
 void Cell::end_transfers(Time now, std::uint32_t local) {
     Service& service = *services_[local];
-    KvFabric& fabric = *service.kv_fabric;
-    fabric.event = {};
-    fabric.scheduled = Time::max();
-    std::vector<network::FlowId> sent;
-    fabric.network.finish_due(now, sent);
-    for (const network::FlowId flow : sent) {
-        const HandoverId id = fabric.owners[flow.index];
+    service.transfer_end = {};
+    service.transfer_ends = Time::max();
+    for (const HandoverId id : service.kv_fabric->finish_due(now)) {
         Handover& handover = handovers_[id];
         handover.sending = false;
         const Time due = now.later_by(service.spec->kv_transfer->latency);
@@ -130,8 +102,8 @@ void Cell::forget_handover(Time now, Call& call) {
     Handover& handover = handovers_[id];
     Service& service = *services_[call.service];
     if (handover.sending) {
-        const auto left = service.kv_fabric->network.cancel(now, handover.flow);
-        service.stats.kv_transferred_bytes -= left->count();  // counted when it began
+        const Bytes unsent = service.kv_fabric->cancel(now, handover.transfer);
+        service.stats.kv_transferred_bytes -= unsent.count();  // counted when it began
         refresh_transfers(service, call.service);
     }
     if (handover.arrival.valid()) queue_.cancel(handover.arrival);

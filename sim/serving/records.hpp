@@ -61,8 +61,8 @@ struct Handover {
     std::uint32_t instance = 0;  ///< that has the KV, index within the cell
     std::uint32_t slot = 0;      ///< within that instance
     bool kept = true;            ///< that instance still keeps the blocks
-    bool sending = false;        ///< `flow` is under way
-    network::FlowId flow{};
+    bool sending = false;        ///< `transfer` is under way
+    network::FlowId transfer{};
     EventHandle arrival{};  ///< sent, but not there yet
 };
 

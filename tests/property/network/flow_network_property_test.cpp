@@ -25,7 +25,7 @@ class Pair {
         const std::int64_t links = 1 + draws_.below(8);
         for (std::int64_t l = 0; l < links; ++l) {
             const std::int64_t c = random_capacity();
-            ids_.push_back(fast_.add_link("link", c));
+            ids_.push_back(fast_.add_link(c));
             slow_.capacities.push_back(c << kShift);
             delivered_.push_back(0);
         }
@@ -215,8 +215,8 @@ TEST_CASE("FlowNetwork: rates do not depend on the order in which flows were sta
         std::vector<LinkId> links;
         for (int l = 0; l < 6; ++l) {
             const std::int64_t capacity = 1 + draws.below(1'000);
-            links.push_back(forwards.add_link("link", capacity));
-            backwards.add_link("link", capacity);
+            links.push_back(forwards.add_link(capacity));
+            backwards.add_link(capacity);
         }
         std::vector<std::vector<LinkId>> routes(12);
         for (auto& route : routes) {

@@ -16,7 +16,7 @@ std::vector<FlowId> finish_at(FlowNetwork& net, Time t) {
 
 TEST_CASE("FlowNetwork: a lone flow takes its size over the capacity") {
     FlowNetwork net;
-    const LinkId nic = net.add_link("nic", 1'000);
+    const LinkId nic = net.add_link(1'000);
     const FlowId f = net.start(at(1), {{nic}}, Bytes{5'000});
     CHECK(net.rate(f) == 1'000);
     CHECK(net.used(nic) == 1'000);
@@ -32,7 +32,7 @@ TEST_CASE("FlowNetwork: a lone flow takes its size over the capacity") {
 
 TEST_CASE("FlowNetwork: two flows share a link, and the one that stays speeds up when one leaves") {
     FlowNetwork net;
-    const LinkId link = net.add_link("link", 1'000);
+    const LinkId link = net.add_link(1'000);
     const FlowId brief = net.start(at(0), {{link}}, Bytes{1'000});
     const FlowId big = net.start(at(0), {{link}}, Bytes{3'000});
     CHECK(net.rate(brief) == 500);
@@ -46,9 +46,9 @@ TEST_CASE("FlowNetwork: two flows share a link, and the one that stays speeds up
 
 TEST_CASE("FlowNetwork: the parking lot gives the long flow its share of the tightest link") {
     FlowNetwork net;
-    const LinkId a = net.add_link("a", 1'000);
-    const LinkId b = net.add_link("b", 300);
-    const LinkId c = net.add_link("c", 900);
+    const LinkId a = net.add_link(1'000);
+    const LinkId b = net.add_link(300);
+    const LinkId c = net.add_link(900);
     const FlowId through = net.start(at(0), {{a, b, c}}, Bytes{1'000'000});
     const FlowId on_a = net.start(at(0), {{a}}, Bytes{1'000'000});
     const FlowId on_b1 = net.start(at(0), {{b}}, Bytes{1'000'000});
@@ -63,7 +63,7 @@ TEST_CASE("FlowNetwork: the parking lot gives the long flow its share of the tig
 
 TEST_CASE("FlowNetwork: a flow's own limit leaves the rest to the others") {
     FlowNetwork net;
-    const LinkId link = net.add_link("link", 1'000);
+    const LinkId link = net.add_link(1'000);
     const FlowId slow = net.start(at(0), {{link}}, Bytes{10'000}, 200);
     const FlowId fast = net.start(at(0), {{link}}, Bytes{10'000}, 5'000);
     CHECK(net.rate(slow) == 200);
@@ -72,7 +72,7 @@ TEST_CASE("FlowNetwork: a flow's own limit leaves the rest to the others") {
 
 TEST_CASE("FlowNetwork: a capacity change in mid-flow keeps what was moved") {
     FlowNetwork net;
-    const LinkId link = net.add_link("link", 1'000);
+    const LinkId link = net.add_link(1'000);
     const FlowId f = net.start(at(0), {{link}}, Bytes{10'000});
     net.set_capacity(at(4), link, 500);
     CHECK(net.remaining(f, at(4)) == Bytes{6'000});
@@ -87,7 +87,7 @@ TEST_CASE("FlowNetwork: a capacity change in mid-flow keeps what was moved") {
 
 TEST_CASE("FlowNetwork: nothing to move, and nowhere to move it, finish at once") {
     FlowNetwork net;
-    const LinkId down = net.add_link("down", 0);
+    const LinkId down = net.add_link(0);
     const FlowId nothing = net.start(at(1), {{down}}, Bytes{0});
     const FlowId local = net.start(at(1), {}, Bytes{1'000});
     const FlowId disk = net.start(at(1), {}, Bytes{1'000}, 100);
@@ -99,8 +99,8 @@ TEST_CASE("FlowNetwork: nothing to move, and nowhere to move it, finish at once"
 
 TEST_CASE("FlowNetwork: a zero-capacity link stalls only the flows that cross it") {
     FlowNetwork net;
-    const LinkId down = net.add_link("down", 0);
-    const LinkId up = net.add_link("up", 1'000);
+    const LinkId down = net.add_link(0);
+    const LinkId up = net.add_link(1'000);
     const FlowId stalled = net.start(at(0), {{up, down}}, Bytes{1'000});
     CHECK_FALSE(net.next_finish().has_value());
     const FlowId moving = net.start(at(0), {{up}}, Bytes{1'000});
@@ -111,7 +111,7 @@ TEST_CASE("FlowNetwork: a zero-capacity link stalls only the flows that cross it
 
 TEST_CASE("FlowNetwork: cancel returns what was left, and a stale id is recognised") {
     FlowNetwork net;
-    const LinkId link = net.add_link("link", 1'000);
+    const LinkId link = net.add_link(1'000);
     const FlowId f = net.start(at(0), {{link}}, Bytes{10'000});
     CHECK(net.cancel(at(3), f) == Bytes{7'000});
     CHECK_FALSE(net.cancel(at(3), f).has_value());
@@ -125,7 +125,7 @@ TEST_CASE("FlowNetwork: cancel returns what was left, and a stale id is recognis
 TEST_CASE(
     "FlowNetwork: a finish is rounded up to a picosecond, and the link still carries exactly") {
     FlowNetwork net;
-    const LinkId link = net.add_link("link", 3);
+    const LinkId link = net.add_link(3);
     const FlowId f = net.start(Time::zero(), {{link}}, Bytes{1});
     REQUIRE(net.next_finish() == Time::picoseconds(333'333'333'334));
     CHECK(net.remaining(f, Time::picoseconds(333'333'333'333)) == Bytes{1});
@@ -135,7 +135,7 @@ TEST_CASE(
 
 TEST_CASE("FlowNetwork: flows that finish together come in id order") {
     FlowNetwork net;
-    const LinkId link = net.add_link("link", 3'000);
+    const LinkId link = net.add_link(3'000);
     std::vector<FlowId> flows;
     for (int i = 0; i < 3; ++i) flows.push_back(net.start(at(0), {{link}}, Bytes{1'000}));
     CHECK(finish_at(net, at(1)) == flows);
@@ -143,7 +143,7 @@ TEST_CASE("FlowNetwork: flows that finish together come in id order") {
 
 TEST_CASE("FlowNetwork: a flow that is due may still be cancelled at that instant") {
     FlowNetwork net;
-    const LinkId link = net.add_link("link", 1'000);
+    const LinkId link = net.add_link(1'000);
     const FlowId a = net.start(at(0), {{link}}, Bytes{1'000});
     const FlowId b = net.start(at(1), {{link}}, Bytes{1'000});
     CHECK(net.rate(b) == 500);
@@ -155,7 +155,7 @@ TEST_CASE("FlowNetwork: a flow that is due may still be cancelled at that instan
 
 TEST_CASE("FlowNetwork: the sizes and rates of the largest clusters do not overflow") {
     FlowNetwork net;
-    const LinkId fabric = net.add_link("fabric", FlowNetwork::kMaxCapacity);
+    const LinkId fabric = net.add_link(FlowNetwork::kMaxCapacity);
     const FlowId f =
         net.start(Time::zero(), {{fabric}}, Bytes{std::numeric_limits<std::int64_t>::max()});
     CHECK(net.rate(f) == FlowNetwork::kMaxCapacity);
@@ -164,7 +164,7 @@ TEST_CASE("FlowNetwork: the sizes and rates of the largest clusters do not overf
     CHECK(end->to_seconds() == Approx(65536.0));
     CHECK(finish_at(net, *end).size() == 1);
     CHECK(net.carried(fabric, *end) == Bytes{std::numeric_limits<std::int64_t>::max()});
-    const LinkId trickle = net.add_link("trickle", 1);
+    const LinkId trickle = net.add_link(1);
     net.start(*end, {{trickle}}, Bytes{std::numeric_limits<std::int64_t>::max()});
     CHECK_FALSE(net.next_finish().has_value());
 }
