@@ -244,8 +244,7 @@ Hpa::Hpa(const Parameters& parameters, const PolicyContext&)
       downscale_stabilization_(parameters.duration("downscale_stabilization")),
       scale_up_limit_factor_(parameters.number("scale_up_limit_factor")),
       scale_up_limit_minimum_(parameters.integer("scale_up_limit_minimum")),
-      up_(default_scale_up_rules()),
-      down_(default_scale_down_rules(downscale_stabilization_)) {
+      behavior_{default_scale_up_rules(), default_scale_down_rules(downscale_stabilization_)} {
     for (const auto& value : metrics_or_default(parameters)) {
         const std::string pointer = fmt::format("/metrics/{}/name", metrics_.size());
         metrics_.push_back(parse_metric(*std::get<std::shared_ptr<const Parameters>>(value.data)));
@@ -259,8 +258,8 @@ Hpa::Hpa(const Parameters& parameters, const PolicyContext&)
         has_behavior_ = true;
         const Parameters& up = parameters.object("behavior").object("scale_up");
         const Parameters& down = parameters.object("behavior").object("scale_down");
-        up_ = parse_rules(up, std::move(up_));
-        down_ = parse_rules(down, std::move(down_));
+        behavior_ = {parse_rules(up, std::move(behavior_.up)),
+                     parse_rules(down, std::move(behavior_.down))};
         for (const char* direction : {"scale_up", "scale_down"}) {
             if (!parameters.object("behavior").object(direction).list("policies").empty()) continue;
             behavior_faults_.push_back(
@@ -330,7 +329,7 @@ Hpa::Combined Hpa::combine_metrics(const ScalingView& view) const {
 }
 
 void Hpa::note_change(std::int64_t before, std::int64_t after, Time now) {
-    if (has_behavior_) store_scale_event(memory_.events, up_, down_, before, after, now);
+    if (has_behavior_) store_scale_event(memory_.events, behavior_, before, after, now);
 }
 
 ScalingDecision Hpa::move_into_bounds(const ScalingView& view) {
@@ -359,10 +358,9 @@ ScalingDecision Hpa::decide_by_metrics(const ScalingView& view) {
     LimitedReplicas limited;
     if (has_behavior_) {
         stabilized =
-            stabilize_with_behavior(*memory_.recommendations, current, wanted,
-                                    up_.stabilization_window, down_.stabilization_window, view.now);
+            stabilize_with_behavior(*memory_.recommendations, behavior_, current, wanted, view.now);
         limited =
-            limit_with_behavior(bounds_, current, stabilized, up_, down_, memory_.events, view.now);
+            limit_with_behavior(bounds_, behavior_, memory_.events, current, stabilized, view.now);
     } else {
         stabilized = stabilize_downscale(*memory_.recommendations, wanted, downscale_stabilization_,
                                          view.now);
@@ -377,9 +375,10 @@ ScalingDecision Hpa::decide_by_metrics(const ScalingView& view) {
                                                      : ScalingOutcome::unchanged;
     decision.reason = fmt::format("{} wanted", wanted);
     if (stabilized != wanted) {
-        decision.reason += fmt::format(
-            ", {} held: scale-{} stabilization {}", stabilized, stabilized > wanted ? "down" : "up",
-            span_text(stabilized > wanted ? down_.stabilization_window : up_.stabilization_window));
+        const bool down = stabilized > wanted;
+        const HpaScalingRules& rules = down ? behavior_.down : behavior_.up;
+        decision.reason += fmt::format(", {} held: scale-{} stabilization {}", stabilized,
+                                       down ? "down" : "up", span_text(rules.stabilization_window));
     }
     if (limited.replicas != stabilized) {
         decision.reason += fmt::format(", {} allowed: {}", limited.replicas, limited.limit);

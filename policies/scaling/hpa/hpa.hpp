@@ -77,8 +77,7 @@ class Hpa final : public control::ScalingPolicy {
     double scale_up_limit_factor_;
     std::int64_t scale_up_limit_minimum_;
     bool has_behavior_ = false;
-    HpaScalingRules up_;
-    HpaScalingRules down_;
+    HpaBehavior behavior_;
     std::vector<control::ScalingFault> behavior_faults_;
     Memory memory_;
 };

@@ -141,11 +141,11 @@ std::int64_t stabilize_downscale(std::vector<HpaRecommendation>& log, std::int64
     return largest;
 }
 
-std::int64_t stabilize_with_behavior(std::vector<HpaRecommendation>& log, std::int64_t current,
-                                     std::int64_t desired, Duration up_window, Duration down_window,
-                                     Time now) {
-    const Time up_cutoff = now - up_window;
-    const Time down_cutoff = now - down_window;
+std::int64_t stabilize_with_behavior(std::vector<HpaRecommendation>& log,
+                                     const HpaBehavior& behavior, std::int64_t current,
+                                     std::int64_t desired, Time now) {
+    const Time up_cutoff = now - behavior.up.stabilization_window;
+    const Time down_cutoff = now - behavior.down.stabilization_window;
     std::int64_t up = desired;
     std::int64_t down = desired;
     HpaRecommendation* outdated = nullptr;
@@ -171,19 +171,18 @@ LimitedReplicas limit_without_behavior(const HpaBounds& bounds, std::int64_t cur
     return {desired, {}};
 }
 
-LimitedReplicas limit_with_behavior(const HpaBounds& bounds, std::int64_t current,
-                                    std::int64_t desired, const HpaScalingRules& up,
-                                    const HpaScalingRules& down, const HpaScaleEvents& events,
-                                    Time now) {
+LimitedReplicas limit_with_behavior(const HpaBounds& bounds, const HpaBehavior& behavior,
+                                    const HpaScaleEvents& events, std::int64_t current,
+                                    std::int64_t desired, Time now) {
     if (desired > current) {
-        LimitedReplicas allowed = scale_up_limit(current, events, up, now);
+        LimitedReplicas allowed = scale_up_limit(current, events, behavior.up, now);
         allowed.replicas = std::max(allowed.replicas, current);
         if (allowed.replicas >= bounds.max_replicas) {
             allowed = {bounds.max_replicas, "max_replicas"};
         }
         if (desired > allowed.replicas) return allowed;
     } else if (desired < current) {
-        LimitedReplicas allowed = scale_down_limit(current, events, down, now);
+        LimitedReplicas allowed = scale_down_limit(current, events, behavior.down, now);
         allowed.replicas = std::min(allowed.replicas, current);
         if (allowed.replicas <= bounds.min_replicas) {
             allowed = {bounds.min_replicas, "min_replicas"};
@@ -193,13 +192,12 @@ LimitedReplicas limit_with_behavior(const HpaBounds& bounds, std::int64_t curren
     return {desired, {}};
 }
 
-void store_scale_event(HpaScaleEvents& events, const HpaScalingRules& up,
-                       const HpaScalingRules& down, std::int64_t before, std::int64_t after,
-                       Time now) {
+void store_scale_event(HpaScaleEvents& events, const HpaBehavior& behavior, std::int64_t before,
+                       std::int64_t after, Time now) {
     if (after > before) {
-        store(events.up, up, after - before, now);
+        store(events.up, behavior.up, after - before, now);
     } else if (after < before) {
-        store(events.down, down, before - after, now);
+        store(events.down, behavior.down, before - after, now);
     }
 }
 

@@ -6,7 +6,7 @@
 /// bounds, the upper one also max(factor * current, minimum). With `behavior`: both stabilisation
 /// windows, then the policies of the direction, then the bounds.
 ///
-///     LimitedReplicas r = limit_with_behavior(bounds, current, stabilised, up, down, events, now);
+///     LimitedReplicas r = limit_with_behavior(bounds, behavior, events, current, stabilised, now);
 ///     // r.replicas, and r.limit says in an SRE's words what held it: "policy 100 %/15 s"
 ///
 /// The logs are bounded: an entry that no window can see any more is overwritten.
@@ -38,6 +38,11 @@ struct HpaScalingRules {
     Duration stabilization_window;
     HpaSelectPolicy select_policy = HpaSelectPolicy::max;
     std::vector<HpaScalingPolicy> policies;
+};
+
+struct HpaBehavior {
+    HpaScalingRules up;
+    HpaScalingRules down;
 };
 
 /// Up: no stabilisation, the larger of 4 pods/15 s and 100 %/15 s.
@@ -90,23 +95,23 @@ std::int64_t stabilize_downscale(std::vector<HpaRecommendation>& log, std::int64
 
 /// With behavior: `current`, raised to the least recommendation of the up window and lowered to the
 /// largest of the down window. Adds `desired` to the log.
-std::int64_t stabilize_with_behavior(std::vector<HpaRecommendation>& log, std::int64_t current,
-                                     std::int64_t desired, Duration up_window, Duration down_window,
-                                     Time now);
+std::int64_t stabilize_with_behavior(std::vector<HpaRecommendation>& log,
+                                     const HpaBehavior& behavior, std::int64_t current,
+                                     std::int64_t desired, Time now);
 
 /// Bounds, and at most max(factor * current, minimum).
 [[nodiscard]] LimitedReplicas limit_without_behavior(const HpaBounds& bounds, std::int64_t current,
                                                      std::int64_t desired, double factor,
                                                      std::int64_t minimum);
 
-[[nodiscard]] LimitedReplicas limit_with_behavior(const HpaBounds& bounds, std::int64_t current,
-                                                  std::int64_t desired, const HpaScalingRules& up,
-                                                  const HpaScalingRules& down,
-                                                  const HpaScaleEvents& events, Time now);
+[[nodiscard]] LimitedReplicas limit_with_behavior(const HpaBounds& bounds,
+                                                  const HpaBehavior& behavior,
+                                                  const HpaScaleEvents& events,
+                                                  std::int64_t current, std::int64_t desired,
+                                                  Time now);
 
 /// Records a change in the log of its direction.
-void store_scale_event(HpaScaleEvents& events, const HpaScalingRules& up,
-                       const HpaScalingRules& down, std::int64_t before, std::int64_t after,
-                       Time now);
+void store_scale_event(HpaScaleEvents& events, const HpaBehavior& behavior, std::int64_t before,
+                       std::int64_t after, Time now);
 
 }  // namespace headroom::policies

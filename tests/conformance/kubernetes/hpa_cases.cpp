@@ -346,12 +346,12 @@ std::string run_no_behavior_limits(const Json& test) {
 }
 
 std::string run_behavior_rate_limit(const Json& test) {
-    const auto up = parse_rules(test.at("scale_up_rules"), default_scale_up_rules());
-    const auto down =
-        parse_rules(test.at("scale_down_rules"), default_scale_down_rules(Duration::seconds(300)));
+    const HpaBehavior behavior{
+        parse_rules(test.at("scale_up_rules"), default_scale_up_rules()),
+        parse_rules(test.at("scale_down_rules"), default_scale_down_rules(Duration::seconds(300)))};
     return compare_limited(
-        test, limit_with_behavior(parse_bounds(test), test.at("current"), test.at("desired"), up,
-                                  down, parse_both_events(test), kNow));
+        test, limit_with_behavior(parse_bounds(test), behavior, parse_both_events(test),
+                                  test.at("current"), test.at("desired"), kNow));
 }
 
 std::string run_one_limit(const Json& test) {
@@ -375,7 +375,7 @@ std::string run_store_scale_event(const Json& test) {
                             change_in_period(log, seconds(test.at("query_period_s")), kNow));
         // Without behavior the policy keeps no events at all.
         if (!test.at("rules").is_null()) {
-            store_scale_event(events, rules, rules, 10, 10 + sign * change, kNow);
+            store_scale_event(events, {rules, rules}, 10, 10 + sign * change, kNow);
         }
         const auto written = [](const auto& change_of, const auto& outdated_of) {
             return Json{{"change", change_of}, {"outdated", outdated_of}};
@@ -411,9 +411,11 @@ std::string run_no_behavior_stabilize(const Json& test) {
 
 std::string run_behavior_stabilize(const Json& test) {
     auto log = parse_recommendations(list_or_empty(test, "recommendations"));
-    const std::int64_t found = stabilize_with_behavior(
-        log, test.at("current"), test.at("desired"), seconds(test.at("scale_up_stabilization_s")),
-        seconds(test.at("scale_down_stabilization_s")), kNow);
+    HpaBehavior behavior;
+    behavior.up.stabilization_window = seconds(test.at("scale_up_stabilization_s"));
+    behavior.down.stabilization_window = seconds(test.at("scale_down_stabilization_s"));
+    const std::int64_t found =
+        stabilize_with_behavior(log, behavior, test.at("current"), test.at("desired"), kNow);
     Differences differences;
     differences.compare("replicas", test.at("expected"), found);
     const Json after = test.value("expected_recommendations_after", Json());

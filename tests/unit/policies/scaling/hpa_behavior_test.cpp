@@ -58,22 +58,20 @@ TEST_CASE("HpaBehavior: Max takes the widest policy, Min the tightest, Disabled 
 
 TEST_CASE("HpaBehavior: says which policy or bound held the change") {
     const HpaBounds bounds{2, 20};
-    const auto up = behavior_rules({percent(100, 15)});
-    const auto down = behavior_rules({pods(1, 60)});
-    const auto limited = limit_with_behavior(bounds, 4, 14, up, down, {}, kDecisionTime);
+    const HpaBehavior behavior{behavior_rules({percent(100, 15)}), behavior_rules({pods(1, 60)})};
+    const auto limited = limit_with_behavior(bounds, behavior, {}, 4, 14, kDecisionTime);
     CHECK(limited.replicas == 8);
     CHECK(limited.limit == "policy 100 %/15 s");
-    CHECK(limit_with_behavior(bounds, 15, 40, up, down, {}, kDecisionTime).limit == "max_replicas");
-    CHECK(limit_with_behavior(bounds, 5, 2, up, down, {}, kDecisionTime).limit ==
+    CHECK(limit_with_behavior(bounds, behavior, {}, 15, 40, kDecisionTime).limit == "max_replicas");
+    CHECK(limit_with_behavior(bounds, behavior, {}, 5, 2, kDecisionTime).limit ==
           "policy 1 pods/60 s");
-    CHECK(limit_with_behavior(bounds, 5, 6, up, down, {}, kDecisionTime).limit.empty());
+    CHECK(limit_with_behavior(bounds, behavior, {}, 5, 6, kDecisionTime).limit.empty());
 }
 
 TEST_CASE("HpaBehavior: a limit already passed stops, it does not turn round") {
     const HpaScaleEvents events{{{10, ago(5)}}, {}};
-    CHECK(limit_with_behavior({1, 99}, 12, 20, behavior_rules({pods(4, 15)}),
-                              behavior_rules({pods(1, 15)}), events, kDecisionTime)
-              .replicas == 12);
+    const HpaBehavior behavior{behavior_rules({pods(4, 15)}), behavior_rules({pods(1, 15)})};
+    CHECK(limit_with_behavior({1, 99}, behavior, events, 12, 20, kDecisionTime).replicas == 12);
 }
 
 TEST_CASE("HpaBehavior: without rules, replicas at most double, four are always allowed") {
@@ -96,24 +94,25 @@ TEST_CASE(
 
 TEST_CASE("HpaBehavior: both windows apply, so a rise waits for its least recommendation") {
     std::vector<HpaRecommendation> log = {{4, ago(20)}, {9, ago(10)}};
-    const Duration window = Duration::seconds(60);
-    CHECK(stabilize_with_behavior(log, 2, 8, window, Duration::zero(), kDecisionTime) == 4);
+    const HpaScalingRules at_once;
+    const HpaScalingRules slow{.stabilization_window = Duration::seconds(60), .policies = {}};
+    CHECK(stabilize_with_behavior(log, {slow, at_once}, 2, 8, kDecisionTime) == 4);
     log = {{4, ago(20)}, {9, ago(10)}};
-    CHECK(stabilize_with_behavior(log, 12, 8, window, window, kDecisionTime) == 9);
+    CHECK(stabilize_with_behavior(log, {slow, slow}, 12, 8, kDecisionTime) == 9);
     log = {{4, ago(20)}, {9, ago(10)}};
-    CHECK(stabilize_with_behavior(log, 6, 8, window, window, kDecisionTime) == 6);
+    CHECK(stabilize_with_behavior(log, {slow, slow}, 6, 8, kDecisionTime) == 6);
 }
 
 TEST_CASE("HpaBehavior: the event log reuses the last outdated entry") {
     HpaScaleEvents events{{{1, ago(90)}, {2, ago(70)}, {3, ago(10)}}, {}};
-    store_scale_event(events, behavior_rules({pods(1, 30), pods(1, 60)}), behavior_rules({}), 5, 9,
-                      kDecisionTime);
+    const HpaBehavior behavior{behavior_rules({pods(1, 30), pods(1, 60)}),
+                               behavior_rules({pods(1, 30)})};
+    store_scale_event(events, behavior, 5, 9, kDecisionTime);
     REQUIRE(events.up.size() == 3);
     CHECK(events.up[1].change == 4);
     CHECK_FALSE(events.up[1].outdated);
     CHECK(events.up[0].outdated);
-    store_scale_event(events, behavior_rules({}), behavior_rules({pods(1, 30)}), 9, 5,
-                      kDecisionTime);
+    store_scale_event(events, behavior, 9, 5, kDecisionTime);
     CHECK(events.down.size() == 1);
     CHECK(events.down[0].change == 4);
 }
