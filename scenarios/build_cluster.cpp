@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "scenarios/build.hpp"
-#include "scenarios/nearest_name.hpp"
 #include "sim/core/check.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::scenarios {
 

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "scenarios/build.hpp"
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 #include "traces/generators/length_model.hpp"
 
 namespace headroom::scenarios {

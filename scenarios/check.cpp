@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "scenarios/nearest_name.hpp"
 #include "scenarios/quantities.hpp"
 #include "sim/control/deployment.hpp"
 #include "sim/core/ascii.hpp"
+#include "sim/core/nearest_name.hpp"
 #include "sim/core/printable_text.hpp"
 
 namespace headroom::scenarios {

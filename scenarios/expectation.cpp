@@ -9,8 +9,8 @@
 
 #include "scenarios/diagnostic.hpp"
 #include "scenarios/metric_paths.hpp"
-#include "scenarios/nearest_name.hpp"
 #include "scenarios/quantities.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::scenarios {
 

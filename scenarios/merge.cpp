@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 #include "sim/core/printable_text.hpp"
 
 namespace headroom::scenarios {

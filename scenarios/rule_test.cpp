@@ -12,9 +12,9 @@
 #include "scenarios/build.hpp"
 #include "scenarios/check.hpp"
 #include "scenarios/metric_paths.hpp"
-#include "scenarios/nearest_name.hpp"
 #include "scenarios/quantities.hpp"
 #include "sim/control/scaling_policy.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::scenarios {
 

@@ -12,12 +12,12 @@
 #include "scenarios/check.hpp"
 #include "scenarios/format.hpp"
 #include "scenarios/merge.hpp"
-#include "scenarios/nearest_name.hpp"
 #include "scenarios/quantities.hpp"
 #include "scenarios/trace_override.hpp"
 #include "sim/control/control_plane.hpp"
 #include "sim/control/node_pool.hpp"
 #include "sim/core/hash.hpp"
+#include "sim/core/nearest_name.hpp"
 #include "sim/core/printable_text.hpp"
 
 namespace headroom::scenarios {

@@ -13,7 +13,7 @@
 #include <system_error>
 #include <utility>
 
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 #include "traces/readers/hash_ids.hpp"
 #include "traces/readers/line_reader.hpp"
 #include "traces/readers/trace_format.hpp"
@@ -270,7 +270,7 @@ class Reader {
         }
         for (const std::string& name : found) {
             if (known_name(name) != nullptr) continue;
-            const std::string near = scenarios::nearest_name(name, names);
+            const std::string near = nearest_name(name, names);
             if (!near.empty()) {
                 return fmt::format("; found \"{}\"{}", name, scenarios::did_you_mean(near));
             }
@@ -324,7 +324,7 @@ class Reader {
         } else {
             add(line(), "outcome is " + traces::quoted(outcome) +
                             "; expected completed, failed, rejected, timed_out or in_flight" +
-                            scenarios::did_you_mean(scenarios::nearest_name(outcome, outcomes)));
+                            scenarios::did_you_mean(nearest_name(outcome, outcomes)));
         }
         return false;
     }

@@ -9,8 +9,8 @@
 
 #include "analysis/calibration/interpolation_error.hpp"
 #include "analysis/statistics/nnls.hpp"
-#include "scenarios/nearest_name.hpp"
 #include "sim/core/check.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::analysis {
 
@@ -247,8 +247,7 @@ GpuChoice gpu_of_device(const scenarios::Catalogue& catalogue, const std::string
     }
     return {{},
             fmt::format("the catalogue has no GPU of the name \"{}\"{}; --gpu says which it is",
-                        device_name,
-                        scenarios::did_you_mean(scenarios::nearest_name(device_name, names)))};
+                        device_name, scenarios::did_you_mean(nearest_name(device_name, names)))};
 }
 
 }  // namespace headroom::analysis

@@ -8,7 +8,7 @@
 
 #include "analysis/report/text_block.hpp"
 #include "scenarios/diagnostic.hpp"
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::analysis {
 
@@ -61,7 +61,7 @@ std::vector<std::string> fill_in_implied(std::vector<std::string> words,
     std::vector<std::string> names;
     for (const OptionSpec& option : options) names.push_back("--" + option.name);
     throw UsageError("there is no option " + found +
-                     scenarios::did_you_mean(scenarios::nearest_name(found, names)));
+                     scenarios::did_you_mean(nearest_name(found, names)));
 }
 
 void take_option(const po::option& given, const std::vector<OptionSpec>& options, Arguments& out) {
@@ -74,9 +74,9 @@ void take_option(const po::option& given, const std::vector<OptionSpec>& options
     std::string value = given.value.empty() ? "" : given.value.front();
     if (!spec->choices.empty() &&
         std::find(spec->choices.begin(), spec->choices.end(), value) == spec->choices.end()) {
-        throw UsageError(fmt::format(
-            "{}: expected {}, found \"{}\"{}", name, fmt::join(spec->choices, " or "), value,
-            scenarios::did_you_mean(scenarios::nearest_name(value, spec->choices))));
+        throw UsageError(fmt::format("{}: expected {}, found \"{}\"{}", name,
+                                     fmt::join(spec->choices, " or "), value,
+                                     scenarios::did_you_mean(nearest_name(value, spec->choices))));
     }
     values.push_back(std::move(value));
 }

@@ -8,7 +8,7 @@
 #include "analysis/cli/console.hpp"
 #include "analysis/cli/exit_code.hpp"
 #include "analysis/results/text_file.hpp"
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::analysis {
 
@@ -32,7 +32,7 @@ Command as_subcommand(Command command) {
 [[noreturn]] void unknown(const std::string& option, const char* what, const std::string& found,
                           const std::vector<std::string>& names) {
     throw UsageError(fmt::format("{}: the catalogue has no {} \"{}\"{}", option, what, found,
-                                 scenarios::did_you_mean(scenarios::nearest_name(found, names))));
+                                 scenarios::did_you_mean(nearest_name(found, names))));
 }
 
 std::vector<std::string> profile_names() {
@@ -110,7 +110,7 @@ std::string find_profile(const std::string& file_or_name) {
     if (!is_path && fs::exists(in_folder, error)) return in_folder.string();
     throw UsageError(fmt::format(
         "expected a file or one of the catalogue's profiles, found \"{}\"{}", file_or_name,
-        scenarios::did_you_mean(scenarios::nearest_name(file_or_name, profile_names()))));
+        scenarios::did_you_mean(nearest_name(file_or_name, profile_names()))));
 }
 
 scenarios::ProfileFile load_profile(const std::string& path) {

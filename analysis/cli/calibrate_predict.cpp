@@ -14,8 +14,8 @@
 #include "analysis/cli/scenario_options.hpp"
 #include "analysis/report/units.hpp"
 #include "scenarios/catalogue/profile.hpp"
-#include "scenarios/nearest_name.hpp"
 #include "scenarios/quantities.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::analysis {
 
@@ -467,7 +467,7 @@ int predict(const Arguments& given) {
         for (const std::string& network : catalogue.network_names()) names.push_back(network);
         if (catalogue.find_model(*model) == nullptr) {
             throw UsageError("unknown model \"" + *model + "\"" +
-                             scenarios::did_you_mean(scenarios::nearest_name(*model, names)));
+                             scenarios::did_you_mean(nearest_name(*model, names)));
         }
     }
     if (given.has("offline")) {

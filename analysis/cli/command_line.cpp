@@ -11,7 +11,7 @@
 #include "analysis/cli/exit_code.hpp"
 #include "analysis/results/text_file.hpp"
 #include "analysis/results/version.hpp"
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::analysis {
 
@@ -48,8 +48,7 @@ std::string main_help(const std::vector<Command>& all) {
     for (const Command& command : all) names.push_back(command.spec.name);
     const std::string kind = found.rfind("-", 0) == 0 ? "option " : "command ";
     throw UsageError("there is no " + kind + found +
-                     scenarios::did_you_mean(scenarios::nearest_name(found, names)) +
-                     "; see headroom --help");
+                     scenarios::did_you_mean(nearest_name(found, names)) + "; see headroom --help");
 }
 
 /// "fit" of "calibrate fit".
@@ -76,7 +75,7 @@ const Command& find_subcommand(const Command& command, const std::vector<std::st
     for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
     if (words.empty()) throw UsageError("expected a subcommand: " + list);
     throw UsageError("expected " + list + ", found \"" + words.front() + "\"" +
-                     scenarios::did_you_mean(scenarios::nearest_name(words.front(), names)));
+                     scenarios::did_you_mean(nearest_name(words.front(), names)));
 }
 
 /// `words` are those behind the command's name, `all` the whole command line.

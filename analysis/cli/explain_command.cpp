@@ -13,8 +13,8 @@
 #include "analysis/report/units.hpp"
 #include "analysis/results/read_results.hpp"
 #include "scenarios/diagnostic.hpp"
-#include "scenarios/nearest_name.hpp"
 #include "scenarios/quantities.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::analysis {
 
@@ -74,7 +74,7 @@ void check_against(const StoredRun& run, const ExplainOptions& options) {
         std::find(services.begin(), services.end(), *options.service) == services.end()) {
         throw ReadError(fmt::format(
             "--service: expected {}, found \"{}\"{}", fmt::join(services, " or "), *options.service,
-            scenarios::did_you_mean(scenarios::nearest_name(*options.service, services))));
+            scenarios::did_you_mean(nearest_name(*options.service, services))));
     }
 }
 

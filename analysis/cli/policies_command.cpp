@@ -12,9 +12,9 @@
 #include "analysis/cli/policy_catalogue.hpp"
 #include "analysis/report/units.hpp"
 #include "scenarios/diagnostic.hpp"
-#include "scenarios/nearest_name.hpp"
 #include "scenarios/quantities.hpp"
 #include "scenarios/schema.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::analysis {
 
@@ -158,7 +158,7 @@ nlohmann::ordered_json to_json(const PolicyEntry& policy) {
         for (const PolicyEntry& policy : family.policies) names.push_back(policy.name);
     }
     throw UsageError("expected a family or a policy, found \"" + found + "\"" +
-                     scenarios::did_you_mean(scenarios::nearest_name(found, names)));
+                     scenarios::did_you_mean(nearest_name(found, names)));
 }
 
 int policies(const Arguments& given) {

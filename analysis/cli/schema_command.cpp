@@ -7,9 +7,9 @@
 #include "analysis/cli/exit_code.hpp"
 #include "analysis/results/summary.hpp"
 #include "scenarios/diagnostic.hpp"
-#include "scenarios/nearest_name.hpp"
 #include "scenarios/rule_test.hpp"
 #include "scenarios/schema.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::analysis {
 
@@ -24,9 +24,9 @@ int schema(const Arguments& given) {
     } else if (which == "summary") {
         print_out(summary_schema().dump(2) + "\n");
     } else {
-        throw UsageError("expected scenario, rule-test or summary, found \"" + which + "\"" +
-                         scenarios::did_you_mean(
-                             scenarios::nearest_name(which, {"scenario", "rule-test", "summary"})));
+        throw UsageError(
+            "expected scenario, rule-test or summary, found \"" + which + "\"" +
+            scenarios::did_you_mean(nearest_name(which, {"scenario", "rule-test", "summary"})));
     }
     return kExitGood;
 }

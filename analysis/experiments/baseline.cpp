@@ -14,7 +14,7 @@
 #include "analysis/results/version.hpp"
 #include "scenarios/located_json.hpp"
 #include "scenarios/metric_paths.hpp"
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::analysis {
 
@@ -223,7 +223,7 @@ std::optional<std::string> Tolerances::add(const std::string& metric, std::strin
         return fmt::format(
             "expected a metric or the beginning of some, such as \"latency\", "
             "found \"{}\"{}",
-            metric, scenarios::did_you_mean(scenarios::nearest_name(metric, names)));
+            metric, scenarios::did_you_mean(nearest_name(metric, names)));
     }
     const std::optional<double> relative = parse_amount(amount);
     if (!relative) {

@@ -5,7 +5,7 @@
 
 #include "scenarios/diagnostic.hpp"
 #include "scenarios/metric_paths.hpp"
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::analysis {
 
@@ -151,7 +151,7 @@ std::vector<std::string> choose_metrics(const std::vector<std::string>& patterns
         messages.push_back(
             "expected a metric of the summary, the beginning of some up to a dot, or "
             "a pattern with *, found \"" +
-            pattern + "\"" + scenarios::did_you_mean(scenarios::nearest_name(pattern, known)));
+            pattern + "\"" + scenarios::did_you_mean(nearest_name(pattern, known)));
     }
     return chosen;
 }

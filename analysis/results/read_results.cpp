@@ -12,7 +12,7 @@
 #include "analysis/results/result_folder.hpp"
 #include "analysis/results/version.hpp"
 #include "scenarios/diagnostic.hpp"
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 #include "sim/core/printable_text.hpp"
 
 namespace headroom::analysis {
@@ -135,7 +135,7 @@ std::string nearest_sibling(const fs::path& folder) {
         }
     }
     std::sort(names.begin(), names.end());
-    const std::string nearest = scenarios::nearest_name(path.filename().string(), names);
+    const std::string nearest = nearest_name(path.filename().string(), names);
     return scenarios::did_you_mean(nearest.empty() ? nearest : (parent / nearest).string());
 }
 

@@ -8,8 +8,8 @@
 
 #include "scenarios/catalogue/catalogue_reader.hpp"
 #include "scenarios/located_json.hpp"
-#include "scenarios/nearest_name.hpp"
 #include "sim/core/check.hpp"
+#include "sim/core/nearest_name.hpp"
 
 namespace headroom::scenarios {
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 #include "sim/core/printable_text.hpp"
 
 namespace headroom::scenarios {

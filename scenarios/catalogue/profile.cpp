@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "scenarios/catalogue/profile_file.hpp"
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 #include "sim/serving/latency/estimated_operators.hpp"
 #include "sim/serving/latency/linear_latency.hpp"
 #include "sim/serving/latency/measured_operators.hpp"

@@ -12,6 +12,7 @@
 #include <array>
 #include <limits>
 
+#include "sim/core/nearest_name.hpp"
 #include "traces/readers/hash_ids.hpp"
 #include "traces/readers/trace_format.hpp"
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sim/core/nearest_name.hpp"
 #include "sim/core/printable_text.hpp"
 
 namespace headroom::traces {
@@ -26,22 +27,6 @@ std::string_view trim(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
     return text;
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t above = row[j];
-            row[j] =
-                std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-            diagonal = above;
-        }
-    }
-    return row[b.size()];
 }
 
 }  // namespace
@@ -105,23 +90,6 @@ void split_csv(std::string_view line, std::vector<std::string_view>& fields) {
 std::string quoted(std::string_view text) {
     constexpr std::size_t kShown = 80;
     return fmt::format("'{}'", shortened(text, kShown));
-}
-
-std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
-    std::string best;
-    std::size_t least = 0;
-    for (const std::string& candidate : candidates) {
-        // At least so many letters are too many or too few; a line of a file may be one long name.
-        const std::size_t longer = std::max(candidate.size(), name.size());
-        if ((longer - std::min(candidate.size(), name.size())) * 2 > longer) continue;
-        const std::size_t distance = edit_distance(name, candidate);
-        if (distance * 2 > longer) continue;
-        if (best.empty() || distance < least) {
-            best = candidate;
-            least = distance;
-        }
-    }
-    return best;
 }
 
 std::string number_message(std::string_view name, std::string_view text, NumberProblem problem,

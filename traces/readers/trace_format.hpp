@@ -76,9 +76,6 @@ void split_csv(std::string_view line, std::vector<std::string_view>& fields);
 
 /// "'abc'" with long or unprintable text cut, for messages.
 [[nodiscard]] std::string quoted(std::string_view text);
-/// The candidate with the least edit distance, the first of equals; empty when none is near.
-[[nodiscard]] std::string nearest_name(std::string_view name,
-                                       const std::vector<std::string>& candidates);
 
 /// Parses whole tokens, with a message "prompt_tokens is 'x'; expected a whole number from A to B".
 [[nodiscard]] bool parse_tokens(std::string_view text, std::string_view name, std::int64_t& value,

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "scenarios/merge.hpp"
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 #include "tests/catch.hpp"
 #include "tests/fuzz/fuzz_case.hpp"
 #include "tests/fuzz/mutation.hpp"

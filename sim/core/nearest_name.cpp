@@ -1,17 +1,15 @@
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 
 #include <algorithm>
 
-namespace headroom::scenarios {
+#include "sim/core/ascii.hpp"
+
+namespace headroom::inline core {
 
 namespace {
 
 /// Nobody mistypes a longer one; to compare it would take the square of its length.
 constexpr std::size_t kLongestName = 1000;
-
-[[nodiscard]] char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 }  // namespace
 
@@ -23,10 +21,11 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     for (std::size_t i = 1; i <= a.size(); ++i) {
         row[0] = i;
         for (std::size_t j = 1; j <= b.size(); ++j) {
-            const char x = lower(a[i - 1]);
-            const char y = lower(b[j - 1]);
+            const char x = to_lower(a[i - 1]);
+            const char y = to_lower(b[j - 1]);
             row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (x == y ? 0U : 1U)});
-            const bool swapped = i > 1 && j > 1 && x == lower(b[j - 2]) && lower(a[i - 2]) == y;
+            const bool swapped =
+                i > 1 && j > 1 && x == to_lower(b[j - 2]) && to_lower(a[i - 2]) == y;
             if (swapped) row[j] = std::min(row[j], before_last[j - 2] + 1);
         }
         before_last.swap(last);
@@ -54,9 +53,9 @@ std::string nearest_name(std::string_view given, const std::vector<std::string>&
     const auto begins = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
         return given.size() >= 2 && given.size() < name.size() &&
                std::equal(given.begin(), given.end(), name.begin(),
-                          [](char a, char b) { return lower(a) == lower(b); });
+                          [](char a, char b) { return to_lower(a) == to_lower(b); });
     });
     return begins == names.end() ? std::string() : *begins;
 }
 
-}  // namespace headroom::scenarios
+}  // namespace headroom::inline core

@@ -1,8 +1,8 @@
-#include "scenarios/nearest_name.hpp"
+#include "sim/core/nearest_name.hpp"
 
 #include "tests/catch.hpp"
 
-namespace headroom::scenarios {
+namespace headroom {
 
 TEST_CASE("nearest_name: the distance counts edits and swapped neighbours") {
     CHECK(edit_distance("", "") == 0);
@@ -41,4 +41,4 @@ TEST_CASE("nearest_name: a tie goes to the first of the list") {
     CHECK(nearest_name("cat", {"bat", "car"}) == "bat");
 }
 
-}  // namespace headroom::scenarios
+}  // namespace headroom

@@ -17,11 +17,11 @@
 #include <string_view>
 #include <vector>
 
-namespace headroom::scenarios {
+namespace headroom::inline core {
 
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 
 [[nodiscard]] std::string nearest_name(std::string_view given,
                                        const std::vector<std::string>& names);
 
-}  // namespace headroom::scenarios
+}  // namespace headroom::inline core
