@@ -7,8 +7,8 @@ namespace headroom::policies {
 TopologyDomains::Domain TopologyDomains::of(cluster::NodeId id, const cluster::Node& node) {
     if (id.index >= known_.size()) known_.resize(id.index + 1);
     Known& known = known_[id.index];
-    if (known.spec != node.spec) {
-        known.spec = node.spec;
+    if (known.node != id) {
+        known.node = id;
         const auto label = node.spec->labels.find(key_);
         known.domain.labelled = label != node.spec->labels.end();
         const std::string& name = known.domain.labelled ? label->second : std::string();
@@ -28,9 +28,11 @@ std::vector<SpreadConstraint> spread_constraints(const cluster::PodSpec& pod,
         constraint.max_skew = spread.max_skew;
         constraint.min_domains = spread.min_domains;
         constraint.owners = spread.owners;
-        if (constraint.owners.empty()) constraint.owners.push_back(pod.owner);
-        constraint.counts_itself = std::find(constraint.owners.begin(), constraint.owners.end(),
-                                             pod.owner) != constraint.owners.end();
+        auto& owners = constraint.owners;
+        if (owners.empty()) owners.push_back(pod.owner);
+        std::sort(owners.begin(), owners.end());
+        owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
+        constraint.counts_itself = std::binary_search(owners.begin(), owners.end(), pod.owner);
         constraints.push_back(std::move(constraint));
     }
     return constraints;
@@ -57,6 +59,8 @@ bool has_all_keys(cluster::NodeId id, const cluster::Node& node,
 }
 
 bool affinity_allows(const cluster::PodSpec& pod, const cluster::Node& node) {
+    // Mostly; and of many nodes none is in the processor's cache.
+    if (pod.node_selector.empty() && pod.required_affinity.empty()) return true;
     return cluster::matches_all(pod.node_selector, node.spec->labels) &&
            cluster::matches_any(pod.required_affinity, node.spec->labels);
 }
@@ -65,11 +69,8 @@ std::int64_t count_matching_pods(const cluster::Cluster& cluster, const cluster:
                                  const SpreadConstraint& constraint) {
     return std::count_if(node.pods.begin(), node.pods.end(), [&](cluster::PodId id) {
         const cluster::Pod& pod = cluster.pod(id);
-        if (pod.phase == cluster::PodPhase::draining || pod.phase == cluster::PodPhase::gone) {
-            return false;
-        }
-        return std::find(constraint.owners.begin(), constraint.owners.end(), pod.spec->owner) !=
-               constraint.owners.end();
+        return is_counted(pod) && std::binary_search(constraint.owners.begin(),
+                                                     constraint.owners.end(), pod.spec->owner);
     });
 }
 

@@ -2,14 +2,14 @@
 /// constraints as they hold for one pod, and how many matching pods a node has. A pod matches a
 /// constraint when its workload is one of the constraint's owners; pods that are draining or gone
 /// do not count. Constraints point into the Topology and the pod: valid for one scheduling cycle.
-/// Looking up a node's domain is O(1) once it was looked up, counting O(pods of the node * owners).
+/// Looking up a node's domain is O(1) once it was looked up; counting is O(pods of the owners), on
+/// one node O(pods of the node * owners).
 /// Source: kubernetes v1.28 pkg/scheduler/framework/plugins/podtopologyspread/common.go.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +34,7 @@ class TopologyDomains {
 
   private:
     struct Known {
-        std::shared_ptr<const cluster::NodeSpec> spec;  ///< of the node that had the index then
+        cluster::NodeId node;  ///< that had the index then
         Domain domain;
     };
 
@@ -60,7 +60,7 @@ struct SpreadConstraint {
     TopologyDomains* domains = nullptr;
     std::int64_t max_skew = 1;
     std::int64_t min_domains = 1;
-    std::vector<cluster::WorkloadId> owners;
+    std::vector<cluster::WorkloadId> owners;  ///< each once
     bool counts_itself = false;  ///< the incoming pod would be one of the matching pods
 };
 
@@ -79,6 +79,23 @@ struct SpreadConstraint {
 /// Whether the pod's nodeSelector and required affinity allow the node (nodeAffinityPolicy Honor).
 [[nodiscard]] bool affinity_allows(const cluster::PodSpec& pod, const cluster::Node& node);
 
+[[nodiscard]] inline bool is_counted(const cluster::Pod& pod) {
+    return pod.phase != cluster::PodPhase::draining && pod.phase != cluster::PodPhase::gone;
+}
+
+/// fn(node of it) for each matching pod.
+template <class Fn>
+void for_each_matching_pod(const cluster::Cluster& cluster, const SpreadConstraint& constraint,
+                           Fn fn) {
+    for (const cluster::WorkloadId owner : constraint.owners) {
+        for (const cluster::PodId id : cluster.bound_pods(owner)) {
+            const cluster::Pod& pod = cluster.pod(id);
+            if (is_counted(pod)) fn(pod.node);
+        }
+    }
+}
+
+/// Those of one node.
 [[nodiscard]] std::int64_t count_matching_pods(const cluster::Cluster& cluster,
                                                const cluster::Node& node,
                                                const SpreadConstraint& constraint);

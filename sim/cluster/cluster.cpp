@@ -20,6 +20,16 @@ ArtifactOnDisk artifact_of(const PodSpec& spec, Artifact artifact) {
     return {image.name, image.on_disk > Bytes{0} ? image.on_disk : image.compressed};
 }
 
+void insert_sorted(std::vector<PodId>& pods, PodId pod) {
+    pods.insert(std::lower_bound(pods.begin(), pods.end(), pod), pod);
+}
+
+void erase_sorted(std::vector<PodId>& pods, PodId pod) {
+    const auto at = std::lower_bound(pods.begin(), pods.end(), pod);
+    HEADROOM_CHECK(at != pods.end() && *at == pod, "a bound pod is not listed");
+    pods.erase(at);
+}
+
 void default_label(NodeSpec& spec, std::string_view key, const std::string& value) {
     if (!value.empty()) spec.labels.try_emplace(std::string{key}, value);
 }
@@ -91,7 +101,8 @@ void Cluster::bind(PodId pod_id, NodeId node_id, std::span<const DeviceChoice> c
     Node& node = nodes_[node_id];
     HEADROOM_CHECK(node.state != NodeState::lost, "a pod is bound to a lost node");
     node.usage.charge(*pod.spec, choices, pod.devices);
-    node.pods.insert(std::lower_bound(node.pods.begin(), node.pods.end(), pod_id), pod_id);
+    insert_sorted(node.pods, pod_id);
+    insert_sorted(bound_[pod.spec->owner], pod_id);
     pod.node = node_id;
     enter(pod, PodPhase::scheduled, now);
 }
@@ -126,9 +137,8 @@ void Cluster::release(PodId id, Time now) {
         pod.holds_image = pod.holds_weights = false;
         node.usage.discharge(*pod.spec, pod.devices);
         pod.devices.clear();
-        const auto at = std::lower_bound(node.pods.begin(), node.pods.end(), id);
-        HEADROOM_CHECK(at != node.pods.end() && *at == id, "a node does not know its pod");
-        node.pods.erase(at);
+        erase_sorted(node.pods, id);
+        erase_sorted(bound_[pod.spec->owner], id);
         pod.node = NodeId::none();
     }
     enter(pod, PodPhase::gone, now);
@@ -163,7 +173,25 @@ NodeId Cluster::find_node(std::string_view name) const {
     return it == node_by_name_.end() ? NodeId::none() : it->second;
 }
 
+std::span<const PodId> Cluster::bound_pods(WorkloadId owner) const {
+    const auto it = bound_.find(owner);
+    return it == bound_.end() ? std::span<const PodId>() : it->second;
+}
+
+void Cluster::check_bound_pods() const {
+    std::map<WorkloadId, std::vector<PodId>> bound;
+    pods_.for_each([&](PodId id, const Pod& pod) {
+        if (pod.bound()) bound[pod.spec->owner].push_back(id);
+    });
+    for (const auto& [owner, listed] : bound_) {
+        HEADROOM_CHECK(bound[owner] == listed, "a workload's bound pods differ from its pods");
+        bound.erase(owner);
+    }
+    HEADROOM_CHECK(bound.empty(), "a workload's bound pods are not listed");
+}
+
 void Cluster::check_conservation() const {
+    check_bound_pods();
     nodes_.for_each([&](NodeId node_id, const Node& node) {
         Resources used;
         Resources scoring;

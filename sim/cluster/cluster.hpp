@@ -12,7 +12,8 @@
 ///     cluster.release(pod, now);              // gone; the record stays for its times, until
 ///     cluster.erase_pod(pod);
 ///
-/// bind and release are O(devices + pods of the node + evictions); look-ups O(1), by name O(log n).
+/// bind and release are O(devices + pods of the node + evictions), and at worst O(pods of the
+/// workload); look-ups O(1), by name or workload O(log n).
 #pragma once
 
 #include <cstdint>
@@ -81,6 +82,8 @@ class Cluster {
     [[nodiscard]] bool contains(NodeId id) const { return nodes_.contains(id); }
     [[nodiscard]] bool contains(PodId id) const { return pods_.contains(id); }
     [[nodiscard]] NodeId find_node(std::string_view name) const;  ///< none() when there is none
+    /// A workload's pods that have a node, in id order. Good until the next bind or release.
+    [[nodiscard]] std::span<const PodId> bound_pods(WorkloadId owner) const;
     [[nodiscard]] std::size_t node_count() const { return nodes_.size(); }
     [[nodiscard]] std::size_t pod_count() const { return pods_.size(); }
     /// fn(id, const Node&), in id order.
@@ -94,10 +97,12 @@ class Cluster {
 
   private:
     static void enter(Pod& pod, PodPhase phase, Time now);
+    void check_bound_pods() const;
 
     Slab<Node, NodeTag> nodes_;
     Slab<Pod, PodTag> pods_;
     std::map<std::string, NodeId, std::less<>> node_by_name_;
+    std::map<WorkloadId, std::vector<PodId>> bound_;  ///< none(): pods without one
 };
 
 }  // namespace headroom::cluster

@@ -12,7 +12,8 @@
 /// Random draws: stream "scheduler", indexed by cycle. A bind is recorded as a decision about the
 /// pod (before -1, after = index of the node); a failure once, until its reasons change.
 /// A cycle is O(nodes scanned * filters + feasible * scores) and what plugins prepare: of the
-/// registered ones only pod-topology-spread looks at all nodes and their pods, in each cycle.
+/// registered ones pod-topology-spread looks at all pods of the workload, and at all nodes where
+/// the pod states a DoNotSchedule constraint.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 /// max_skew matching pods more than the emptiest domain: matches + (1 if the pod itself counts) -
 /// least <= max_skew. Domains are those of nodes that have every key and that the pod's selector
 /// and affinity allow; fewer than min_domains of them make the least 0. A node without a key fails.
-/// prepare is O(nodes * constraints + pods), filter O(constraints).
+/// prepare is O(constraints * (nodes + pods of the workload)), filter O(constraints).
 /// Source: kubernetes v1.28 pkg/scheduler/framework/plugins/podtopologyspread/filtering.go.
 #include <algorithm>
 #include <limits>
@@ -24,17 +24,24 @@ class PodTopologySpreadFilter final : public control::FilterPlugin {
         if (constraints_.empty()) return false;
         for (auto& counts : matches_) counts.clear();
         matches_.resize(constraints_.size());
-        context.cluster->for_each_node([&](cluster::NodeId id, const cluster::Node& node) {
-            if (!affinity_allows(*context.pod, node) || !has_all_keys(id, node, constraints_)) {
-                return;
-            }
+        const cluster::Cluster& cluster = *context.cluster;
+        const auto counts = [&](cluster::NodeId id, const cluster::Node& node) {
+            return affinity_allows(*context.pod, node) && has_all_keys(id, node, constraints_);
+        };
+        cluster.for_each_node([&](cluster::NodeId id, const cluster::Node& node) {
+            if (!counts(id, node)) return;
             for (std::size_t i = 0; i < constraints_.size(); ++i) {
                 const std::size_t number = constraints_[i].domains->of(id, node).number;
                 if (number >= matches_[i].size()) matches_[i].resize(number + 1, kNoNode);
-                matches_[i][number] = std::max<std::int64_t>(matches_[i][number], 0) +
-                                      count_matching_pods(*context.cluster, node, constraints_[i]);
+                matches_[i][number] = 0;
             }
         });
+        for (std::size_t i = 0; i < constraints_.size(); ++i) {
+            for_each_matching_pod(cluster, constraints_[i], [&](cluster::NodeId id) {
+                const cluster::Node& node = cluster.node(id);
+                if (counts(id, node)) ++matches_[i][constraints_[i].domains->of(id, node).number];
+            });
+        }
         least_.clear();
         for (std::size_t i = 0; i < constraints_.size(); ++i) {
             std::int64_t least = std::numeric_limits<std::int32_t>::max();

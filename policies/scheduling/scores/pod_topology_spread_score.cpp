@@ -3,8 +3,8 @@
 /// normalised 100 * (largest + least - s) / largest. Domains are those of feasible nodes, counts
 /// those of all nodes. A pod of a workload that states no constraint has the default ones (hosts 3,
 /// zones 5), for which a node may lack a label; with stated ones such a node scores 0. prepare is
-/// O(nodes * constraints + pods), score O(constraints + pods of the node). Source:
-/// kubernetes v1.28 pkg/scheduler/framework/plugins/podtopologyspread/scoring.go.
+/// O(constraints * (feasible nodes + pods of the workload)), score O(constraints + pods of the
+/// node). Source: kubernetes v1.28 pkg/scheduler/framework/plugins/podtopologyspread/scoring.go.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -103,15 +103,16 @@ class PodTopologySpreadScore final : public control::ScorePlugin {
         }
     }
     void count_pods(const control::SchedulingContext& context) {
-        context.cluster->for_each_node([&](cluster::NodeId id, const cluster::Node& node) {
-            if (!affinity_allows(*context.pod, node) || is_ignored(id, node)) return;
-            for (std::size_t i = 0; i < constraints_.size(); ++i) {
-                if (constraints_[i].domains->is_host()) continue;
+        const cluster::Cluster& cluster = *context.cluster;
+        for (std::size_t i = 0; i < constraints_.size(); ++i) {
+            if (constraints_[i].domains->is_host()) continue;
+            for_each_matching_pod(cluster, constraints_[i], [&](cluster::NodeId id) {
+                const cluster::Node& node = cluster.node(id);
+                if (!affinity_allows(*context.pod, node) || is_ignored(id, node)) return;
                 std::int64_t& count = count_of(i, id, node);
-                if (count == kNotFeasible) continue;
-                count += count_matching_pods(*context.cluster, node, constraints_[i]);
-            }
-        });
+                if (count != kNotFeasible) ++count;
+            });
+        }
     }
     std::int64_t& count_of(std::size_t constraint, cluster::NodeId id, const cluster::Node& node) {
         const std::size_t number = constraints_[constraint].domains->of(id, node).number;

@@ -230,6 +230,29 @@ TEST_CASE("Cluster: nodes are found by name and visited in id order") {
     CHECK(seen == std::vector<NodeId>{b, a});
 }
 
+TEST_CASE("Cluster: lists a workload's pods that have a node") {
+    Cluster cluster;
+    const NodeId node = cluster.add_node(gpu_node("a"), at(0));
+    const WorkloadId chat{1, 0};
+    PodSpec spec = small_pod();
+    spec.owner = chat;
+    CHECK(cluster.bound_pods(chat).empty());
+    const PodId first = cluster.add_pod(spec, 0, at(0));
+    const PodId second = cluster.add_pod(spec, 1, at(0));
+    const PodId alone = cluster.add_pod(small_pod(), 0, at(0));
+    cluster.bind_first_fit(second, node, at(1));
+    cluster.bind_first_fit(first, node, at(2));
+    cluster.bind_first_fit(alone, node, at(3));
+    const auto listed = [&](WorkloadId owner) {
+        const auto pods = cluster.bound_pods(owner);
+        return std::vector<PodId>(pods.begin(), pods.end());
+    };
+    CHECK(listed(chat) == std::vector{first, second});
+    CHECK(listed(WorkloadId::none()) == std::vector{alone});
+    cluster.release(first, at(4));
+    CHECK(listed(chat) == std::vector{second});
+}
+
 TEST_CASE("Cluster: conserves everything over random lives") {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         INFO("seed " << seed);
@@ -255,6 +278,7 @@ TEST_CASE("Cluster: conserves everything over random lives") {
             } else {
                 PodSpec spec = small_pod(static_cast<std::int64_t>(below(5'000)));
                 spec.devices.count = static_cast<std::int32_t>(below(3));
+                spec.owner = WorkloadId{static_cast<std::uint32_t>(below(3)), 0};
                 const char* profiles[] = {"", "", "1g", "2g", "3g"};
                 spec.devices.slice_profile = profiles[below(5)];
                 if (below(2) == 0) {
