@@ -131,12 +131,12 @@ void check_autoscaling(BuildContext& context, const std::string& name, const Par
 /// "NoSchedule", "PreferNoSchedule" or "NoExecute", as the format has checked.
 [[nodiscard]] cluster::TaintEffect taint_effect(const std::string& name);
 [[nodiscard]] control::NodePoolSpec build_node_pool(BuildContext& context, const std::string& name,
-                                                    const Parameters& pool);
+                                                    const Parameters& parameters);
 /// Room for every workload at its largest, one pod a node, at no cost.
 [[nodiscard]] control::NodePoolSpec implicit_pool(
     const std::vector<control::WorkloadSpec>& workloads);
 [[nodiscard]] control::FaultSpec build_fault(BuildContext& context, const std::string& pointer,
-                                             const Parameters& fault,
+                                             const Parameters& parameters,
                                              const control::ControlSpec& control);
 [[nodiscard]] serving::SourceSpec build_source(BuildContext& context, const std::string& name,
                                                const Parameters& source,

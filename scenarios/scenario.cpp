@@ -231,7 +231,7 @@ void build_expectations(BuildContext& context, const Parameters& top, Scenario& 
     std::vector<std::string> services = context.unreadable_services();
     services.insert(services.begin(), context.services.begin(), context.services.end());
     for (const auto& [subject, value] : top.object("expect").values()) {
-        if (context.services_are_unreadable() && subject.rfind("services.", 0) == 0) continue;
+        if (context.services_are_unreadable() && subject.starts_with("services.")) continue;
         std::string error;
         bool in_condition = false;
         auto expectation = parse_expectation(subject, std::get<std::string>(value.data), services,

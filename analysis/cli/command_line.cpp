@@ -46,7 +46,7 @@ std::string main_help(const std::vector<Command>& all) {
     }
     std::vector<std::string> names = {"--version", "--help", "build", "test"};
     for (const Command& command : all) names.push_back(command.spec.name);
-    const std::string kind = found.rfind("-", 0) == 0 ? "option " : "command ";
+    const std::string kind = found.starts_with('-') ? "option " : "command ";
     throw UsageError("there is no " + kind + found +
                      scenarios::did_you_mean(nearest_name(found, names)) + "; see headroom --help");
 }

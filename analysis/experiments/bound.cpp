@@ -166,7 +166,7 @@ std::optional<Target> find_target(const scenarios::Scenario& scenario, const Ver
         } else if (!whole_run) {
             continue;
         }
-        const auto target = target_of(expectation, path, service.slo);
+        auto target = target_of(expectation, path, service.slo);
         if (target && answers(*target)) return target;
     }
     if (v.engine == EngineKind::simple && service.slo.e2e) {

@@ -92,7 +92,7 @@ class MaxRateText {
     }
     /// With more digits where it would read like the bound that it misses.
     [[nodiscard]] std::string limit_text(const Expectation& expectation, double x) const {
-        const std::string text = value_text(expectation, x);
+        std::string text = value_text(expectation, x);
         if (x == expectation.bound || text != value_text(expectation, expectation.bound)) {
             return text;
         }

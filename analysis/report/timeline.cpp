@@ -34,7 +34,7 @@ int direction_of(const Decision& decision) {
 }
 
 bool is_of_workload(const std::string& actor) {
-    return actor.rfind("workload ", 0) == 0;
+    return actor.starts_with("workload ");
 }
 
 /// Whether a decision is one more pod of what `entry` tells.
@@ -157,7 +157,7 @@ std::string_view to_string(TimelineEntry::Kind kind) {
 }
 
 bool is_of_warm_pool(const std::string& actor) {
-    return actor.rfind("warm pool ", 0) == 0;
+    return actor.starts_with("warm pool ");
 }
 
 DecisionTargets::DecisionTargets(const std::vector<StoredWorkload>& workloads) {

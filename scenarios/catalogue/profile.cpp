@@ -231,7 +231,7 @@ std::string does_not_split(const ModelEntry& model, std::int64_t tp) {
 }
 
 EngineLimits default_limits(const GpuEntry& gpu) {
-    const bool a100 = gpu.id.rfind("a100", 0) == 0;
+    const bool a100 = gpu.id.starts_with("a100");
     if (gpu.spec.memory >= gibibytes(70) && !a100) return {8192, 1024};
     return {2048, 256};
 }

@@ -74,7 +74,7 @@ class TimeSeries {
   public:
     struct Point {
         Time time;
-        std::int64_t value;
+        std::int64_t value = 0;
         bool operator==(const Point&) const = default;
     };
 

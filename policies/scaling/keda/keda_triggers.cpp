@@ -201,7 +201,7 @@ void KedaTriggers::add_cron(const Parameters& parameters, const std::string& poi
         faults_.push_back({pointer + "/end", "expected another time than start"});
     }
     cron.desired_milli = parameters.integer("desired_replicas") * 1000;
-    triggers_.back().cron = std::move(cron);
+    triggers_.back().cron = cron;
     crons_.push_back(pointer);
 }
 

@@ -63,7 +63,7 @@ class ArrivalTrend {
   private:
     struct Reading {
         Time at;
-        double arrivals;
+        double arrivals = 0;
     };
     Duration window_;
     std::vector<Reading> readings_;  ///< times ascend, from first_ on
