@@ -82,8 +82,9 @@ class BlockLedger {
     /// those for `whole` tokens would be, too; else nothing.
     [[nodiscard]] virtual bool admit(std::int64_t waiting_position, std::int64_t cached,
                                      std::int64_t tokens, std::int64_t whole) = 0;
-    /// New blocks for `held` tokens in all, if they are free. `computed` of these are after this
-    /// step, and can be found; the others are ahead of that (speculation).
+    /// Makes the sequence hold blocks for `held` tokens in all, if enough are free. The first
+    /// `computed` tokens will be computed after this step, and prefix caching may reuse them; the
+    /// rest is room for drafts (speculation).
     [[nodiscard]] virtual bool extend(std::int64_t running_position, std::int64_t computed,
                                       std::int64_t held) = 0;
     virtual void preempt(std::int64_t running_position) = 0;
@@ -151,8 +152,8 @@ struct StepPlan {
     enum class Decode : std::uint8_t { none, all, listed };
 
     /// Positions in the running list to preempt by recomputation, in the order of preemption: each
-    /// goes to the front of the waiting queue, so the last one ends up first (or to its place in a
-    /// sorted one).
+    /// goes to the front of the waiting queue, behind requests that were passed over or have their
+    /// KV blocks fetched, so the last one comes first among them (or to its place in a sorted one).
     std::vector<std::int64_t> preempt;
     /// Admissions name waiting positions in order, without gaps unless some are passed over.
     std::vector<Chunk> chunks;

@@ -71,8 +71,8 @@ void SteppedLlmInstance::wake(Time now) {
 }
 
 /// Into the waiting queue, at its front or back, or to its place in the policy's order. What has
-/// been fetched goes before the rest of the front, by age, and who was passed over before those
-/// that are preempted since (vLLM's skipped_waiting).
+/// been fetched goes before the rest of the front, by age; who was passed over, or waits for what
+/// is being fetched, before those that are preempted since (vLLM's skipped_waiting).
 void SteppedLlmInstance::queue(std::uint32_t slot, bool at_front) {
     const Sequence& s = sequences_[slot];
     auto place = waiting_.end();
@@ -83,8 +83,8 @@ void SteppedLlmInstance::queue(std::uint32_t slot, bool at_front) {
     } else if (at_front) {
         place = std::find_if(waiting_.begin(), waiting_.end(), [&](std::uint32_t other) {
             const Sequence& o = sequences_[other];
-            if (s.fetch != Fetch::there && o.passed_over) return false;
-            return o.fetch != Fetch::there || (s.fetch == Fetch::there && s.rank < o.rank);
+            if (s.fetch == Fetch::there) return o.fetch != Fetch::there || s.rank < o.rank;
+            return o.fetch == Fetch::none && !o.passed_over;
         });
     }
     waiting_.insert(place, slot);

@@ -87,7 +87,7 @@ class SteppedLlmInstance : public Instance, protected BatchView, private BlockLe
         std::int32_t priority = 0;
         std::uint16_t adapter = 0;
         bool keep_kv = false;
-        bool passed_over = false;  ///< in a look at the waiting queue, and not admitted since
+        bool passed_over = false;  ///< by the policy in the waiting queue, and not admitted since
 
         [[nodiscard]] std::int64_t known() const { return prompt + generated; }
         /// Known, or foreseen: but the last token is never computed from, so nothing is left to do

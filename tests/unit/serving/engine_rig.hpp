@@ -45,7 +45,7 @@ class EngineRig final : private serving::InstanceHost {
     /// Its number: they count from 0.
     std::size_t submit(Time now, std::int64_t prompt, std::int64_t output,
                        const serving::ContentsRef& contents = {}, std::int32_t priority = 0,
-                       std::uint16_t adapter = 0) {
+                       std::uint16_t adapter = 0, std::int64_t remote_tokens = 0) {
         run(now);
         serving::Submission submission;
         submission.attempt = serving::AttemptId{static_cast<std::uint32_t>(outcomes.size()), 0};
@@ -53,6 +53,7 @@ class EngineRig final : private serving::InstanceHost {
         submission.output = output;
         submission.priority = priority;
         submission.adapter = adapter;
+        submission.remote_tokens = remote_tokens;
         submission.request = outcomes.size();
         submission.contents = contents.get();
         Outcome outcome;
@@ -74,6 +75,11 @@ class EngineRig final : private serving::InstanceHost {
         outcomes[request].report = instance.report(position, outcomes[request].slot);
         instance.abort(position, outcomes[request].slot);
         return true;
+    }
+    /// What it asked for of a request's remote tokens is there.
+    void kv_arrives(Time now, std::size_t request) {
+        run(now);
+        instance.kv_arrived(first_of(now), outcomes[request].slot);
     }
     void set_speed(Time now, serving::SpeedPpm speed) {
         run(now);
@@ -147,6 +153,7 @@ class EngineRig final : private serving::InstanceHost {
         REQUIRE(load.in_flight == load.waiting + load.running);
         REQUIRE(load.in_flight == std::count_if(outcomes.begin(), outcomes.end(), open));
     }
+    void kv_wanted(Time, serving::AttemptId, std::int64_t) override {}  // see kv_arrives()
     void attempt_completed(Time now, serving::AttemptId attempt,
                            const serving::AttemptReport& report) override {
         Outcome& outcome = outcomes.at(attempt.index);

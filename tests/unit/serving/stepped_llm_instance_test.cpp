@@ -432,4 +432,25 @@ TEST_CASE("SteppedLlmInstance: who was passed over goes before those that are pr
     check_empty(rig);
 }
 
+TEST_CASE("SteppedLlmInstance: who is preempted goes behind those whose blocks are being fetched") {
+    serving::LlmEngineSpec spec = engine({}, 7);
+    spec.role = serving::EngineRole::decode;
+    spec.adapters = serving::AdapterSpec{1, 2, Duration::zero(), Duration::zero()};
+    EngineRig rig(spec);
+    rig.submit(at_tick(0), 8, 6, {}, 0, 1);
+    rig.submit(at_tick(0), 8, 9, {}, 0, 1);
+    rig.submit(at_tick(0), 8, 1, {}, 0, 1, 8);  // holds two blocks, but its tokens take long
+    rig.submit(at_tick(0), 4, 1, {}, 0, 2);     // its adapter has no slot
+    rig.run(at_tick(100'000));
+    // As above: the second one is preempted at its first decode, and comes back behind the last.
+    const std::int64_t first = t(16, 0, 0, 64 + 64) + 5 * t(0, 1, 10);
+    CHECK(came(rig, 0).end == first);
+    CHECK(came(rig, 3).end == first + t(4, 0, 0, 16));
+    CHECK(rig.outcomes[1].report.preemptions == 1);
+    CHECK_FALSE(rig.outcomes[2].completed);
+    rig.kv_arrives(at_tick(100'000), 2);
+    rig.run_to_the_end();
+    check_empty(rig);
+}
+
 }  // namespace headroom::tests
