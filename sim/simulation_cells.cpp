@@ -13,6 +13,11 @@ constexpr std::int64_t kEventsAtOnce = 1 << 16;
 CellRunner::CellRunner(std::vector<std::unique_ptr<serving::Cell>>& cells,
                        const RunOptions& options)
     : cells_(cells), options_(options) {
+    for (const auto& cell : cells_) {
+        if (cell->error().empty()) continue;  // of a source that is bad from the start
+        met_bad_input(cell->now());
+        stopped_ = true;
+    }
     const std::size_t wanted = static_cast<std::size_t>(std::max(options.threads, 1));
     for (std::size_t i = 1; i < std::min(wanted, cells.size()); ++i) {
         threads_.emplace_back([this] { worker(); });

@@ -32,8 +32,8 @@ class CellRunner {
     /// every cell has run (events at exactly that time may be left).
     Time run_window(Time limit);
     [[nodiscard]] bool notified() const { return notified_; }
-    /// The run has to end: it was interrupted, or a cell met bad input. Whichever cell meets it
-    /// first by the clock has met it, and so the same one whatever the number of threads.
+    /// The run has to end: it was interrupted, or a cell met bad input. Of several such cells, the
+    /// one that met it at the earliest simulated time has, whatever the number of threads.
     [[nodiscard]] bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
   private:

@@ -87,7 +87,7 @@ class LeastRequest final : public serving::RoutingPolicy {
         return best;
     }
 
-    /// Endpoints came or went, or a weight changed: is there a schedule, and where does it begin?
+    /// Endpoints came or went: is there a schedule, and where does it begin?
     void look_at_weights(const serving::RouterView& view) {
         seen_ = true;
         generation_ = view.generation();

@@ -3,9 +3,9 @@
 /// weights (source/extensions/load_balancing_policies/common/load_balancer_impl.cc). Equal weights
 /// give plain turns.
 ///
-/// When endpoints come or go, or a weight changes, the schedule begins anew after a random number
-/// of picks of its round, so that the first endpoints do not get more with each change. O(log
-/// endpoints); O(endpoints log endpoints) after a change.
+/// When endpoints come or go, the schedule begins anew after a random number of picks of its round,
+/// so that the first endpoints do not get more with each change. O(log endpoints); O(endpoints log
+/// endpoints) after a change.
 #include "policies/routing/edf_schedule.hpp"
 #include "policies/routing/endpoint_weights.hpp"
 #include "sim/core/parameter.hpp"

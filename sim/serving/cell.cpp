@@ -29,7 +29,6 @@ Cell::Cell(const CellConfig& config, const std::vector<ServiceSpec>& specs,
         for (const VersionSpec& version : spec.versions) {
             auto endpoints = std::make_unique<Endpoints>(*this);
             endpoints->spec = &version;
-            endpoints->weight = version.weight;
             endpoints->router = make_policy<RoutingPolicy>(
                 version.routing.value_or(spec.routing),
                 {RandomStream(config.seed, "service/" + spec.name + "/routing/" + version.name)});
@@ -55,7 +54,10 @@ Cell::Cell(const CellConfig& config, const std::vector<ServiceSpec>& specs,
         source->source = source_specs[i].make(config.seed);
         source->answers_completions = source->source->answers_completions();
         sources_.push_back(std::move(source));
-        refresh_source(*sources_.back(), static_cast<std::uint32_t>(sources_.size() - 1));
+        Source& added = *sources_.back();
+        refresh_source(added, static_cast<std::uint32_t>(sources_.size() - 1));
+        // refresh_source() tells of an error at the end of a source; this one may never begin.
+        if (!added.source->error().empty()) fail(added.source->error());
     }
     for (const auto& source : sources_) {
         Service& entered = *services_[source->service];
@@ -261,7 +263,7 @@ std::uint32_t Cell::draw_version(const LiveCall& live, Takes takes) const {
     const Service& service = live.service;
     std::int64_t total = 0;
     for (const auto& version : service.versions) {
-        if (takes(*version)) total += version->weight;
+        if (takes(*version)) total += version->spec->weight;
     }
     if (total == 0) return kNone;
     auto draw = static_cast<std::int64_t>(service.version_split.below(
@@ -269,7 +271,7 @@ std::uint32_t Cell::draw_version(const LiveCall& live, Takes takes) const {
         static_cast<std::uint64_t>(live.root.draw_key) << 32 | live.call.number));
     for (std::uint32_t i = 0; i < service.versions.size(); ++i) {
         if (!takes(*service.versions[i])) continue;
-        draw -= service.versions[i]->weight;
+        draw -= service.versions[i]->spec->weight;
         if (draw < 0) return i;
     }
     return kNone;
@@ -284,7 +286,7 @@ Cell::Endpoints* Cell::choose_version(Time now, const LiveCall& live) {
     }
     if (service.versions.size() == 1) {
         Endpoints& only = *service.versions[0];
-        return only.open.empty() || only.weight == 0 ? nullptr : &only;
+        return only.open.empty() || only.spec->weight == 0 ? nullptr : &only;
     }
     const std::uint32_t chosen =
         draw_version(live, [](const Endpoints& version) { return !version.open.empty(); });

@@ -77,7 +77,6 @@ struct Cell::Endpoints {
     explicit Endpoints(Cell& owner) : open(owner), ready(owner) {}
 
     const VersionSpec* spec = nullptr;
-    std::int64_t weight = 0;
     std::unique_ptr<RoutingPolicy> router;
     EndpointList open;           ///< that can take a request now: the router picks one of them
     EndpointList ready;          ///< full ones too: their metrics are read like any other's

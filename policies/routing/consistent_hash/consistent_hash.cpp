@@ -154,8 +154,7 @@ void ConsistentHash::rebuild(const serving::RouterView& view) {
     for (std::int64_t i = 0; i < view.size(); ++i) {
         endpoints.push_back({"instance-" + std::to_string(view.ordinal(i)), weights_.at(view, i)});
         const auto at = static_cast<std::size_t>(i);
-        equal = equal && endpoints[at].key == endpoints_[at].key &&
-                endpoints[at].weight == endpoints_[at].weight;
+        equal = equal && endpoints[at].key == endpoints_[at].key;
     }
     if (equal) return;  // one that was full for a while is back
     endpoints_ = std::move(endpoints);

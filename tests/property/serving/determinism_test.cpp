@@ -197,6 +197,8 @@ TEST_CASE("Simulation: of several bad traces the first by the clock is told, wit
         for (const int threads : {1, 2, 4}) {
             CHECK(error_where(seed, 140, 20, threads) == "other is broken");
             CHECK(error_where(seed, 20, 140, threads) == "chat is broken");
+            CHECK(error_where(seed, 140, 0, threads) == "other is broken");
+            CHECK(error_where(seed, 0, 20, threads) == "chat is broken");
         }
     }
 }
