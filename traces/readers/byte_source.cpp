@@ -138,7 +138,10 @@ std::unique_ptr<ByteSource> open_bytes(const std::string& path, std::string& err
         error = path + ": cannot read: " + std::strerror(errno);
         return nullptr;
     }
-    std::rewind(file.get());
+    if (std::fseek(file.get(), 0, SEEK_SET) != 0) {
+        error = path + ": cannot be read from its start again: a pipe; expected a file";
+        return nullptr;
+    }
     const Compression compression = detect(file.get());
     if (compression == Compression::none) return std::make_unique<PlainBytes>(std::move(file));
     return std::make_unique<CompressedBytes>(std::move(file), compression);

@@ -1,5 +1,7 @@
 #include "traces/readers/line_reader.hpp"
 
+#include <unistd.h>
+
 #include <vector>
 
 #include "tests/catch.hpp"
@@ -98,6 +100,17 @@ TEST_CASE("LineReader: a file that is missing or a folder is an error") {
     CHECK(read_all("no-such-file.csv").error ==
           "no-such-file.csv: cannot open: No such file or directory");
     CHECK(read_all("/").error == "/: cannot read: Is a directory");
+}
+
+TEST_CASE("LineReader: a pipe is an error, for a file is read more than once") {
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    REQUIRE(write(ends[1], "arrival_s\n", 10) == 10);
+    const std::string path = "/dev/fd/" + std::to_string(ends[0]);
+    CHECK(read_all(path).error ==
+          path + ": cannot be read from its start again: a pipe; expected a file");
+    close(ends[0]);
+    close(ends[1]);
 }
 
 TEST_CASE("ZstdFrameScanner: knows the end of a frame for any cut into pieces") {
