@@ -72,7 +72,7 @@ std::vector<const Decision*> choose(std::vector<const Decision*> all) {
 }  // namespace
 
 std::string decision_actor(const Decision& decision) {
-    const bool named = decision.actor.find(decision.subject) != std::string::npos;
+    const bool named = decision.actor.ends_with(" " + decision.subject);
     return named ? decision.actor : decision.actor + ", " + decision.subject;
 }
 

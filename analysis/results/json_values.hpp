@@ -1,4 +1,5 @@
-/// Numbers that may be missing, as JSON: null where there is none, or none that JSON can tell.
+/// Numbers that may be missing, as JSON: null where there is no value, or one that JSON cannot
+/// write (infinite, NaN).
 #pragma once
 
 #include <cmath>

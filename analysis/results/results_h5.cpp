@@ -1,6 +1,7 @@
 #include "analysis/results/results_h5.hpp"
 
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -149,13 +150,18 @@ void write_requests(Hdf5Group& root, const SimulationSpec& spec, const Simulatio
     for (std::size_t i = 0; i < serving::kOutcomeCount; ++i) {
         outcomes.emplace_back(serving::to_string(static_cast<serving::Outcome>(i)));
     }
-    std::vector<std::string> pods;
-    std::vector<std::int64_t> pods_before;  // of the services before
-    for (const std::vector<std::string>& of_service : result.control.instance_pods) {
-        pods_before.push_back(static_cast<std::int64_t>(pods.size()));
-        pods.insert(pods.end(), of_service.begin(), of_service.end());
-    }
     // Names stand once; rows refer to them by their place in these lists.
+    std::vector<std::string> pods;
+    std::map<std::string, std::int64_t> place_of;         // in pods; one may be several instances
+    std::vector<std::vector<std::int64_t>> instance_pod;  // by service and ordinal
+    for (const std::vector<std::string>& of_service : result.control.instance_pods) {
+        std::vector<std::int64_t>& places = instance_pod.emplace_back();
+        for (const std::string& name : of_service) {
+            const auto [at, added] = place_of.emplace(name, static_cast<std::int64_t>(pods.size()));
+            if (added) pods.push_back(name);
+            places.push_back(at->second);
+        }
+    }
     group.write("service_names", services);
     group.write("source_names", sources);
     group.write("outcome_names", outcomes);
@@ -175,7 +181,7 @@ void write_requests(Hdf5Group& root, const SimulationSpec& spec, const Simulatio
     whole("output_tokens", [](const Row& row) { return row.output_tokens; });
     whole("preemptions", [](const Row& row) { return row.preemptions; });
     whole("pod", [&](const Row& row) {
-        return row.instance == Row::kNoInstance ? -1 : pods_before[row.service] + row.instance;
+        return row.instance == Row::kNoInstance ? -1 : instance_pod[row.service][row.instance];
     });
     whole("outcome", [](const Row& row) { return static_cast<std::int64_t>(row.outcome); });
 }

@@ -9,8 +9,7 @@
 ///     /total/                   series and histograms over all services
 ///     /decisions/               time_s, actor, subject, about, outcome, before, wanted, after,
 ///                               reason, inputs: changes and blocked changes, always; all ticks
-///                               with
-///                               --decisions all
+///                               with --decisions all
 ///     /requests/                the columns of requests.csv, where rows were kept; times that did
 ///                               not come are NaN; names stand once, in service_names,
 ///                               pod_names ..., and columns hold places in these lists, -1 for

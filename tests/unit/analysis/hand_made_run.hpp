@@ -175,7 +175,8 @@ inline HandMadeRun hand_made_run() {
                    "0/4 nodes are available"}),
         {at(30), "hpa chat", "chat", Outcome::unchanged, 4, 4, 4, "within tolerance"},
         {at(50), "hpa chat", "chat", Outcome::changed, 4, 2, 2, "2 wanted", "in flight 60 of 80"}};
-    result.control.instance_pods = {{"chat-0", "chat-1", "chat-3"}, {"reranker-0"}};
+    // The first pod of chat became an endpoint again.
+    result.control.instance_pods = {{"chat-0", "chat-0", "chat-3"}, {"reranker-0"}};
     return run;
 }
 

@@ -182,8 +182,9 @@ TEST_CASE("results.h5: holds series, histograms, decisions and requests") {
     CHECK(decisions.integers("after") == std::vector<std::int64_t>{0, 4, -1, 4, 2});
     const Hdf5Group requests = root.open_group("requests");
     CHECK(requests.integers("id") == std::vector<std::int64_t>{4, 5});
-    CHECK(requests.integers("pod") == std::vector<std::int64_t>{2, -1});
-    CHECK(requests.texts("pod_names")[2] == "chat-3");
+    CHECK(requests.integers("pod") == std::vector<std::int64_t>{1, -1});
+    CHECK(requests.texts("pod_names") ==
+          std::vector<std::string>{"chat-0", "chat-3", "reranker-0"});
     CHECK(std::isnan(requests.numbers("finish_s")[1]));
     CHECK(requests.texts(
               "outcome_names")[static_cast<std::size_t>(requests.integers("outcome")[1])] ==

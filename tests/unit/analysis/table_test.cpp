@@ -151,6 +151,17 @@ TEST_CASE(
     CHECK(render_decisions({}, {}).empty());
 }
 
+TEST_CASE("Decisions: say on what, unless the actor's name ends with it") {
+    control::Decision decision;
+    decision.subject = "a";
+    decision.actor = "fault";  // which has that letter
+    CHECK(decision_actor(decision) == "fault, a");
+    decision.actor = "hpa a";
+    CHECK(decision_actor(decision) == "hpa a");
+    decision.actor = "hpa data";
+    CHECK(decision_actor(decision) == "hpa data, a");
+}
+
 TEST_CASE("StepChart: each column shows the greatest value of its span") {
     metrics::TimeSeries series;
     const auto at = [](int s) { return Time::zero() + Duration::seconds(s); };

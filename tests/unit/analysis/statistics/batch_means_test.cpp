@@ -6,8 +6,8 @@
 
 #include "analysis/statistics/moments.hpp"
 #include "sim/core/random.hpp"
+#include "tests/aborts.hpp"
 #include "tests/catch.hpp"
-#include "tests/unit/analysis/statistics/aborts.hpp"
 
 namespace headroom::analysis {
 namespace {
@@ -89,7 +89,7 @@ TEST_CASE("BatchMeans: equal values have a width of exactly 0") {
 TEST_CASE("BatchMeans: a value that is no number is refused") {
     std::vector<double> values = uniforms(400);
     values[200] = std::numeric_limits<double>::quiet_NaN();
-    CHECK(aborts([&] { static_cast<void>(batch_means(values)); }));
+    CHECK(tests::aborts([&] { static_cast<void>(batch_means(values)); }));
 }
 
 }  // namespace headroom::analysis

@@ -6,8 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "tests/aborts.hpp"
 #include "tests/catch.hpp"
-#include "tests/unit/analysis/statistics/aborts.hpp"
 
 namespace headroom::analysis {
 namespace {
@@ -181,16 +181,16 @@ TEST_CASE("Interval: of a quantile is the narrowest that misses on each side by 
 
 TEST_CASE("Interval: what is no number, pair, confidence or quantile is refused") {
     const std::vector<double> bad{1, kNan, 2, 3, 4, 5, 6, 7};
-    CHECK(aborts([&] { static_cast<void>(mean_interval(bad)); }));
-    CHECK(aborts([&] { static_cast<void>(quantile_interval(bad, 0.5)); }));
-    CHECK(aborts([&] { static_cast<void>(welch_difference(kDrug1, bad)); }));
-    CHECK(aborts([&] { static_cast<void>(paired_difference(kDrug1, ranks(9))); }));
+    CHECK(tests::aborts([&] { static_cast<void>(mean_interval(bad)); }));
+    CHECK(tests::aborts([&] { static_cast<void>(quantile_interval(bad, 0.5)); }));
+    CHECK(tests::aborts([&] { static_cast<void>(welch_difference(kDrug1, bad)); }));
+    CHECK(tests::aborts([&] { static_cast<void>(paired_difference(kDrug1, ranks(9))); }));
     for (const double outside : {0.0, 1.0, -0.5, kNan}) {
-        CHECK(aborts([&] { static_cast<void>(mean_interval(kDrug1, outside)); }));
-        CHECK(aborts([&] { static_cast<void>(quantile_interval(kDrug1, outside)); }));
-        CHECK(aborts([&] { static_cast<void>(student_t_quantile(outside, 3)); }));
+        CHECK(tests::aborts([&] { static_cast<void>(mean_interval(kDrug1, outside)); }));
+        CHECK(tests::aborts([&] { static_cast<void>(quantile_interval(kDrug1, outside)); }));
+        CHECK(tests::aborts([&] { static_cast<void>(student_t_quantile(outside, 3)); }));
     }
-    CHECK(aborts([] { static_cast<void>(student_t_quantile(0.9, 0)); }));
+    CHECK(tests::aborts([] { static_cast<void>(student_t_quantile(0.9, 0)); }));
 }
 
 // 6 heads of 6: 2 / 64. 9 of 10: 2 (1 + 10) / 1024. 3 of 5: 2 (1 + 5 + 10) / 32 = 1.

@@ -3,8 +3,8 @@
 #include <limits>
 #include <vector>
 
+#include "tests/aborts.hpp"
 #include "tests/catch.hpp"
-#include "tests/unit/analysis/statistics/aborts.hpp"
 
 namespace headroom::analysis {
 
@@ -45,9 +45,9 @@ TEST_CASE("Moments: neither a large offset nor terms that cancel cost digits") {
 TEST_CASE("Moments: a value that is not finite is refused") {
     for (const double value :
          {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
-        CHECK(aborts([&] { static_cast<void>(moments_of(std::vector<double>{1, value})); }));
+        CHECK(tests::aborts([&] { static_cast<void>(moments_of(std::vector<double>{1, value})); }));
     }
-    CHECK_FALSE(aborts([] { static_cast<void>(moments_of(std::vector<double>{1, 2})); }));
+    CHECK_FALSE(tests::aborts([] { static_cast<void>(moments_of(std::vector<double>{1, 2})); }));
 }
 
 }  // namespace headroom::analysis

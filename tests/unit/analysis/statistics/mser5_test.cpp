@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "sim/core/random.hpp"
+#include "tests/aborts.hpp"
 #include "tests/catch.hpp"
-#include "tests/unit/analysis/statistics/aborts.hpp"
 
 namespace headroom::analysis {
 namespace {
@@ -104,7 +104,7 @@ TEST_CASE("Mser5: a single pass finds what the definition does") {
 TEST_CASE("Mser5: a value that is no number is refused") {
     std::vector<double> values(60, 1);
     values[30] = std::numeric_limits<double>::quiet_NaN();
-    CHECK(aborts([&] { static_cast<void>(mser5_truncation(values)); }));
+    CHECK(tests::aborts([&] { static_cast<void>(mser5_truncation(values)); }));
 }
 
 }  // namespace headroom::analysis

@@ -4,8 +4,8 @@
 #include <limits>
 #include <vector>
 
+#include "tests/aborts.hpp"
 #include "tests/catch.hpp"
-#include "tests/unit/analysis/statistics/aborts.hpp"
 
 namespace headroom::analysis {
 namespace {
@@ -88,7 +88,7 @@ TEST_CASE("Stopping: relative half-widths of means that are 0 or negative") {
 TEST_CASE("Stopping: goals that make no sense are refused") {
     const auto refuses = [](const std::vector<std::vector<double>>& metrics,
                             const PrecisionGoal& goal) {
-        return aborts([&] { static_cast<void>(judge_precision(metrics, goal)); });
+        return tests::aborts([&] { static_cast<void>(judge_precision(metrics, goal)); });
     };
     CHECK(refuses({}, {}));
     CHECK(refuses({kPilot}, {.relative = 0}));

@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "sim/core/random.hpp"
+#include "tests/aborts.hpp"
 #include "tests/catch.hpp"
-#include "tests/unit/analysis/statistics/aborts.hpp"
 #include "tests/unit/core/time_at.hpp"
 #include "tests/unit/policies/scaling/scaling_fixture.hpp"
 
@@ -132,9 +132,9 @@ TEST_CASE("ReplicaDemand: a capacity that no loader lets through is a programmer
     ParameterSpecs specs;
     append_load_specs(specs);
     Parameters parameters = Parameters::defaults(specs);
-    CHECK(analysis::aborts([&] { static_cast<void>(capacity_of(parameters)); }));
+    CHECK(tests::aborts([&] { static_cast<void>(capacity_of(parameters)); }));
     parameters.set("capacity_per_replica", {std::int64_t{0}});
-    CHECK(analysis::aborts([&] { static_cast<void>(capacity_of(parameters)); }));
+    CHECK(tests::aborts([&] { static_cast<void>(capacity_of(parameters)); }));
     parameters.set("capacity_per_replica", {std::int64_t{1}});
     CHECK(capacity_of(parameters) == 1);
 }

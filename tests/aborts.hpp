@@ -7,7 +7,7 @@
 #include <csignal>
 #include <cstdio>
 
-namespace headroom::analysis {
+namespace headroom::tests {
 
 template <class Call>
 bool aborts(Call call) {
@@ -24,4 +24,4 @@ bool aborts(Call call) {
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
-}  // namespace headroom::analysis
+}  // namespace headroom::tests
