@@ -42,7 +42,6 @@ class TimeScale {
         const Int128 most = Duration::max().ps();
         return Duration::picoseconds(static_cast<std::int64_t>(scaled < most ? scaled : most));
     }
-    [[nodiscard]] Time operator()(Time t) const { return Time::zero() + (*this)(t.since_start()); }
 
   private:
     std::int64_t multiply_ = 1'000'000'000;  ///< in units of 1e-9

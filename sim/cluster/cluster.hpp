@@ -79,7 +79,6 @@ class Cluster {
 
     [[nodiscard]] const Node& node(NodeId id) const { return nodes_[id]; }
     [[nodiscard]] const Pod& pod(PodId id) const { return pods_[id]; }
-    [[nodiscard]] bool contains(NodeId id) const { return nodes_.contains(id); }
     [[nodiscard]] bool contains(PodId id) const { return pods_.contains(id); }
     [[nodiscard]] NodeId find_node(std::string_view name) const;  ///< none() when there is none
     /// A workload's pods that have a node, in id order. Good until the next bind or release.

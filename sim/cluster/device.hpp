@@ -86,7 +86,6 @@ class Device {
     /// 1000 - used; of a sliced device the free compute slices of all, rounded down.
     [[nodiscard]] MilliGpu free_milli() const;
     [[nodiscard]] bool idle() const { return grants_ == 0; }
-    [[nodiscard]] std::int32_t grants() const { return grants_; }
     [[nodiscard]] Bytes used_memory() const { return used_memory_; }
     /// Bit i: memory slice i is taken.
     [[nodiscard]] std::uint32_t used_slices() const { return used_slices_; }

@@ -58,6 +58,8 @@ struct NodeSpec {
 /// The value of a label, empty when the node does not have it.
 [[nodiscard]] const std::string& label(const NodeSpec& spec, std::string_view key);
 
+/// A pool's nodes are ready or lost; `starting` and `cordoned` are for who provisions or drains
+/// them.
 enum class NodeState : std::uint8_t { starting, ready, cordoned, lost };
 [[nodiscard]] const char* to_string(NodeState state);
 
@@ -91,7 +93,6 @@ class Fit {
         mask_ = static_cast<std::uint16_t>(mask_ | static_cast<std::uint16_t>(r));
     }
     constexpr void add(const Fit& o) { mask_ = static_cast<std::uint16_t>(mask_ | o.mask_); }
-    [[nodiscard]] constexpr std::uint16_t mask() const { return mask_; }
     /// The reasons in the order of the enum, "insufficient cpu, insufficient memory".
     [[nodiscard]] std::string text() const;
     constexpr bool operator==(const Fit&) const = default;

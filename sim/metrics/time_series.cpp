@@ -1,25 +1,12 @@
 #include "sim/metrics/time_series.hpp"
 
+#include <algorithm>
+
+#include "sim/core/check.hpp"
+
 namespace headroom::metrics {
 
-TimeIntegral TimeWeighted::integral(Time until) const {
-    HEADROOM_CHECK(until >= since_, "an integral cannot end before the last change");
-    TimeIntegral sum = integral_;
-    sum.add(level_, until - since_);
-    return sum;
-}
-
-double TimeWeighted::mean(Time from, Time until) const {
-    HEADROOM_CHECK(from <= from_, "a mean cannot start after the statistics");
-    if (until == from) return 0.0;
-    return integral(until).to_seconds() / (until - from).to_seconds();
-}
-
 void TimeSeries::append(Time at, std::int64_t value) {
-    if (interval_ > Duration::zero()) {
-        const Duration past = at.since_start() % interval_;
-        if (past > Duration::zero()) at += interval_ - past;
-    }
     if (!points_.empty()) {
         HEADROOM_DCHECK(at >= points_.back().time, "points are appended in order of time");
         if (points_.back().time == at) points_.pop_back();

@@ -55,7 +55,6 @@ class FlowNetwork {
 
     /// A link in one direction. Capacity 0 stalls its flows.
     LinkId add_link(std::int64_t capacity_bytes_per_s);
-    [[nodiscard]] std::int64_t capacity(LinkId id) const { return link(id).capacity; }
 
     /// Starts a transfer of `total` bytes over a route that has no link twice. `max_rate` in
     /// bytes/s is a limit of its own (disk, decompression). Zero bytes, or an empty route without a
