@@ -1,5 +1,6 @@
-/// What a policy answers at each tick while its configuration cannot work: the present number, and
-/// why. A loader refuses such a configuration; who builds the policy directly reads it here. O(1).
+/// What is wrong with a policy's parameters, and what it answers at each tick while that is so: the
+/// present number, and why. A loader refuses such a configuration; who builds the policy directly
+/// reads it here. O(1).
 #pragma once
 
 #include <fmt/format.h>

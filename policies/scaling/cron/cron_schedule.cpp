@@ -7,6 +7,7 @@
 #include <bit>
 #include <vector>
 
+#include "sim/core/ascii.hpp"
 #include "sim/core/civil_time.hpp"
 
 namespace headroom::policies {
@@ -52,9 +53,9 @@ struct Field {
 };
 
 bool equal_in_any_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                              [&](char x, char y) { return lower(x) == lower(y); });
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+               return to_lower(x) == to_lower(y);
+           });
 }
 
 /// nullopt when it is not all digits, or too many of them for any field.
@@ -62,7 +63,7 @@ std::optional<int> parse_number(std::string_view text) {
     if (text.empty() || text.size() > 9) return std::nullopt;
     int value = 0;
     for (const char c : text) {
-        if (c < '0' || c > '9') return std::nullopt;
+        if (!is_digit(c)) return std::nullopt;
         value = value * 10 + (c - '0');
     }
     return value;

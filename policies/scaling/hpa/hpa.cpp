@@ -234,7 +234,8 @@ ParameterSpecs Hpa::parameter_specs() {
             .above(0),
         ParameterSpec::integer("scale_up_limit_minimum", 4,
                                "replicas that one round may always reach, without behavior")
-            .at_least(1),
+            .at_least(1)
+            .at_most(control::kReplicaLimit),
     };
 }
 
