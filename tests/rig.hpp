@@ -240,6 +240,16 @@ inline std::string first_difference(const serving::ServiceStats& a,
     return "";
 }
 
+/// Preemptions of a service, as the rows of its requests tell them.
+inline std::int64_t preemptions_of(const std::vector<serving::RequestRow>& rows,
+                                   std::uint32_t service) {
+    std::int64_t sum = 0;
+    for (const serving::RequestRow& row : rows) {
+        if (row.service == service) sum += row.preemptions;
+    }
+    return sum;
+}
+
 /// What is wrong with the books of one finished service, empty when they balance: conservation at
 /// each level, causes for all that did not complete, and Little's law in integers.
 inline std::string imbalance(const serving::ServiceStats& stats) {

@@ -6,6 +6,7 @@
 ///     check_equal(base, run_and_keep(spec, 2, true));
 #pragma once
 
+#include <cstdint>
 #include <tuple>
 
 #include "tests/catch.hpp"
@@ -21,9 +22,10 @@ inline SimulationResult run_and_keep(const SimulationSpec& spec, int threads, bo
     options.keep_rows = true;
     options.all_decisions = true;
     SimulationResult result = Simulation(spec).run(options);
-    for (const ServiceResult& service : result.services) {
-        INFO(service.name);
-        CHECK(imbalance(service.stats) == "");
+    for (std::uint32_t i = 0; i < result.services.size(); ++i) {
+        INFO(result.services[i].name);
+        CHECK(imbalance(result.services[i].stats) == "");
+        CHECK(preemptions_of(result.rows, i) == result.services[i].stats.preemptions);
     }
     return result;
 }

@@ -201,13 +201,19 @@ TEST_CASE("Scaling policies: never leave their bounds") {
     }
 }
 
-/// "/fallback/replicas" and the like: parameters that are a number of replicas and have no bound.
+/// Whether a parameter is a number of replicas.
+bool counts_replicas(const ParameterSpec& spec) {
+    if (spec.type != ParameterType::integer) return false;
+    return spec.name.ends_with("replicas") || spec.name.ends_with("replica_count") ||
+           spec.name.ends_with("_scale") || spec.name == "scale_up_limit_minimum";
+}
+
+/// "/fallback/replicas" and the like: those that have no bound.
 std::string unbounded_replicas(const ParameterSpecs& specs, const std::string& pointer) {
     std::string found;
     for (const ParameterSpec& spec : specs) {
         const std::string here = pointer + "/" + spec.name;
-        if (spec.type == ParameterType::integer && spec.name.ends_with("replicas") &&
-            (!spec.maximum || *spec.maximum > control::kReplicaLimit)) {
+        if (counts_replicas(spec) && (!spec.maximum || *spec.maximum > control::kReplicaLimit)) {
             found += here + "\n";
         }
         found += unbounded_replicas(spec.fields, here);

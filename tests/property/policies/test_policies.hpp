@@ -1,5 +1,6 @@
 /// Tests register policies of their own, which every enumeration of the registry meets as well:
-/// their names begin with "test-". And what an enumeration gives to policies that it does not know.
+/// their names begin with "test-". Also fills in the parameters that a registered policy requires,
+/// so that a test can make any of them.
 #pragma once
 
 #include <cmath>

@@ -132,6 +132,7 @@ struct Totals {
     std::int64_t failed = 0;
     std::int64_t timed_out = 0;
     std::int64_t bytes = 0;
+    std::int64_t preemptions = 0;
     std::int64_t swaps = 0;
     std::int64_t host_hits = 0;
     std::int64_t accepted = 0;
@@ -150,6 +151,7 @@ Ending run_case(std::uint64_t seed, bool exact_steps) {
     rig.sources.push_back(list_source(0, random_requests(draws)));
     rig.config.seed = seed;
     rig.config.exact_steps = exact_steps;
+    rig.config.keep_rows = true;
     rig.start();
     Pools instances(rig, draws);
     Time now;
@@ -172,6 +174,7 @@ Ending run_case(std::uint64_t seed, bool exact_steps) {
     CHECK(stats.calls.arrived == stats.calls.ended());
     CHECK(stats.attempts.arrived == stats.attempts.ended());
     CHECK(stats.in_system == stats.sojourn);
+    CHECK(preemptions_of(rig.cell->rows(), 0) == stats.preemptions);
     return {rig.cell->digest().hex(), stats};
 }
 
@@ -180,6 +183,7 @@ void add(Totals& totals, const serving::ServiceStats& stats) {
     totals.failed += stats.calls.of(Outcome::failed);
     totals.timed_out += stats.calls.of(Outcome::timed_out);
     totals.bytes += stats.kv_transferred_bytes;
+    totals.preemptions += stats.preemptions;
     totals.swaps += stats.swaps;
     totals.host_hits += stats.host_hit_tokens;
     totals.accepted += stats.accepted_tokens;
@@ -203,6 +207,7 @@ TEST_CASE("Disaggregation: every request ends once and every block comes back, w
     CHECK(totals.failed > cases / 10);
     CHECK(totals.timed_out > cases / 2);
     CHECK(totals.bytes > 0);
+    CHECK(totals.preemptions > cases);
     CHECK(totals.swaps > cases / 20);
     CHECK(totals.host_hits > cases);
     CHECK(totals.accepted > cases);
