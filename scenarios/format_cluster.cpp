@@ -207,10 +207,10 @@ ParameterSpec node_pool_format() {
              .at_least(0)
              .at_most(1e9),
          ParameterSpec::quantity("image_cache_capacity", 0, "bytes",
-                                 "what a node keeps of images and weights before the least "
-                                 "recently used ones that no pod uses go; default: unlimited. What "
-                                 "does not fit beside those in use is fetched all the same, and "
-                                 "again by the next pod: the node keeps no copy")
+                                 "room on a node for images and weights. When it is full, those "
+                                 "that no pod uses are deleted, least recently used first. What "
+                                 "does not fit even then is fetched but not kept: the next pod "
+                                 "fetches it again. Default: unlimited")
              .optional_without_default()
              .above(0)},
         "nodes of one kind: exactly one of instance_type and node");

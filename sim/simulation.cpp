@@ -133,8 +133,9 @@ class Run {
         return true;
     }
 
-    /// Runs control events of exactly `now`, with the notifications that they cause: ten thousand
-    /// pods may want a node at once, so that a stop is looked at here too. The next window ends it.
+    /// Runs the control events of `now` and hands over the notifications that they cause. Looks at
+    /// the stop flag before each, for ten thousand pods may want a node at one instant; the next
+    /// run_window() then ends the run.
     void run_control(Time now) {
         while (control_.next_event_time() <= now) {
             if (stop_ != nullptr && stop_->load(std::memory_order_relaxed)) return;

@@ -354,8 +354,8 @@ class Reader {
         const std::int64_t most = (request.prompt_tokens - 1) / kTokensPerHashId + 1;
         const auto left = static_cast<std::int64_t>(EngineLog::kMostHashIds - hash_ids_);
         auto named = boost::intrusive_ptr<serving::TokenContents>(new serving::TokenContents);
-        std::string why;  // in the words of a trace's column
-        if (!traces::parse_hash_ids(cell.text, named->ids, why,
+        std::string unused;  // in the words of a trace's column
+        if (!traces::parse_hash_ids(cell.text, named->ids, unused,
                                     static_cast<std::size_t>(std::min(most, left)), " \t,[]")) {
             complain(cell, fmt::format("whole numbers and ranges a-b, at most {} ids for a prompt "
                                        "of {} tokens{}",

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <memory>
-#include <optional>
 #include <utility>
 
 namespace headroom::analysis {

@@ -1,5 +1,6 @@
 /// ProgressBar: how far a run is, in one line of a terminal's standard error, with the time that is
-/// left; at most ten updates a second, gone when the object goes.
+/// left; at most ten updates a second, gone when the object goes. simulate_with_bar() is one run
+/// under it.
 ///
 ///     [##########--------------------]  33 %  20m of 1h, 1.2 M requests, 4 s left
 ///

@@ -66,8 +66,7 @@ Json input_json(const ComparedInput& input) {
 
 Json precision_json(const std::optional<PrecisionVerdict>& verdict) {
     if (!verdict) return nullptr;
-    return {{"reached", verdict->reached},
-            {"needed", verdict->needed ? Json(*verdict->needed) : Json(nullptr)}};
+    return {{"reached", verdict->reached}, {"needed", or_null(verdict->needed)}};
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // replications.json. Names are stable.
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "analysis/experiments/metric_traits.hpp"
@@ -29,7 +28,7 @@ Json metric_json(const ReplicationsReport& report, std::size_t metric) {
     std::size_t count = 0;
     for (const Replication& run : report.study.runs) {
         const std::optional<double>& value = run.values[metric];
-        values.push_back(value ? Json(*value) : Json(nullptr));
+        values.push_back(or_null(value));
         count += value ? 1 : 0;
     }
     Json out = {
@@ -64,7 +63,7 @@ Json precision_json(const ReplicationsReport& report) {
     return {{"relative", report.precision},
             {"metrics", report.precise_metrics},
             {"reached", report.verdict->reached},
-            {"needed", report.verdict->needed ? Json(*report.verdict->needed) : Json(nullptr)}};
+            {"needed", or_null(report.verdict->needed)}};
 }
 
 }  // namespace

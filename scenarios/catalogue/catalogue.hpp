@@ -94,7 +94,8 @@ class Catalogue {
     /// Null when anything is wrong; then `diagnostics` got at least one line.
     [[nodiscard]] static std::optional<Catalogue> load(const std::filesystem::path& directory,
                                                        Diagnostics& diagnostics);
-    /// The one of default_directory(), for whoever loads several scenarios: most of a load's time.
+    /// The catalogue of default_directory(), to be shared by all scenarios that are loaded: reading
+    /// it takes most of the time of a load. Null where load() gives nothing.
     [[nodiscard]] static std::shared_ptr<const Catalogue> load_default(Diagnostics& diagnostics);
 
     [[nodiscard]] const GpuEntry* find_gpu(std::string_view id) const;

@@ -178,7 +178,7 @@ void read_prices(InstanceTypeEntry& type, Fields& fields) {
     if (fields.has_optional("price_usd_per_hour")) {
         type.price_per_hour = read_price(fields, "price_usd_per_hour");
     }
-    const bool spot = fields.has_optional("spot_price_usd_per_hour");
+    const bool spot = fields.has_optional("spot_price_usd_per_hour");  // for people
     if (spot) static_cast<void>(read_price(fields, "spot_price_usd_per_hour"));
     const bool dated = fields.has_optional("price_date");
     if (dated || type.price_per_hour || spot) {
@@ -219,7 +219,7 @@ void read_instance_type(InstanceTypeEntry& type, Fields& fields,
     if (fields.has_optional("network_bytes_per_s")) {
         type.network_bytes_per_s = fields.integer("network_bytes_per_s", 1);
     }
-    if (fields.has_optional("local_disk_bytes")) {
+    if (fields.has_optional("local_disk_bytes")) {  // for people
         static_cast<void>(fields.integer("local_disk_bytes", 0));
     }
     read_prices(type, fields);

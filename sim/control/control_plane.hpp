@@ -12,7 +12,7 @@
 /// time, so the data plane may send one from inside drain_instance; it is to be handed over before
 /// the next event runs, for that may look at an instance which is gone. Everything is a function of
 /// the spec, the seed and the data plane's answers. Cost: O(log events) a step, plus what the parts
-/// state. Memory: O(nodes + pods + decisions kept).
+/// state. Memory: O(nodes + pods + decisions kept), and a name for every endpoint there ever was.
 #pragma once
 
 #include <atomic>
@@ -40,8 +40,8 @@ class ControlPlane {
     ControlPlane(const ControlPlane&) = delete;
     ControlPlane& operator=(const ControlPlane&) = delete;
 
-    /// Builds nodes and initial pods at time 0. Once, before anything else. A raised `stop` leaves
-    /// pods without a node: the run is to end.
+    /// Builds nodes and initial pods at time 0. Once, before anything else. Once `stop` is set, it
+    /// stops looking for nodes for the first pods; the caller must then end the run.
     void start(const std::atomic<bool>* stop = nullptr);
     /// Time::max() when there is none.
     [[nodiscard]] Time next_event_time() const;

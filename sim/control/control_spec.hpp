@@ -112,7 +112,7 @@ struct FaultSpec {
     };
     Time at;
     Kind kind = Kind::kill_instance;
-    std::string target;      ///< workload (or an instance of it) or node name
+    std::string target;      ///< a workload's or a node's name, as its kind wants
     std::int64_t index = 0;  ///< which of the workload's live pods, oldest first
     double speed = 1.0;      ///< of set_speed
     /// Of crash_container: how often, and how long after each further start of the container.

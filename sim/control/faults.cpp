@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "sim/core/check.hpp"
+
 namespace headroom::control {
 
 namespace {
@@ -57,9 +59,12 @@ void Faults::happen(std::size_t index) {
             record(fault, About::pod, std::move(name), true, fmt::format("speed {}", fault.speed));
             lifecycle_.set_speed(*pod, speed_ppm(fault.speed));
             return;
-        default:
-            return;
+        case FaultSpec::Kind::lose_node:
+        case FaultSpec::Kind::restore_node:
+        case FaultSpec::Kind::restart_workload:
+            break;  // have no pod
     }
+    HEADROOM_CHECK(false, "a fault of no kind");
 }
 
 void Faults::lose_node(const FaultSpec& fault) {

@@ -45,7 +45,7 @@ class RandomStream {
     }
     /// Blocks that fill() makes at once.
     static constexpr std::size_t kBlocks = 8;
-    /// Draws 2 * first_pair onwards, as that many bits2() would give them, in half the
+    /// Fills `draws` from draw 2 * first_pair on: what kBlocks calls of bits2() return, in half the
     /// instructions.
     void fill(std::uint64_t index, std::uint64_t first_pair,
               std::array<std::uint64_t, 2 * kBlocks>& draws) const;

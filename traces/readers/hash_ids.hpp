@@ -24,7 +24,8 @@ inline constexpr std::size_t kMostHashIds = std::size_t{1} << 24;
     return tokens / tokens_per_id + (tokens % tokens_per_id != 0 ? 1 : 0);
 }
 
-/// At most `most` ids in all; any of `separators` between them.
+/// At most `most` ids in all; any of `separators` between them. `message` is in the words of a
+/// trace's column: a caller with other separators words its own.
 [[nodiscard]] bool parse_hash_ids(std::string_view text, std::vector<std::uint64_t>& ids,
                                   std::string& message, std::size_t most = kMostHashIds,
                                   std::string_view separators = " \t");

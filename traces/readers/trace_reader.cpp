@@ -96,8 +96,8 @@ std::unique_ptr<TraceReader> open_trace(const std::string& path, const TraceOpti
         return nullptr;
     }
     if (!reader->peek()) {
-        const bool cut = options.limit || options.window || options.start > Duration::zero();
-        error = path + (cut ? ": no requests between start, window and limit" : ": no requests");
+        const bool cut = options.window || options.start > Duration::zero();
+        error = path + (cut ? ": no requests within start and window" : ": no requests");
         return nullptr;
     }
     return reader;

@@ -2,6 +2,7 @@
 #include <array>
 #include <filesystem>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,10 @@ TEST_CASE("Library: the READMEs know every scenario") {
         CAPTURE(name);
         CHECK(table.find("\n| `" + name + "` | ") != std::string::npos);
     }
+    std::size_t rows = 0;  // of the scenarios, before the tables of what lies in folders
+    std::istringstream lines(table.substr(0, table.find("\n## ")));
+    for (std::string line; std::getline(lines, line);) rows += line.starts_with("| `") ? 1 : 0;
+    CHECK(rows == paths.size());
     const std::string number = "; " + std::to_string(paths.size()) + " [examples](";
     CHECK(text_of(root / "README.md").find(number) != std::string::npos);
 }

@@ -158,7 +158,7 @@ TEST_CASE("TraceReader: a file that cannot be a trace is refused while opening")
     CHECK(read_trace(kHeader).error == ": no requests");
     CHECK_FALSE(read_trace(kHeader + "x,1,1\n").opened);
     CHECK(read_trace(kHeader + "5,1,1\n", {.start = Duration::seconds(6)}).error ==
-          ": no requests between start, window and limit");
+          ": no requests within start and window");
     std::string error;
     CHECK(open_trace("no-such.csv", {}, error) == nullptr);
     CHECK(error == "no-such.csv: cannot open: No such file or directory");

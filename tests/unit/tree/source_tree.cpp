@@ -476,9 +476,10 @@ Violations sources_of_chance(const Files& files) {
 
 Violations dependence_on_locale(const Files& files) {
     static const std::vector<Forbidden> names = {
-        {"<cctype>"}, {"isalnum"}, {"isalpha"},   {"isdigit"}, {"islower"},
-        {"isprint"},  {"ispunct"}, {"isspace"},   {"isupper"}, {"isxdigit"},
-        {"tolower"},  {"toupper"}, {"strcasecmp"}};
+        {"<cctype>"}, {"<ctype.h>"},  {"<clocale>"},  {"<locale>"}, {"setlocale"}, {"isalnum"},
+        {"isalpha"},  {"isblank"},    {"iscntrl"},    {"isdigit"},  {"isgraph"},   {"islower"},
+        {"isprint"},  {"ispunct"},    {"isspace"},    {"isupper"},  {"isxdigit"},  {"tolower"},
+        {"toupper"},  {"strcasecmp"}, {"strncasecmp"}};
     Violations found;
     for (const SourceFile& file : files) {
         if (!is_source(file.path) || file.path.starts_with("tests/")) continue;
@@ -559,7 +560,7 @@ Violations headers_without_introduction(const Files& files) {
     return found;
 }
 
-Violations headers_missing_in_readme(const Files& files) {
+std::map<std::string, std::vector<std::string>> names_in_tables_of_files(const Files& files) {
     std::map<std::string, std::vector<std::string>> names_by_folder;
     for (const SourceFile& file : files) {
         const fs::path path(file.path);
@@ -568,6 +569,11 @@ Violations headers_missing_in_readme(const Files& files) {
         if (!has_table_of_files(file)) continue;
         names_by_folder[path.parent_path().generic_string()] = quoted_names(file);
     }
+    return names_by_folder;
+}
+
+Violations headers_missing_in_readme(const Files& files) {
+    const auto names_by_folder = names_in_tables_of_files(files);
     Violations found;
     for (const SourceFile& file : files) {
         const fs::path path(file.path);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -55,7 +56,10 @@ using Files = std::vector<SourceFile>;
 [[nodiscard]] Violations tabs_and_trailing_space(const Files& files);
 [[nodiscard]] Violations leftover_marks(const Files& files);
 [[nodiscard]] Violations headers_without_introduction(const Files& files);
-/// A README with a table "| file | ..." names each header beside it, as `name` or as `na*`.
+/// By folder, the names in the README that has a table "| file | ...".
+[[nodiscard]] std::map<std::string, std::vector<std::string>> names_in_tables_of_files(
+    const Files& files);
+/// Such a README names each header beside it, as `name` or as `na*`.
 [[nodiscard]] Violations headers_missing_in_readme(const Files& files);
 
 }  // namespace headroom::tree

@@ -189,7 +189,8 @@ TEST_CASE("Tree: no clock, hash order or foreign random number reaches the simul
 
 TEST_CASE("Tree: what a character is does not follow the locale") {
     for (const char* text : {"#include <cctype>", "if (std::isalnum(c) != 0) return;",
-                             "x = static_cast<char>(tolower(c));"}) {
+                             "x = static_cast<char>(tolower(c));", "#include <clocale>",
+                             "if (strncasecmp(a, b, 3) == 0) return;"}) {
         CAPTURE(text);
         CHECK(objects(dependence_on_locale, "sim/core/a.hpp", text));
         CHECK(objects(dependence_on_locale, "analysis/cli/a.cpp", text));
@@ -280,6 +281,13 @@ TEST_CASE("Tree: a README with a table of files names every header of its folder
     CHECK(missing(table, "folder/ids.hpp") == 0);
     CHECK(missing("No table.\n", "ids.hpp") == 0);
 
+    const auto tables = names_in_tables_of_files(real_tree());
+    for (const char* folder :
+         {"sim/core", "sim/cluster", "sim/control", "sim/serving", "scenarios", "analysis/cli",
+          "analysis/experiments", "analysis/report", "analysis/results", "analysis/statistics"}) {
+        CAPTURE(folder);
+        CHECK(tables.count(folder) == 1);
+    }
     CHECK(to_text(headers_missing_in_readme(real_tree())) == "");
 }
 
