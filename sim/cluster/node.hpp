@@ -58,7 +58,7 @@ struct NodeSpec {
 /// The value of a label, empty when the node does not have it.
 [[nodiscard]] const std::string& label(const NodeSpec& spec, std::string_view key);
 
-/// A pool's nodes are ready or lost; `starting` and `cordoned` are for who provisions or drains
+/// A pool's nodes are ready or lost; `starting` and `cordoned` are for whoever provisions or drains
 /// them.
 enum class NodeState : std::uint8_t { starting, ready, cordoned, lost };
 [[nodiscard]] const char* to_string(NodeState state);
