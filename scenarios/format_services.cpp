@@ -30,12 +30,10 @@ ParameterSpec simple_format() {
 ParameterSpec warm_pool_format(const char* help) {
     return ParameterSpec::object(
                "warm_pool",
-               {ParameterSpec::integer("size", 0,
+               {control::replica_count("size", 0,
                                        "pods that stand by: they hold and cost what any pod does, "
                                        "loaded and without traffic; 0: no pool")
-                    .required()
-                    .at_least(0)
-                    .at_most(control::kReplicaLimit),
+                    .required(),
                 ParameterSpec::duration("activation", Duration::zero(),
                                         "from a loaded pod's promotion until its server is up; "
                                         "readiness comes after it")
@@ -59,10 +57,7 @@ ParameterSpec versions_format() {
                                                "which instance takes a request; default: the "
                                                "service's")
              .optional_without_default(),
-         ParameterSpec::integer("replicas", 1, "default: the service's")
-             .optional_without_default()
-             .at_least(0)
-             .at_most(control::kReplicaLimit),
+         control::replica_count("replicas", 1, "default: the service's").optional_without_default(),
          warm_pool_format("default: the service's")},
         "one version of the service");
     return ParameterSpec::map("versions", std::move(version),
@@ -167,11 +162,9 @@ ParameterSpec service_format() {
          slo_format(),
          ParameterSpec::list("calls", ParameterSpec::text("service", "", "").required(),
                              "services called one after the other once this one is done"),
-         ParameterSpec::integer("replicas", 1,
+         control::replica_count("replicas", 1,
                                 "at the start; default: the autoscaler's minimum, or 1")
-             .optional_without_default()
-             .at_least(0)
-             .at_most(control::kReplicaLimit),
+             .optional_without_default(),
          strategy_format(),
          ParameterSpec::integer("min_ready_seconds", 0,
                                 "in a rollout a pod counts once it was ready for so long")

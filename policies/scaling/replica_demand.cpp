@@ -17,13 +17,9 @@ using control::ScalingOutcome;
 using control::ScalingView;
 
 void ReplicaDemand::append_specs(ParameterSpecs& specs, Duration scale_down_delay) {
-    specs.push_back(ParameterSpec::integer("min_replicas", 1, "replicas at least")
-                        .at_least(0)
-                        .at_most(control::kReplicaLimit));
-    specs.push_back(ParameterSpec::integer("max_replicas", 1, "replicas at most")
-                        .required()
-                        .at_least(1)
-                        .at_most(control::kReplicaLimit));
+    specs.push_back(control::replica_count("min_replicas", 1, "replicas at least"));
+    specs.push_back(
+        control::replica_count("max_replicas", 1, "replicas at most").required().at_least(1));
     specs.push_back(
         ParameterSpec::duration("sync_period", Duration::seconds(15), "time between two decisions")
             .above(0));

@@ -91,24 +91,18 @@ ParameterSpecs ReplicaSchedule::parameter_specs() {
                              "minute, hour, day of month, month, day of week (\"0 8 * * "
                              "mon-fri\"), or @hourly, @daily, @weekly, @monthly, @yearly")
              .required(),
-         ParameterSpec::integer("replicas", 1, "replicas from then on")
-             .required()
-             .at_least(0)
-             .at_most(control::kReplicaLimit)},
+         control::replica_count("replicas", 1, "replicas from then on").required()},
         "an hour and its replicas");
     return {
         ParameterSpec::list("schedule", std::move(entry),
                             "the entry that came last holds, also if before the run; of two at one "
                             "time the later in the list. Needs the scenario's `start`"),
-        ParameterSpec::integer(
+        control::replica_count(
             "replicas", 1,
-            "replicas that the run begins with; they hold where no entry has come yet")
-            .at_least(0)
-            .at_most(control::kReplicaLimit),
-        ParameterSpec::integer("max_replicas", 1, "the most that an entry may ask for")
+            "replicas that the run begins with; they hold where no entry has come yet"),
+        control::replica_count("max_replicas", 1, "the most that an entry may ask for")
             .required()
-            .at_least(1)
-            .at_most(control::kReplicaLimit),
+            .at_least(1),
         ParameterSpec::text("timezone_offset", "+00:00",
                             "of the zone that the entries are written in, east of UTC: \"-05:00\""),
         ParameterSpec::duration("sync_period", Duration::seconds(15), "time between two decisions")

@@ -12,9 +12,7 @@ using control::ScalingPolicy;
 class StaticReplicas final : public control::ScalingPolicy {
   public:
     static ParameterSpecs parameter_specs() {
-        return {ParameterSpec::integer("replicas", 1, "replicas at all times")
-                    .at_least(0)
-                    .at_most(control::kReplicaLimit),
+        return {control::replica_count("replicas", 1, "replicas at all times"),
                 ParameterSpec::duration("sync_period", Duration::seconds(15),
                                         "how often a departure from it is put right")
                     .above(0)};

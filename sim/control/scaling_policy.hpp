@@ -17,17 +17,28 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/control/oom_kill.hpp"
+#include "sim/core/parameter.hpp"
 #include "sim/core/registry.hpp"
 #include "sim/core/time.hpp"
 
 namespace headroom::control {
 
 /// No scenario may ask for more replicas: more than any cluster has, and a slip of the pen must not
-/// fill the memory. Every parameter of a policy that is a number of replicas has it as its bound.
+/// fill the memory.
 inline constexpr double kReplicaLimit = 1e6;
+
+/// A parameter that is a number of replicas, 0 at least where nothing else is said: all of them are
+/// made here.
+[[nodiscard]] inline ParameterSpec replica_count(std::string name, std::int64_t value,
+                                                 std::string help) {
+    return ParameterSpec::integer(std::move(name), value, std::move(help))
+        .at_least(0)
+        .at_most(kReplicaLimit);
+}
 
 enum class MetricKind : std::uint8_t { resource, container_resource, pods, object, external };
 

@@ -202,14 +202,9 @@ HpaScalingRules parse_rules(const Parameters& parameters, HpaScalingRules rules)
 ParameterSpecs Hpa::parameter_specs() {
     const Duration five_minutes = Duration::seconds(300);
     return {
-        ParameterSpec::integer("min_replicas", 1,
-                               "replicas at least; 0 takes an Object or External metric")
-            .at_least(0)
-            .at_most(control::kReplicaLimit),
-        ParameterSpec::integer("max_replicas", 1, "replicas at most")
-            .required()
-            .at_least(1)
-            .at_most(control::kReplicaLimit),
+        control::replica_count("min_replicas", 1,
+                               "replicas at least; 0 takes an Object or External metric"),
+        control::replica_count("max_replicas", 1, "replicas at most").required().at_least(1),
         metrics_spec(),
         ParameterSpec::object(
             "behavior",
@@ -232,10 +227,9 @@ ParameterSpecs Hpa::parameter_specs() {
         ParameterSpec::number("scale_up_limit_factor", 2.0,
                               "replicas may grow this many times in one round, without behavior")
             .above(0),
-        ParameterSpec::integer("scale_up_limit_minimum", 4,
+        control::replica_count("scale_up_limit_minimum", 4,
                                "replicas that one round may always reach, without behavior")
-            .at_least(1)
-            .at_most(control::kReplicaLimit),
+            .at_least(1),
     };
 }
 

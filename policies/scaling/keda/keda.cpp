@@ -42,9 +42,7 @@ ParameterSpec fallback_spec() {
                {ParameterSpec::integer("failure_threshold", 3,
                                        "failures in a row that a trigger may have before")
                     .at_least(0),
-                ParameterSpec::integer("replicas", 1, "replicas that a failing trigger asks for")
-                    .at_least(0)
-                    .at_most(control::kReplicaLimit),
+                control::replica_count("replicas", 1, "replicas that a failing trigger asks for"),
                 ParameterSpec::choice("behavior",
                                       {"static", "currentReplicas", "currentReplicasIfHigher",
                                        "currentReplicasIfLower"},
@@ -198,17 +196,12 @@ std::int64_t wanted_by(const KedaScale& scale, const KedaScaleRules& rules) {
 
 ParameterSpecs own_specs() {
     return {
-        ParameterSpec::integer("min_replicas", 0, "replicas at least (KEDA: minReplicaCount)")
-            .at_least(0)
-            .at_most(control::kReplicaLimit),
-        ParameterSpec::integer("max_replicas", 100, "replicas at most (KEDA: maxReplicaCount)")
-            .at_least(1)
-            .at_most(control::kReplicaLimit),
-        ParameterSpec::integer("idle_replica_count", 0,
+        control::replica_count("min_replicas", 0, "replicas at least (KEDA: minReplicaCount)"),
+        control::replica_count("max_replicas", 100, "replicas at most (KEDA: maxReplicaCount)")
+            .at_least(1),
+        control::replica_count("idle_replica_count", 0,
                                "replicas while no trigger is active, below min_replicas")
-            .optional_without_default()
-            .at_least(0)
-            .at_most(control::kReplicaLimit),
+            .optional_without_default(),
         ParameterSpec::duration("polling_interval", Duration::seconds(30),
                                 "time between two looks whether a trigger is active")
             .above(0),
@@ -219,10 +212,8 @@ ParameterSpecs own_specs() {
         fallback_spec(),
         ParameterSpec::boolean("paused_scale_in", false, "never fewer replicas"),
         ParameterSpec::boolean("paused_scale_out", false, "never more replicas"),
-        ParameterSpec::integer("paused_replicas", 0, "exactly so many, whatever the triggers say")
-            .optional_without_default()
-            .at_least(0)
-            .at_most(control::kReplicaLimit),
+        control::replica_count("paused_replicas", 0, "exactly so many, whatever the triggers say")
+            .optional_without_default(),
         ParameterSpec::boolean("force_activation", false, "as if a trigger were always active"),
         KedaTriggers::spec(),
     };

@@ -38,12 +38,9 @@ ScalersCalculation parse_calculation(const std::string& text) {
 
 ParameterSpecs KedaScaledJob::parameter_specs() {
     return {
-        ParameterSpec::integer("min_replicas", 0, "jobs that are always there (minReplicaCount)")
-            .at_least(0)
-            .at_most(control::kReplicaLimit),
-        ParameterSpec::integer("max_replicas", 100, "jobs at most (KEDA: maxReplicaCount)")
-            .at_least(1)
-            .at_most(control::kReplicaLimit),
+        control::replica_count("min_replicas", 0, "jobs that are always there (minReplicaCount)"),
+        control::replica_count("max_replicas", 100, "jobs at most (KEDA: maxReplicaCount)")
+            .at_least(1),
         ParameterSpec::duration("polling_interval", Duration::seconds(30),
                                 "time between two looks at the queue")
             .above(0),

@@ -49,10 +49,8 @@ std::vector<ParameterSpec> alternatives() {
             {ParameterSpec::text("timezone", "UTC", "offset from UTC: \"UTC\", \"+02:00\""),
              ParameterSpec::text("start", "", "cron expression of five fields").required(),
              ParameterSpec::text("end", "", "cron expression of five fields").required(),
-             ParameterSpec::integer("desired_replicas", 1, "replicas between start and end")
-                 .required()
-                 .at_least(0)
-                 .at_most(control::kReplicaLimit)},
+             control::replica_count("desired_replicas", 1, "replicas between start and end")
+                 .required()},
             "replicas by the time of day"),
         ParameterSpec::object(
             "queue",

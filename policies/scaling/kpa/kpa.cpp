@@ -164,21 +164,15 @@ ParameterSpecs load_specs() {
 
 ParameterSpecs scale_specs() {
     return {
-        ParameterSpec::integer("min_replicas", 0, "replicas at least (Knative: min-scale)")
-            .at_least(0)
-            .at_most(control::kReplicaLimit),
-        ParameterSpec::integer("max_replicas", 1,
+        control::replica_count("min_replicas", 0, "replicas at least (Knative: min-scale)"),
+        control::replica_count("max_replicas", 1,
                                "replicas at most (Knative: max-scale, where 0 is no limit)")
             .required()
-            .at_least(1)
-            .at_most(control::kReplicaLimit),
-        ParameterSpec::integer("initial_scale", 1,
-                               "above 1: replicas at least until that many were ready once")
-            .at_least(0)
-            .at_most(control::kReplicaLimit),
-        ParameterSpec::integer("activation_scale", 1, "replicas at least when there is any load")
-            .at_least(1)
-            .at_most(control::kReplicaLimit),
+            .at_least(1),
+        control::replica_count("initial_scale", 1,
+                               "above 1: replicas at least until that many were ready once"),
+        control::replica_count("activation_scale", 1, "replicas at least when there is any load")
+            .at_least(1),
         ParameterSpec::number("max_scale_up_rate", 1000.0,
                               "replicas wanted at most, as a multiple of the ready ones")
             .above(1),

@@ -189,10 +189,9 @@ ParameterSpecs vpa_parameter_specs() {
     ParameterSpecs specs = {
         ParameterSpec::choice("update_mode", {"Off", "Initial", "Recreate", "Auto"}, "Recreate",
                               "recommend only; change new pods; also evict (Auto is Recreate)"),
-        ParameterSpec::integer("min_replicas", update.min_replicas,
+        control::replica_count("min_replicas", update.min_replicas,
                                "live pods from which on one may be evicted")
-            .at_least(1)
-            .at_most(control::kReplicaLimit),
+            .at_least(1),
         container_policies_spec(),
         span("recommender_interval", Duration::minutes(1),
              "time between two samples, with a recommendation each"),
