@@ -52,8 +52,7 @@ std::string nearest_name(std::string_view given, const std::vector<std::string>&
     if (best != nullptr) return *best;
     const auto begins = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
         return given.size() >= 2 && given.size() < name.size() &&
-               std::equal(given.begin(), given.end(), name.begin(),
-                          [](char a, char b) { return to_lower(a) == to_lower(b); });
+               equal_in_any_case(given, std::string_view(name).substr(0, given.size()));
     });
     return begins == names.end() ? std::string() : *begins;
 }

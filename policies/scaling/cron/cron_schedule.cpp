@@ -52,12 +52,6 @@ struct Field {
     bool any = false;  ///< a `*` without a step: the field restricts nothing
 };
 
-bool equal_in_any_case(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-               return to_lower(x) == to_lower(y);
-           });
-}
-
 /// nullopt when it is not all digits, or too many of them for any field.
 std::optional<int> parse_number(std::string_view text) {
     if (text.empty() || text.size() > 9) return std::nullopt;
